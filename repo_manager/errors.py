@@ -1,0 +1,110 @@
+"""What can go wrong, grouped by who can put it right.
+
+    RepoManagerError
+    ├── InputError         the operator: a name, an option, a setting, the catalog          exit 2
+    ├── TransferError      the way: network, proxy, vendor; running again helps              exit 3
+    ├── VerificationError  the bytes: size, digest, kind, contents; never used               exit 4
+    ├── MachineError       the machine: rights, space, a file in use                         exit 3
+    ├── ServiceError       the service did not do as it was told                             exit 5
+    └── LockedError        another run is at work                                            exit 6
+
+Every error has a stable kebab-case `code`, a `message` that names what happened to which
+thing, and a `hint`: one imperative sentence saying what to do next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process returns; a contract with scripts and schedules."""
+
+    DONE = 0
+    FINDINGS = 1
+    USAGE = 2
+    TRANSFER = 3
+    VERIFICATION = 4
+    SERVICE = 5
+    LOCKED = 6
+    PARTIAL = 7
+    INTERRUPTED = 130
+
+
+class RepoManagerError(Exception):
+    """The root: catch this to catch everything the tool says on purpose.
+
+    Attributes:
+        code: stable and kebab-case, for scripts.
+        message: what happened and to which thing, in one or more lines.
+        hint: what to do next, one imperative sentence; may be empty.
+    """
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class InputError(RepoManagerError):
+    """Something the operator wrote: mend it and run again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in a document a person wrote. `line` and `column` count from 1."""
+
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}, column {self.column}: {self.message}"
+
+
+class DocumentError(InputError):
+    """A catalog or settings file with mistakes, all of them reported together, in file order."""
+
+    def __init__(self, code: str, name: str, problems: tuple[Problem, ...], hint: str) -> None:
+        count = f"{len(problems)} mistake{'s' if len(problems) != 1 else ''}"
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(code, f"{name}: {count}\n{lines}", hint)
+        self.name = name
+        self.problems = problems
+
+
+class TransferError(RepoManagerError):
+    """The way failed. What was whole stays; running the same command again resumes."""
+
+    exit_code = ExitCode.TRANSFER
+
+
+class VerificationError(RepoManagerError):
+    """The bytes are not what they should be. Nothing of them was placed."""
+
+    exit_code = ExitCode.VERIFICATION
+
+
+class MachineError(RepoManagerError):
+    """The machine refused: rights, space, a file in use, a folder that went away."""
+
+    exit_code = ExitCode.TRANSFER
+
+
+class ServiceError(RepoManagerError):
+    """The service did not stop, start or stay up."""
+
+    exit_code = ExitCode.SERVICE
+
+
+class LockedError(RepoManagerError):
+    """Another run holds the repository's lock."""
+
+    exit_code = ExitCode.LOCKED
