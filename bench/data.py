@@ -1,0 +1,74 @@
+"""Make the installers a race needs: real names, contents that pass every check, nothing from the vendor.
+
+    python bench/data.py FOLDER --count 24 --size 20
+
+Runs as its own process, because a race that had held the data would be counted as its children's
+peak memory. Prints `TOKEN NAME SHA256` for every file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    token: str
+    name: str
+    sha256: str
+
+
+def make(folder: Path, count: int, size_mib: int) -> tuple[Made, ...]:
+    """Fill `folder` with `count` installers of the newest release, each with `size_mib` of payload."""
+    command = [sys.executable, __file__, str(folder), "--count", str(count), "--size", str(size_mib)]
+    answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return tuple(Made(*line.split()) for line in answer.stdout.splitlines())
+
+
+def digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_folder(folder: Path, made: tuple[Made, ...]) -> None:
+    """Every file is there with its bytes, and nothing beside it; exits when not."""
+    for wanted in made:
+        path = folder / wanted.name
+        if not path.is_file() or digest(path) != wanted.sha256:
+            sys.exit(f"wrong bytes: {path}")
+    extra = {path.name for path in folder.iterdir() if path.is_file()} - {wanted.name for wanted in made}
+    if extra:
+        sys.exit(f"left behind in {folder}: {', '.join(sorted(extra))}")
+
+
+def main() -> None:
+    # Here, because a race that imports this module must stay small.
+    from repo_manager import catalog
+    from repo_manager.edges.sample import sample_installer
+
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("folder", type=Path)
+    options.add_argument("--count", type=int, required=True)
+    options.add_argument("--size", type=int, required=True, help="MiB of payload in each")
+    arguments = options.parse_args()
+    known = catalog.parse((ROOT / "catalog.yaml").read_text(encoding="utf-8"))
+    links = known.links(known.latest)
+    if len(links) < arguments.count:
+        sys.exit(f"release {known.latest} has {len(links)} packages only")
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    for seed, link in enumerate(links[: arguments.count]):
+        body = sample_installer(link.name, payload_bytes=arguments.size * MIB, seed=seed)
+        (arguments.folder / str(link.name)).write_bytes(body)
+        print(link.token, link.name, hashlib.sha256(body).hexdigest())
+
+
+if __name__ == "__main__":
+    main()

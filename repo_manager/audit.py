@@ -1,0 +1,347 @@
+"""Wanted + present -> findings.
+
+A finding is one thing worth saying, with a severity and a command that mends it. An error is what
+could make a push fail or send the wrong thing; a warning is something to plan; the rest is info.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING, Final
+
+from repo_manager.catalog import Standing
+from repo_manager.repository import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from repo_manager.catalog import Catalog
+    from repo_manager.names import InstallerName, Release, Token
+    from repo_manager.repository import File, Listing
+    from repo_manager.selection import Selection
+
+
+class Severity(StrEnum):
+    """How much a finding matters."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class Code(StrEnum):
+    """What a finding is about; each has a page in the documentation."""
+
+    MISSING = "missing"
+    OUTDATED = "outdated"
+    DUPLICATE = "duplicate"
+    STRAY = "stray"
+    PARTIAL = "partial"
+    CORRUPT = "corrupt"
+    MISLABELLED = "mislabelled"
+    UNKNOWN_PACKAGE = "unknown-package"
+    MIXED_RELEASES = "mixed-releases"
+    NEWER_THAN_SERVER = "newer-than-server"
+    WITHDRAWN_RELEASE = "withdrawn-release"
+    UNSUPPORTED_RELEASE = "unsupported-release"
+    VULNERABLE_RELEASE = "vulnerable-release"
+    SECOND_FOLDER_DIFFERS = "second-folder-differs"
+    MODERNIZED_ONLY = "modernized-only"
+
+
+class State(StrEnum):
+    """What an audit says of one package."""
+
+    OK = "ok"
+    MISSING = "missing"
+    OUTDATED = "outdated"
+    DUPLICATE = "duplicate"
+    CORRUPT = "corrupt"
+
+
+class Attention(IntEnum):
+    """How far up the list a finding stands."""
+
+    ERROR = 0
+    WARNING = 1
+    INFO = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What reading a file's bytes showed. `code` is None for a good file, and then `message` is empty."""
+
+    code: Code | None = None
+    message: str = ""
+
+    @property
+    def good(self) -> bool:
+        """Whether the file may be handed to a machine."""
+        return self.code is None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing an audit says. `fix` is a command that can be pasted."""
+
+    code: Code
+    severity: Severity
+    message: str
+    fix: str
+    package: Token | None = None
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PackageState:
+    """One line of the audit: a package that is wanted or present.
+
+    `file` and `version` are those of the newest installer in the folder; `newest` is the version of
+    the wanted release that the catalog links, None when it links none.
+    """
+
+    package: Token
+    required: bool
+    manual: bool
+    state: State
+    file: str | None
+    version: str | None
+    newest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """The whole answer: a line per package in catalog order, and the findings, gravest first."""
+
+    repository: str
+    release: Release
+    packages: tuple[PackageState, ...]
+    findings: tuple[Finding, ...]
+
+    def count(self, severity: Severity) -> int:
+        """How many findings have that severity."""
+        return sum(finding.severity is severity for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What an audit knows beside the folder and the wish.
+
+    `verdicts` holds what is known of files' bytes, by name; a file that nobody read has none.
+    `second` is the listing of the second folder, None when there is none to compare.
+    `command` is how the fixes begin, with the global options of this run.
+    """
+
+    verdicts: Mapping[str, Verdict]
+    classic: bool = True
+    server_release: Release | None = None
+    second: Listing | None = None
+    command: str = "repo-manager"
+
+
+def audit(listing: Listing, selection: Selection, catalog: Catalog, circumstances: Circumstances) -> Audit:
+    """Judge a repository. Pure: the same arguments give the same answer."""
+    auditor = _Auditor(listing, selection, catalog, circumstances)
+    findings = sorted(
+        auditor.findings(), key=lambda finding: (Attention[finding.severity.name], finding.code, finding.file or "")
+    )
+    return Audit(listing.repository, selection.release, tuple(auditor.states()), tuple(findings))
+
+
+def superseded(file: File, listing: Listing) -> bool:
+    """Whether a newer installer of the same package lies beside the file."""
+    if file.installer is None:
+        return False
+    return listing.by_token[file.installer.token][0][1] is not file
+
+
+def replaceable(installer: InstallerName, catalog: Catalog) -> bool:
+    """Whether an installer of a token the catalog does not know is surely a mistake.
+
+    One that is newer than all the catalog knows may belong to a package published since: the
+    catalog is old, not the file wrong.
+    """
+    return not catalog.known(installer.token) and installer.release <= catalog.releases[-1].release
+
+
+class _Auditor:
+    """Holds the four arguments, so that each rule below reads as a sentence."""
+
+    def __init__(
+        self, listing: Listing, selection: Selection, catalog: Catalog, circumstances: Circumstances
+    ) -> None:
+        self.listing = listing
+        self.selection = selection
+        self.catalog = catalog
+        self.about = circumstances
+
+    def states(self) -> Iterator[PackageState]:
+        for token in self.catalog.packages:
+            required = token in self.selection.tokens
+            present = self.listing.by_token.get(token, ())
+            if not required and not present:
+                continue
+            newest = present[0][0] if present else None
+            target = self.selection.targets.get(token)
+            yield PackageState(
+                token,
+                required,
+                self.catalog.manual(token, self.selection.release),
+                self._state(token),
+                newest.text if newest else None,
+                str(newest.version) if newest else None,
+                str(target.name.version) if target else None,
+            )
+
+    def _state(self, token: Token) -> State:
+        present = self.listing.by_token.get(token, ())
+        if not present:
+            return State.MISSING
+        if any(not self._verdict(file).good for _, file in present):
+            return State.CORRUPT
+        if self._outdated(token):
+            return State.OUTDATED
+        return State.DUPLICATE if len(present) > 1 else State.OK
+
+    def findings(self) -> Iterator[Finding]:
+        for token in self.selection.tokens:
+            yield from self._about_package(token)
+        for file in self.listing.files:
+            yield from self._about_file(file)
+        yield from self._about_releases()
+        yield from self._about_second_folder()
+
+    def _about_package(self, token: Token) -> Iterator[Finding]:
+        sync = self._fix(f"sync --package {token}")
+        newest = self.listing.newest(token)
+        release = self.selection.release
+        if newest is None:
+            by_hand = ", which must be placed by hand" if self.catalog.manual(token, release) else ""
+            systems = ", ".join(self.catalog.packages[token].systems[:2])
+            message = f"no installer for {token} ({systems}){by_hand}"
+            yield Finding(Code.MISSING, Severity.ERROR, message, sync, token)
+        elif self._outdated(token):
+            target = self.selection.targets.get(token)
+            wanted = str(target.name.version) if target else f"release {release}"
+            message = f"{token} is {newest.version}; {wanted} is wanted"
+            yield Finding(Code.OUTDATED, Severity.ERROR, message, sync, token, newest.text)
+
+    def _outdated(self, token: Token) -> bool:
+        newest = self.listing.newest(token)
+        if newest is None or token not in self.selection.tokens:
+            return False
+        target = self.selection.targets.get(token)
+        if target is None:
+            return newest.release < self.selection.release
+        return (newest.version, newest.date) < (target.name.version, target.name.date)
+
+    def _about_file(self, file: File) -> Iterator[Finding]:
+        if file.kind is Kind.INSTALLER:
+            yield from self._about_installer(file)
+        elif file.kind is Kind.PARTIAL:
+            message = "is not whole: a copy or a download that was cut off, or is still going on"
+            yield Finding(Code.PARTIAL, Severity.ERROR, message, self._fix("prune"), file=file.name)
+        elif file.kind is Kind.STRAY and file.takable:
+            message = f"could be taken for a package, but {file.reason}"
+            yield Finding(Code.STRAY, Severity.ERROR, message, self._fix("prune"), file=file.name)
+        elif file.kind is Kind.STRAY:
+            message = "is no installer; it is left alone"
+            yield Finding(Code.STRAY, Severity.INFO, message, self._fix("list"), file=file.name)
+
+    def _about_installer(self, file: File) -> Iterator[Finding]:
+        installer = file.installer
+        if installer is None:
+            return
+        token = installer.token
+        verdict = self._verdict(file)
+        if verdict.code is not None:
+            fix = self._fix(f"sync --package {token}" if token in self.selection.targets else "prune")
+            yield Finding(verdict.code, Severity.ERROR, verdict.message, fix, token, file.name)
+        if not self.catalog.known(token):
+            yield self._unknown(file, installer)
+        elif superseded(file, self.listing):
+            newest = self.listing.by_token[token][0][0]
+            message = f"an older installer of {token} lies beside {newest.text}"
+            yield Finding(Code.DUPLICATE, Severity.ERROR, message, self._fix("prune"), token, file.name)
+        elif self.about.classic and self.catalog.packages[token].modernized_only:
+            message = f"{token} is supported by the modernized experience alone"
+            yield Finding(Code.MODERNIZED_ONLY, Severity.WARNING, message, self._fix(f"show {token}"), token, file.name)
+        server = self.about.server_release
+        if server is not None and installer.release > server:
+            message = f"release {installer.release} is newer than the server's own {server}"
+            fix = self._fix(f"sync --release {server} --package {token}")
+            yield Finding(Code.NEWER_THAN_SERVER, Severity.ERROR, message, fix, token, file.name)
+
+    def _unknown(self, file: File, installer: InstallerName) -> Finding:
+        nearest = self.catalog.nearest(installer.token)
+        guess = f"; did somebody mean {nearest}?" if nearest else ""
+        message = f"the catalog knows no package {installer.token}{guess}"
+        if replaceable(installer, self.catalog):
+            return Finding(
+                Code.UNKNOWN_PACKAGE, Severity.ERROR, message, self._fix("prune"), installer.token, file.name
+            )
+        message += f" Release {installer.release} is newer than the catalog, which may have to be updated"
+        return Finding(
+            Code.UNKNOWN_PACKAGE, Severity.WARNING, message, self._fix("catalog show"), installer.token, file.name
+        )
+
+    def _about_releases(self) -> Iterator[Finding]:
+        tokens: dict[Release, list[Token]] = defaultdict(list)
+        for token, found in self.listing.by_token.items():
+            if self.catalog.known(token):
+                tokens[found[0][0].release].append(token)
+        if len(tokens) > 1:
+            kinds = "; ".join(f"{release}: {len(tokens[release])}" for release in sorted(tokens))
+            message = f"the packages belong to {len(tokens)} releases ({kinds})"
+            yield Finding(Code.MIXED_RELEASES, Severity.WARNING, message, self._fix("sync"))
+        for release in sorted(tokens):
+            yield from self._about_release(release, ", ".join(tokens[release]))
+
+    def _about_release(self, release: Release, packages: str) -> Iterator[Finding]:
+        fix = self._fix("sync --release latest --dry-run")
+        latest = self.catalog.latest
+        standing = self.catalog.standing(release)
+        rules = (
+            (Standing.WITHDRAWN, Code.WITHDRAWN_RELEASE, "was withdrawn"),
+            (Standing.VULNERABLE, Code.VULNERABLE_RELEASE, "is older than the security release of July 2022"),
+            (Standing.UNSUPPORTED, Code.UNSUPPORTED_RELEASE, f"is more than four releases behind {latest}"),
+        )
+        for standing_of, code, words in rules:
+            if standing_of in standing:
+                yield Finding(code, Severity.WARNING, f"release {release} {words}: {packages}", fix)
+        if self.about.classic and Standing.NOT_FOR_CLASSIC in standing:
+            message = f"release {release} was published for the modernized experience alone: {packages}"
+            yield Finding(Code.MODERNIZED_ONLY, Severity.WARNING, message, fix)
+
+    def _about_second_folder(self) -> Iterator[Finding]:
+        second = self.about.second
+        if second is None:
+            return
+        here, there = (
+            {file.name: file.entry.size_bytes for file in listing.files if file.kind is Kind.INSTALLER}
+            for listing in (self.listing, second)
+        )
+        for name in sorted(here.keys() | there.keys()):
+            if here.get(name) == there.get(name):
+                continue
+            if name not in there:
+                words = "is not in"
+            elif name not in here:
+                words = "lies only in"
+            else:
+                words = "has another size in"
+            message = f"{words} the second folder {second.repository}"
+            yield Finding(Code.SECOND_FOLDER_DIFFERS, Severity.WARNING, message, self._fix("sync"), file=name)
+
+    def _verdict(self, file: File) -> Verdict:
+        if file.entry.size_bytes == 0:
+            return Verdict(Code.CORRUPT, "is empty")
+        return self.about.verdicts.get(file.name, _UNREAD)
+
+    def _fix(self, command: str) -> str:
+        return f"{self.about.command} {command}"
+
+
+_UNREAD: Final = Verdict()

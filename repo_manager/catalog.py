@@ -1,0 +1,582 @@
+"""What should exist: packages, releases and official links, read from the text of `catalog.yaml`.
+
+`parse` is the door. It reports every mistake of the text at once, each with its line and column,
+and what it lets through is immutable: a link's file name fits the place where the link stands, no
+link stands twice, every host is an allowed one and every fact names a source that is there.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from packaging.version import Version
+
+from repo_manager import document
+from repo_manager.errors import InputError
+from repo_manager.names import InstallerName, Release, Token, parse_version
+from repo_manager.names import parse as parse_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SCHEMA: Final = 1
+"""The edition of the format that this module reads."""
+
+_UNKNOWN_VERSION: Final = Version("0")
+_UNCLEAR: Final = "unclear"
+_TOKEN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+\-]*", re.ASCII)
+_MONTH: Final = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])", re.ASCII)
+_SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_HOST: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.ASCII)
+_URL: Final = re.compile(r"https://([A-Za-z0-9.-]+)/(?:[A-Za-z0-9._~%+-]+/)*([A-Za-z0-9._+-]+)", re.ASCII)
+
+
+class ForClassic(StrEnum):
+    """Whether a release is meant for classic servers, those with a push-install repository."""
+
+    YES = "yes"
+    NO = "no"
+    ONLY = "only"
+    WITHDRAWN = "withdrawn"
+    UNCLEAR = "unclear"
+
+
+class Standing(StrEnum):
+    """What there is to say of a release before anybody installs it."""
+
+    WITHDRAWN = "withdrawn"
+    """It was published for classic servers and taken back."""
+
+    NOT_FOR_CLASSIC = "not-for-classic"
+    CLASSIC_ONLY = "classic-only"
+
+    VULNERABLE = "vulnerable"
+    """Servers of this release carry the vulnerabilities published in July 2022."""
+
+    UNSUPPORTED = "unsupported"
+    """Older than the window of supported releases."""
+
+    N4_BASE = "n-4-base"
+    """The oldest release that is still supported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manual:
+    """From which release on a package must be placed by hand. `since` is None where no page says."""
+
+    since: Release | None
+    evidence: tuple[str, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What is known of one operating-system token.
+
+    `since` is the first release known to have it, which may have come earlier; None when no page
+    ties it to a release. `bundled` holds the releases whose server setup is known to lay it down,
+    and may be empty. `modernized_only_systems` is empty for a package that is `modernized_only` as
+    a whole.
+    """
+
+    token: Token
+    systems: tuple[str, ...]
+    extension: str
+    manual: Manual | None
+    since: Release | None
+    modernized_only: bool
+    modernized_only_systems: tuple[str, ...]
+    scout_only: bool
+    bundled: tuple[Release, ...]
+    evidence: tuple[str, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where one installer of one release can be had. `sha256` is in lower-case hex."""
+
+    token: Token
+    release: Release
+    name: InstallerName
+    url: str
+    mirrors: tuple[str, ...] = ()
+    sha256: str | None = None
+    size_bytes: int | None = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """All addresses, the official one first."""
+        return (self.url, *self.mirrors)
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseFacts:
+    """What is known of one release.
+
+    `rollups` are in the order of publication and may be empty; `support` maps a rollup to its page
+    where one is known; `builds` are sorted; `published` is a month such as `2025-10`, or empty;
+    `links` are in catalog order and may be empty.
+    """
+
+    release: Release
+    rollups: tuple[str, ...]
+    builds: tuple[Version, ...]
+    published: str
+    for_classic: ForClassic
+    links: Mapping[Token, Link]
+    support: Mapping[str, str]
+    evidence: tuple[str, ...]
+    note: str
+
+
+# Not slotted: the look-up tables below are made when first asked for and kept.
+@dataclass(frozen=True)
+class Catalog:
+    """The whole of it. `packages` are in the order of the text, `releases` oldest first.
+
+    `aliases` are other spellings of a package seen in public, `look_alikes` the names that other
+    products use; a look-alike without a package maps to None. `legacy` maps the tokens of older
+    lines to a word about them.
+    """
+
+    packages: Mapping[Token, Package]
+    releases: tuple[ReleaseFacts, ...]
+    hosts: frozenset[str]
+    aliases: Mapping[str, Token]
+    look_alikes: Mapping[str, Token | None]
+    legacy: Mapping[str, str]
+    sources: Mapping[str, str]
+    unplaced_rollups: Mapping[str, str]
+    vulnerable_below: Version
+    support_window: int
+
+    @cached_property
+    def latest(self) -> Release:
+        """The newest release that has links."""
+        return max(facts.release for facts in self.releases if facts.links)
+
+    @cached_property
+    def oldest_supported(self) -> Release:
+        """The newest release with links, less `support_window` of the known releases before it."""
+        known = [facts.release for facts in self.releases if facts.release <= self.latest]
+        return known[-min(len(known), self.support_window + 1)]
+
+    def facts(self, release: Release) -> ReleaseFacts | None:
+        """What is known of a release; None when nothing is."""
+        return self._by_release.get(release)
+
+    def links(self, release: Release) -> tuple[Link, ...]:
+        """The links of a release in catalog order; empty when none is known."""
+        facts = self.facts(release)
+        return tuple(facts.links.values()) if facts else ()
+
+    def known(self, token: str) -> bool:
+        """Whether a package of exactly this token is in the catalog."""
+        return token in self.packages
+
+    def nearest(self, text: str) -> Token | None:
+        """The package that `text` was probably meant to be: by alias first, then by spelling.
+
+        None when nothing is near, and for names that are known to belong to something else.
+        """
+        folded = text.strip().casefold()
+        if folded in self._known_names:
+            return self._known_names[folded]
+        near = document.nearest(folded, self.packages)
+        return Token(near) if near else None
+
+    def require(self, text: str) -> Package:
+        """The package of a token written in any case.
+
+        Raises:
+            InputError: there is none; the hint names the nearest.
+        """
+        folded = text.strip().casefold()
+        token = self._by_folded.get(folded)
+        if token is not None:
+            return self.packages[token]
+        near = self.nearest(text)
+        legacy = {token.casefold(): note for token, note in self.legacy.items()}.get(folded)
+        message = f"the catalog has no package {text[:80]!r}" + (f" ({legacy})" if legacy else "")
+        hint = f"did you mean {near}?" if near else "run 'repo-manager catalog show' for the packages there are"
+        raise InputError("unknown-package", message, hint)
+
+    def manual(self, token: Token, release: Release) -> bool:
+        """Whether this package must be placed by hand at this release.
+
+        A package whose first such release is unclear counts as one at every release: looking once
+        too often is harmless, a missing installer is not.
+        """
+        package = self.packages.get(token)
+        if package is None or package.manual is None:
+            return False
+        return package.manual.since is None or release >= package.manual.since
+
+    def standing(self, release: Release) -> frozenset[Standing]:
+        """What speaks against a release, or is special about it; empty for a sound one."""
+        facts = self.facts(release)
+        found = {_STANDING_OF[facts.for_classic]} if facts and facts.for_classic in _STANDING_OF else set()
+        if self._vulnerable(release, facts):
+            found.add(Standing.VULNERABLE)
+        if release < self.oldest_supported:
+            found.add(Standing.UNSUPPORTED)
+        elif release == self.oldest_supported:
+            found.add(Standing.N4_BASE)
+        return frozenset(found)
+
+    def _vulnerable(self, release: Release, facts: ReleaseFacts | None) -> bool:
+        bound = Release(self.vulnerable_below.major, self.vulnerable_below.minor)
+        if release != bound:
+            return release < bound
+        builds = facts.builds if facts else ()
+        return bool(builds) and all(build < self.vulnerable_below for build in builds)
+
+    @cached_property
+    def _by_release(self) -> dict[Release, ReleaseFacts]:
+        return {facts.release: facts for facts in self.releases}
+
+    @cached_property
+    def _by_folded(self) -> dict[str, Token]:
+        return {token.casefold(): token for token in self.packages}
+
+    @cached_property
+    def _known_names(self) -> dict[str, Token | None]:
+        """Every name the catalog can place, the surest last so that it wins."""
+        names: dict[str, Token | None] = {token.casefold(): None for token in self.legacy}
+        for others in (self.look_alikes, self.aliases):
+            names.update((other.casefold(), token) for other, token in others.items())
+        names.update(self._by_folded)
+        return names
+
+
+_STANDING_OF: Final = {
+    ForClassic.WITHDRAWN: Standing.WITHDRAWN,
+    ForClassic.NO: Standing.NOT_FOR_CLASSIC,
+    ForClassic.ONLY: Standing.CLASSIC_ONLY,
+}
+
+
+def parse(text: str, name: str = "catalog.yaml") -> Catalog:
+    """Read a catalog. `name` is what messages call the document.
+
+    Raises:
+        DocumentError: with every mistake of the text, in the order of the text.
+    """
+    root = document.read(text)
+    catalog = _Reader(root).catalog()
+    root.raise_problems(
+        "invalid-catalog", name, "mend the lines above, or get the catalog again that came with the tool"
+    )
+    return catalog
+
+
+class _Reader:
+    """Reads the sections in an order in which each knows what it may refer to."""
+
+    def __init__(self, root: document.Mapping) -> None:
+        self._root = root
+        self._sources = self._read_sources()
+        self._hosts = self._read_hosts()
+        self._bundled: dict[str, list[Release]] = {}
+        self._seen_urls: dict[str, int] = {}
+
+    def catalog(self) -> Catalog:
+        root = self._root
+        root.integer("schema", least=SCHEMA, most=SCHEMA)
+        self._read_bundled()
+        packages = self._read_packages()
+        releases = self._read_releases(packages)
+        if not any(facts.links for facts in releases):
+            root.problem_at_key("releases", "no release has a link, so there is nothing to keep complete")
+        catalog = Catalog(
+            packages=MappingProxyType(packages),
+            releases=releases,
+            hosts=self._hosts,
+            aliases=MappingProxyType(self._read_names("aliases", packages)),
+            look_alikes=MappingProxyType(self._read_look_alikes(packages)),
+            legacy=MappingProxyType(self._read_legacy()),
+            sources=MappingProxyType(self._sources),
+            unplaced_rollups=MappingProxyType(self._read_unplaced()),
+            vulnerable_below=root.parsed("vulnerable_below", parse_version, _UNKNOWN_VERSION),
+            support_window=root.integer("support_window", most=99),
+        )
+        root.finish()
+        return catalog
+
+    def _read_sources(self) -> dict[str, str]:
+        view = self._root.mapping("sources")
+        return {key: view.text(key) for key in view}
+
+    def _read_hosts(self) -> frozenset[str]:
+        hosts = self._root.texts("hosts")
+        for index, host in enumerate(hosts):
+            if host and _HOST.fullmatch(host) is None:
+                self._root.problem("hosts", f"{host[:80]!r} is not a host name in lower case", index)
+        return frozenset(hosts)
+
+    def _read_bundled(self) -> None:
+        view = self._root.mapping("bundled", required=False)
+        for key in view:
+            release = self._release_key(view, key)
+            entry = view.mapping(key)
+            for token in entry.texts("packages"):
+                self._bundled.setdefault(token, []).append(release)
+            self._evidence(entry)
+            entry.text("note", "")
+            entry.finish()
+
+    def _read_packages(self) -> dict[Token, Package]:
+        view = self._root.mapping("packages")
+        packages: dict[Token, Package] = {}
+        folded: dict[str, str] = {}
+        for key in view:
+            if _TOKEN.fullmatch(key) is None:
+                view.problem_at_key(key, f"{key[:80]!r} is not a package token such as RHEL9-64")
+            twin = folded.setdefault(key.casefold(), key)
+            if twin != key:
+                view.problem_at_key(key, f"{key!r} differs from {twin!r} only in case")
+            packages[Token(key)] = self._package(Token(key), view.mapping(key))
+        self._check_bundled(packages)
+        return packages
+
+    def _check_bundled(self, packages: Mapping[Token, Package]) -> None:
+        view = self._root.mapping("bundled", required=False)
+        for key in view:
+            entry = view.mapping(key)
+            for index, token in enumerate(entry.texts("packages", ())):
+                _check_token(entry, "packages", token, packages, index)
+
+    def _package(self, token: Token, view: document.Mapping) -> Package:
+        extension = view.text("extension")
+        if extension and extension not in (".exe", ".tar.gz"):
+            view.problem("extension", f"extension: {extension[:40]!r} is neither .exe nor .tar.gz")
+        package = Package(
+            token=token,
+            systems=view.texts("systems"),
+            extension=extension,
+            manual=self._manual(view.mapping("manual")) if "manual" in view else None,
+            since=view.release("since") if "since" in view else None,
+            modernized_only=view.flag("modernized_only", False),
+            modernized_only_systems=view.texts("modernized_only_systems", ()),
+            scout_only=view.flag("scout_only", False),
+            bundled=tuple(sorted(self._bundled.get(token, ()))),
+            evidence=self._evidence(view),
+            note=view.text("note", ""),
+        )
+        view.finish()
+        return package
+
+    def _manual(self, view: document.Mapping) -> Manual:
+        since = None if view.text("since") == _UNCLEAR else view.release("since")
+        manual = Manual(since, self._evidence(view), view.text("note", ""))
+        view.finish()
+        return manual
+
+    def _read_releases(self, packages: Mapping[Token, Package]) -> tuple[ReleaseFacts, ...]:
+        view = self._root.mapping("releases")
+        found: dict[Release, ReleaseFacts] = {}
+        for key in view:
+            release = self._release_key(view, key)
+            if release in found:
+                view.problem_at_key(key, f"the release {release} stands here twice")
+            found[release] = self._release(release, view.mapping(key), packages)
+        return tuple([found[release] for release in sorted(found)])
+
+    def _release(self, release: Release, view: document.Mapping, packages: Mapping[Token, Package]) -> ReleaseFacts:
+        rollups, months, support, builds = self._rollups(release, view)
+        for index, text in enumerate(view.texts("builds", ())):
+            builds.append(_build(view, "builds", text, release, index))
+        if "published" in view:
+            months.append(_month(view, "published"))
+        facts = ReleaseFacts(
+            release=release,
+            rollups=rollups,
+            builds=tuple(sorted(set(builds))),
+            published=min(filter(None, months), default=""),
+            for_classic=view.choice("for_classic", ForClassic),
+            links=MappingProxyType(self._links(release, view.mapping("links", required=False), packages)),
+            support=MappingProxyType(support),
+            evidence=self._evidence(view),
+            note=view.text("note", ""),
+        )
+        view.finish()
+        return facts
+
+    def _rollups(
+        self, release: Release, view: document.Mapping
+    ) -> tuple[tuple[str, ...], list[str], dict[str, str], list[Version]]:
+        rollups = view.mapping("rollups", required=False)
+        months, support, builds = [], {}, []
+        for key in rollups:
+            entry = rollups.mapping(key)
+            if "month" in entry:
+                months.append(_month(entry, "month"))
+            if "build" in entry:
+                builds.append(_build(entry, "build", entry.text("build"), release))
+            if "support" in entry:
+                support[key] = _page(entry, "support")
+            entry.finish()
+        return tuple(rollups), months, support, builds
+
+    def _links(self, release: Release, view: document.Mapping, packages: Mapping[Token, Package]) -> dict[Token, Link]:
+        found: dict[Token, Link] = {}
+        for key in view:
+            if _check_token(view, key, key, packages, at_key=True):
+                link = self._link(Token(key), release, view, packages[Token(key)])
+                if link is not None:
+                    found[link.token] = link
+        return {token: found[token] for token in packages if token in found}
+
+    def _link(self, token: Token, release: Release, view: document.Mapping, package: Package) -> Link | None:
+        if not view.is_mapping(token):
+            url = view.text(token)
+            name = self._fitting(view, token, url, release, package)
+            return Link(token, release, name, url) if name is not None else None
+        entry = view.mapping(token)
+        url = entry.text("url")
+        name = self._fitting(entry, "url", url, release, package)
+        mirrors = entry.texts("mirrors", ())
+        for index, mirror in enumerate(mirrors):
+            other = self._name(entry, "mirrors", mirror, index)
+            if name is not None and other is not None and other.text != name.text:
+                entry.problem("mirrors", f"{other} is another file than {name}", index)
+        sha256 = entry.text("sha256") if "sha256" in entry else None
+        if sha256 and _SHA256.fullmatch(sha256) is None:
+            entry.problem("sha256", "sha256: expected 64 digits from 0-9 and a-f")
+        size_bytes = entry.integer("size_bytes", least=1) if "size_bytes" in entry else None
+        entry.finish()
+        return Link(token, release, name, url, mirrors, sha256, size_bytes) if name is not None else None
+
+    def _fitting(
+        self, view: document.Mapping, key: str, url: str, release: Release, package: Package
+    ) -> InstallerName | None:
+        """The name at the end of `url`, if it is one of this package and this release."""
+        name = self._name(view, key, url)
+        if name is None:
+            return None
+        if name.token != package.token:
+            view.problem(key, f"the file is for {name.token}, and it stands under {package.token}")
+        elif name.extension != package.extension:
+            view.problem(key, f"the file ends in {name.extension}, and the package in {package.extension}")
+        if name.release != release:
+            view.problem(key, f"the file is of release {name.release}, and it stands under {release}")
+        return name
+
+    def _name(self, view: document.Mapping, key: str, url: str, index: int | None = None) -> InstallerName | None:
+        """The file name at the end of `url`; None, with the reason noted, when the address will not do."""
+        if not url:
+            return None
+        match = _URL.fullmatch(url)
+        if match is None:
+            wrong = "is not an https address" if not url.startswith("https://") else "is not a plain address of a file"
+            view.problem(key, f"{url[:120]!r} {wrong}", index)
+            return None
+        host, file_name = match.groups()
+        if host not in self._hosts:
+            view.problem(key, f"the host {host[:80]!r} is not among hosts: {', '.join(sorted(self._hosts))}", index)
+        if url in self._seen_urls:
+            view.problem(key, f"this address already stands on line {self._seen_urls[url]}", index)
+        self._seen_urls.setdefault(url, view.line(key))
+        try:
+            return parse_name(file_name)
+        except InputError as error:
+            view.problem(key, error.message, index)
+            return None
+
+    def _release_key(self, view: document.Mapping, key: str) -> Release:
+        try:
+            return Release.parse(key)
+        except InputError as error:
+            view.problem_at_key(key, f"{error.message}; {error.hint}")
+            return Release(0, 0)
+
+    def _evidence(self, view: document.Mapping) -> tuple[str, ...]:
+        keys = view.texts("evidence", ())
+        for index, key in enumerate(keys):
+            if key and key not in self._sources:
+                near = document.nearest(key, self._sources)
+                meant = f"; did you mean {near!r}?" if near else ""
+                view.problem("evidence", f"evidence {key[:80]!r} is not among the sources{meant}", index)
+        return keys
+
+    def _read_names(self, section: str, packages: Mapping[Token, Package]) -> dict[str, Token]:
+        view = self._root.mapping(section, required=False)
+        for key in view:
+            if key in packages:
+                view.problem_at_key(key, f"{key!r} is a package of its own")
+            _check_token(view, key, view.text(key), packages)
+        return {key: Token(view.text(key)) for key in view}
+
+    def _read_look_alikes(self, packages: Mapping[Token, Package]) -> dict[str, Token | None]:
+        return {
+            **dict.fromkeys(self._root.texts("look_alikes_without_package", ())),
+            **self._read_names("look_alikes", packages),
+        }
+
+    def _read_legacy(self) -> dict[str, str]:
+        view = self._root.mapping("legacy", required=False)
+        found: dict[str, str] = {}
+        for key in view:
+            group = view.mapping(key)
+            note = group.text("note")
+            found.update(dict.fromkeys(group.texts("tokens"), note))
+            self._evidence(group)
+            group.finish()
+        return found
+
+    def _read_unplaced(self) -> dict[str, str]:
+        view = self._root.mapping("unplaced_rollups", required=False)
+        return {key: _page(view, key) for key in view}
+
+
+def _check_token(  # noqa: PLR0913 - where to look, what to look for, where to say it
+    view: document.Mapping,
+    key: str,
+    token: str,
+    packages: Mapping[Token, Package],
+    index: int | None = None,
+    *,
+    at_key: bool = False,
+) -> bool:
+    if not token or token in packages:
+        return bool(token)
+    near = document.nearest(token, packages)
+    message = f"no package is called {token[:80]!r}" + (f"; did you mean {near!r}?" if near else "")
+    if at_key:
+        view.problem_at_key(key, message)
+    else:
+        view.problem(key, message, index)
+    return False
+
+
+def _build(view: document.Mapping, key: str, text: str, release: Release, index: int | None = None) -> Version:
+    if not text:
+        return _UNKNOWN_VERSION
+    try:
+        build = parse_version(text)
+    except InputError as error:
+        view.problem(key, f"{error.message}; {error.hint}", index)
+        return _UNKNOWN_VERSION
+    if (build.major, build.minor) != (release.major, release.minor):
+        view.problem(key, f"the build {build} is not one of release {release}", index)
+    return build
+
+
+def _month(view: document.Mapping, key: str) -> str:
+    month = view.text(key)
+    if month and _MONTH.fullmatch(month) is None:
+        view.problem(key, f"{key}: {month[:40]!r} is not a month such as '2025-10'")
+    return month
+
+
+def _page(view: document.Mapping, key: str) -> str:
+    page = view.text(key)
+    if page and not page.startswith("https://"):
+        view.problem(key, f"{key}: {page[:120]!r} is not an https address")
+    return page

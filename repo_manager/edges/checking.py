@@ -1,0 +1,112 @@
+"""Reads installers and says whether they are what their names promise."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
+
+from repo_manager.audit import Code, Verdict
+from repo_manager.edges.archive import Inspector
+from repo_manager.edges.digests import Known
+from repo_manager.errors import VerificationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from repo_manager.edges.digests import Digests
+    from repo_manager.edges.folder import Record
+    from repo_manager.names import InstallerName
+    from repo_manager.repository import File, Listing
+
+# Large enough that a read costs little beside hashing it, small enough to stay in the CPU's cache.
+_CHUNK_BYTES: Final = 256 * 1024
+
+
+class Checker:
+    """Verdicts on the files of one repository, remembered between runs."""
+
+    def __init__(self, folder: Path, digests: Digests, records: Mapping[str, Record]) -> None:
+        self._folder = folder
+        self._digests = digests
+        self._records = records
+
+    def known(self, listing: Listing) -> dict[str, Verdict]:
+        """What can be said without reading: from the memory, and from the recorded sizes."""
+        verdicts = {}
+        for file in listing.files:
+            if file.installer is None:
+                continue
+            known = self._digests.get(file.entry)
+            record = self._records.get(file.name)
+            if known is not None:
+                verdicts[file.name] = self._against_record(file, known).verdict
+            elif record is not None and record.size_bytes != file.entry.size_bytes:
+                words = f"has {file.entry.size_bytes} bytes; {record.size_bytes} were placed"
+                verdicts[file.name] = Verdict(Code.CORRUPT, words)
+        return verdicts
+
+    def read(
+        self, listing: Listing, files: Iterable[File], progress: Callable[[int], None] = lambda _: None
+    ) -> dict[str, Verdict]:
+        """Verdicts on `files`, reading those that are not known, beside what `known` says of the others.
+
+        `progress` is told of every so many bytes read, from several threads.
+        """
+        verdicts = self.known(listing)
+        unread = [file for file in files if file.installer is not None and self._digests.get(file.entry) is None]
+        with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+            for file, known in zip(unread, pool.map(lambda file: self._inspect(file, progress), unread), strict=True):
+                if known.sha256 or known.verdict.code is not None:
+                    self._digests.put(file.entry, known)
+                verdicts[file.name] = self._against_record(file, known).verdict
+        self._digests.save(frozenset(file.name for file in listing.files))
+        return verdicts
+
+    def unread_bytes(self, files: Iterable[File]) -> int:
+        """How much `read` would read."""
+        return sum(
+            file.entry.size_bytes for file in files if file.installer and self._digests.get(file.entry) is None
+        )
+
+    def learn(self, listing: Listing, placed: Mapping[str, str]) -> None:
+        """Remember files that were verified on their way in; `placed` gives their digests by name."""
+        for file in listing.files:
+            if file.name in placed:
+                self._digests.put(file.entry, Known(placed[file.name], Verdict()))
+        self._digests.save(frozenset(file.name for file in listing.files))
+
+    def _inspect(self, file: File, progress: Callable[[int], None]) -> Known:
+        installer = file.installer
+        if installer is None:
+            raise AssertionError(file)
+        try:
+            return Known(inspect_file(self._folder / file.name, installer, progress), Verdict())
+        except VerificationError as error:
+            code = Code.MISLABELLED if error.code == Code.MISLABELLED else Code.CORRUPT
+            return Known("", Verdict(code, error.message))
+        except OSError as error:
+            return Known("", Verdict(Code.CORRUPT, f"cannot be read: {error.strerror or error}"))
+
+    def _against_record(self, file: File, known: Known) -> Known:
+        record = self._records.get(file.name)
+        if record is None or not known.verdict.good or record.sha256 == known.sha256:
+            return known
+        return Known(known.sha256, Verdict(Code.CORRUPT, "its digest differs from that of the file that was placed"))
+
+
+def inspect_file(path: Path, name: InstallerName, progress: Callable[[int], None] = lambda _: None) -> str:
+    """Read a file to its end and look inside on the way. Returns its sha256 in hex.
+
+    Raises:
+        VerificationError: it is not what the name promises.
+        OSError: it cannot be read.
+    """
+    inspector = Inspector(name)
+    buffer = memoryview(bytearray(_CHUNK_BYTES))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            inspector.feed(buffer[:count])
+            progress(count)
+    return inspector.finish().sha256

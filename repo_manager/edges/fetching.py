@@ -1,0 +1,216 @@
+"""Brings files into the staging area: several at a time, from the first source that has each whole."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import quote, urlsplit
+
+from repo_manager import names
+from repo_manager.edges.checking import inspect_file
+from repo_manager.edges.copying import CopySource
+from repo_manager.errors import InputError, MachineError, RepoManagerError, TransferError, VerificationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from repo_manager.edges.download import Downloader
+    from repo_manager.plan import Download
+
+WORKERS: Final = 4
+
+
+class Staging(Protocol):
+    """Where files wait: `part` while they are fetched, `staged` when they are whole."""
+
+    def part(self, name: str) -> Path:
+        """The path to write to."""
+        ...
+
+    def staged(self, name: str) -> Path:
+        """The path of the whole file."""
+        ...
+
+    def promote(self, name: str) -> None:
+        """The part is whole."""
+        ...
+
+    def drop_staged(self, name: str) -> None:
+        """Give the space back."""
+        ...
+
+    def free_bytes(self) -> int:
+        """Room left."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A file that is whole in the staging area."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What came of fetching: the whole files and the errors, by name."""
+
+    staged: Mapping[str, Stage]
+    errors: Mapping[str, RepoManagerError]
+
+    @property
+    def worst(self) -> RepoManagerError | None:
+        """The error to report: bad bytes before a bad way, because running again will not mend them."""
+        ranked = sorted(self.errors.values(), key=lambda error: not isinstance(error, VerificationError))
+        return ranked[0] if ranked else None
+
+
+class Fetcher:
+    """Fetches downloads into a staging area, checking each on its way.
+
+    `downloader` makes the HTTP client at first use, so that a run without HTTP never loads it.
+    """
+
+    def __init__(self, downloader: Callable[[], Downloader], *, reserve_bytes: int) -> None:
+        self._make_downloader = downloader
+        self._downloader: Downloader | None = None
+        self._making = threading.Lock()
+        self._reserve_bytes = reserve_bytes
+        self._cancelled = threading.Event()
+
+    def collect(
+        self, downloads: Sequence[Download], staging: Staging, progress: Callable[[str, int], None]
+    ) -> Collected:
+        """Fetch everything; a failure of one does not stop the others, so that the next run has less to do.
+
+        `progress` is told name and bytes, from several threads.
+
+        Raises:
+            MachineError: there is no room; nothing was fetched, or all of it was given back.
+        """
+        staged: dict[str, Stage] = {}
+        errors: dict[str, RepoManagerError] = {}
+        with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+            try:
+                self._check_room(downloads, staging, pool)
+                jobs = [(item, pool.submit(self._fetch, item, staging, progress)) for item in downloads]
+                for item, job in jobs:
+                    try:
+                        staged[item.name] = job.result()
+                    except RepoManagerError as error:
+                        errors[item.name] = error
+                        if error.code == "no-space":
+                            self._cancelled.set()
+            except BaseException:
+                self._cancelled.set()
+                raise
+        full = next((error for error in errors.values() if error.code == "no-space"), None)
+        if full is not None:
+            for item in downloads:
+                staging.drop_staged(item.name)
+            raise full
+        return Collected(staged, errors)
+
+    def close(self) -> None:
+        """Close the HTTP client, if there is one."""
+        if self._downloader is not None:
+            self._downloader.close()
+
+    def _check_room(self, downloads: Sequence[Download], staging: Staging, pool: ThreadPoolExecutor) -> None:
+        """See that everything fits before the first byte. Unknown sizes count as nothing."""
+        missing = [item for item in downloads if not staging.staged(item.name).exists()]
+        sizes = list(pool.map(self._size, missing))
+        parts = [staging.part(item.name) for item in missing]
+        there = sum(path.stat().st_size for path in parts if path.exists())
+        needed = sum(size or 0 for size in sizes) - there
+        free = staging.free_bytes()
+        if missing and needed + self._reserve_bytes > free:
+            raise MachineError(
+                "no-space",
+                f"{needed:,} bytes are needed and {self._reserve_bytes:,} kept in reserve, but {free:,} are free",
+                "make room on the repository's volume, or lower reserve_mb in the configuration",
+            )
+
+    def _size(self, item: Download) -> int | None:
+        if item.size_bytes is not None:
+            return item.size_bytes
+        for source in item.sources:
+            try:
+                size = self._http().size(source) if _is_url(source) else _folder(source).size(item.name)
+            except (TransferError, MachineError):
+                continue
+            if size is not None:
+                return size
+        return None
+
+    def _fetch(self, item: Download, staging: Staging, progress: Callable[[str, int], None]) -> Stage:
+        name = names.parse(item.name)
+        whole = staging.staged(item.name)
+        if whole.exists():
+            try:
+                return Stage(item.name, inspect_file(whole, name), whole.stat().st_size)
+            except (VerificationError, OSError):
+                staging.drop_staged(item.name)
+        part = staging.part(item.name)
+
+        def told(count: int) -> None:
+            progress(item.name, count)
+
+        urls = [source for source in item.sources if _is_url(source)]
+        if urls:
+            fetched = self._http().fetch(
+                name,
+                urls,
+                part,
+                sha256=item.sha256,
+                size_bytes=item.size_bytes,
+                progress=told,
+                cancelled=self._cancelled.is_set,
+            )
+        else:
+            fetched = _folder(item.sources[0]).fetch(name, part, progress=told, cancelled=self._cancelled.is_set)
+        staging.promote(item.name)
+        return Stage(item.name, fetched.sha256, fetched.size_bytes)
+
+    def _http(self) -> Downloader:
+        with self._making:
+            if self._downloader is None:
+                self._downloader = self._make_downloader()
+            return self._downloader
+
+
+def join(base: str, name: str) -> str:
+    """Where a base (folder, UNC path or URL) has a file of that name.
+
+    Raises:
+        InputError: the base is a URL of a kind we do not read.
+    """
+    if not _is_url(base):
+        return str(Path(base) / name)
+    parts = urlsplit(base)
+    if parts.scheme.lower() not in {"http", "https"} or not parts.hostname:
+        raise InputError(
+            "unknown-source",
+            f"{base.partition('?')[0]!r} is not a folder, an http or an https address",
+            "give a folder, a UNC path, or a URL that begins with https://",
+        )
+    path = f"{parts.path.rstrip('/')}/{quote(name)}"
+    return parts._replace(path=path, fragment="").geturl()
+
+
+def host_of(base: str) -> str | None:
+    """The host of a URL with its port, if it names one; None for a folder."""
+    return urlsplit(base).netloc.rpartition("@")[2].lower() if _is_url(base) else None
+
+
+def _is_url(source: str) -> bool:
+    return "://" in source
+
+
+def _folder(source: str) -> CopySource:
+    return CopySource(Path(source).parent)

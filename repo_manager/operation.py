@@ -1,0 +1,280 @@
+"""One change of a repository, from the lock to the look at what came of it.
+
+    lock -> recover -> look -> plan -> agree -> room -> fetch and verify -> transaction -> look again
+
+`sync`, `add`, `prune` and `restore` differ only in the plan they make of what they see.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from repo_manager import repository
+from repo_manager.edges.folder import Record, timestamp
+from repo_manager.edges.lock import Lock
+from repo_manager.errors import ExitCode, InputError, RepoManagerError, TransferError
+from repo_manager.plan import Download, Place, Plan
+from repo_manager.restart import ServiceReport, ServiceState
+from repo_manager.transaction import Means, Outcome, Result, carry_out, recover
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from repo_manager.audit import Verdict
+    from repo_manager.catalog import Catalog
+    from repo_manager.edges.checking import Checker
+    from repo_manager.edges.fetching import Collected, Fetcher
+    from repo_manager.edges.folder import Folder
+    from repo_manager.repository import File, Listing
+    from repo_manager.restart import Clock, Patience, Service
+
+
+class Voice:
+    """How an operation speaks to whoever started it. This one is silent and agrees to everything."""
+
+    def note(self, text: str) -> None:
+        """Something worth knowing."""
+
+    def detail(self, text: str) -> None:
+        """A step, for those who asked to see them."""
+
+    def agree(self, plan: Plan) -> bool:
+        """Show the plan and ask whether to go on."""
+        return bool(plan)
+
+    def reading(self, total_bytes: int) -> Callable[[int], None]:
+        """Files are about to be read; what is returned is told of every so many bytes."""
+        return lambda _: None
+
+    def fetching(self, downloads: tuple[Download, ...]) -> Callable[[str, int], None]:
+        """Files are about to be fetched; what is returned is told of every so many bytes of each."""
+        return lambda _name, _count: None
+
+    def finished(self) -> None:
+        """Reading or fetching has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What an operation sees under its lock: the folder, and what reading it showed."""
+
+    listing: Listing
+    verdicts: Mapping[str, Verdict]
+
+
+Planner = Callable[[Seen], Plan]
+"""Makes a plan of what is seen. Called again afterwards, when it must find nothing left to do."""
+
+Matter = Callable[["Listing"], "tuple[File, ...]"]
+"""Chooses the files whose bytes must be known before a plan can be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long retired files stay."""
+
+    keep: int = 4
+    days: int = 365
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """What every operation on one repository is handed."""
+
+    folder: Folder
+    catalog: Catalog
+    checker: Callable[[], Checker]
+    fetcher: Fetcher
+    service: Service
+    clock: Clock
+    patience: Patience
+    now: Callable[[], datetime]
+    owner: Mapping[str, str | int]
+    retention: Retention = Retention()
+    voice: Voice = field(default_factory=Voice)
+
+    def means(self) -> Means:
+        """The part that a transaction needs."""
+        return Means(self.folder, self.service, self.clock, self.patience, self.voice.detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to do: a name for the journal, a planner, and the files it must know.
+
+    `converges` says that the planner must find nothing to do afterwards; true of all but `restore`.
+    """
+
+    command: str
+    planner: Planner
+    matter: Matter
+    converges: bool = True
+    restart: bool = True
+
+
+def preview(bench: Workbench, task: Task) -> Plan:
+    """The plan, without changing anything.
+
+    Raises:
+        RepoManagerError: the folder cannot be read, or the task cannot be planned.
+    """
+    return _planned(bench, task, _look(bench, task))
+
+
+def perform(bench: Workbench, task: Task) -> Outcome:
+    """Do it. A failure after the plan was made is in the outcome, and the folder is as it was.
+
+    Raises:
+        RepoManagerError: it could not begin, or the folder could not be put back.
+    """
+    bench.folder.scan()
+    bench.folder.prepare()
+    identity = f"{timestamp(bench.now())}-{secrets.token_hex(2)}"
+    owner = {**bench.owner, "command": task.command, "since": timestamp(bench.now())}
+    with Lock(bench.folder.lock_path, owner):
+        left = recover(bench.means())
+        if left is not None:
+            bench.voice.note(f"put back what an interrupted run ({left.command}, {left.identity}) had left half done")
+        plan = _planned(bench, task, _look(bench, task))
+        if not plan.actions or not bench.voice.agree(plan):
+            return Outcome(identity, tuple((action, Result.SKIPPED) for action in plan.actions), _state(bench))
+        outcome, staged = _apply(bench, task, plan, identity)
+        if outcome.error is None:
+            _tidy(bench, staged)
+            _look_again(bench, task)
+        return outcome
+
+
+def exit_code(outcome: Outcome) -> ExitCode:
+    """What a run with this outcome returns."""
+    return ExitCode.DONE if outcome.error is None else outcome.error.exit_code
+
+
+def look(bench: Workbench) -> Listing:
+    """What lies in the folder now."""
+    return repository.survey(str(bench.folder.path), bench.folder.scan(), bench.catalog.packages)
+
+
+def _look(bench: Workbench, task: Task) -> Seen:
+    listing = look(bench)
+    files = task.matter(listing)
+    checker = bench.checker()
+    progress = bench.voice.reading(checker.unread_bytes(files))
+    try:
+        return Seen(listing, checker.read(listing, files, progress))
+    finally:
+        bench.voice.finished()
+
+
+def _planned(bench: Workbench, task: Task, seen: Seen) -> Plan:
+    plan = task.planner(seen)
+    _guard(plan, seen.listing)
+    return plan.with_restart(bench.service.name if task.restart else None)
+
+
+# One package may be emptied on purpose: its only file may be broken.
+_SUSPICIOUS: Final = 2
+
+
+def _guard(plan: Plan, listing: Listing) -> None:
+    """Refuse to empty a repository: the cause is then a wrong folder, a wrong source or a wrong catalog."""
+    leaving = {action.name for action in plan.moves if not isinstance(action, Place)}
+    installers = [file.name for file in listing.files if file.installer is not None]
+    if not plan.places and len(installers) >= _SUSPICIOUS and leaving.issuperset(installers):
+        raise InputError(
+            "would-empty-repository",
+            f"this would retire all {len(installers)} installers of {listing.repository} and bring none",
+            "check the folder, the source and the catalog",
+        )
+
+
+def _apply(bench: Workbench, task: Task, plan: Plan, identity: str) -> tuple[Outcome, Mapping[str, str]]:
+    collected = _fetch(bench, plan)
+    error = collected.worst
+    if error is not None:
+        results = tuple((action, _result(action, collected)) for action in plan.actions)
+        return Outcome(identity, results, _state(bench), error), {}
+    digests = {name: stage.sha256 for name, stage in collected.staged.items()}
+    sized = _with_sizes(plan, {name: stage.size_bytes for name, stage in collected.staged.items()})
+    records = {name: Record(stage.sha256, stage.size_bytes) for name, stage in collected.staged.items()}
+    if records:
+        bench.folder.remember(records)
+    return carry_out(sized, identity, task.command, bench.means()), digests
+
+
+def _fetch(bench: Workbench, plan: Plan) -> Collected:
+    wanted = (*plan.downloads, *_brought(plan))
+    progress = bench.voice.fetching(wanted)
+    try:
+        return bench.fetcher.collect(wanted, bench.folder, progress)
+    finally:
+        bench.voice.finished()
+        bench.fetcher.close()
+
+
+def _brought(plan: Plan) -> tuple[Download, ...]:
+    """The files of `add`: placed from where they lie, so staged by copying and not worth an action of their own."""
+    downloaded = {item.name for item in plan.downloads}
+    return tuple(
+        Download(place.token, place.name, (place.source,), place.size_bytes, None, place.reason)
+        for place in plan.places
+        if place.token is not None and place.origin.startswith("staging/") and place.name not in downloaded
+    )
+
+
+def _result(action: object, collected: Collected) -> Result:
+    if isinstance(action, Download | Place) and action.name in collected.errors:
+        return Result.FAILED
+    return Result.DONE if isinstance(action, Download) else Result.SKIPPED
+
+
+def _with_sizes(plan: Plan, sizes: Mapping[str, int]) -> Plan:
+    return replace(
+        plan,
+        actions=tuple(
+            replace(action, size_bytes=sizes.get(action.name, action.size_bytes))
+            if isinstance(action, Download | Place)
+            else action
+            for action in plan.actions
+        ),
+    )
+
+
+def _tidy(bench: Workbench, digests: Mapping[str, str]) -> None:
+    """After the commit: remember the digests, bound the retired area, give back old staging space."""
+    bench.checker().learn(look(bench), digests)
+    gone = bench.folder.trim(keep=bench.retention.keep, days=bench.retention.days, now=bench.now())
+    if gone:
+        bench.voice.note(f"deleted {len(gone)} retired files beyond the {bench.retention.keep} kept of each package")
+    bench.folder.sweep(bench.now())
+
+
+def _look_again(bench: Workbench, task: Task) -> None:
+    """Exit 0 means that the goal was looked at and holds."""
+    if not task.converges:
+        return
+    left = task.planner(_look(bench, task))
+    if left.moves:
+        names = ", ".join(sorted({move.name for move in left.moves})[:3])
+        raise GoalMissedError(
+            "goal-not-reached",
+            f"done, but by now there is more to do ({names}): another program works in the folder",
+            "run the same command again",
+        )
+
+
+class GoalMissedError(TransferError):
+    """The change was made, and somebody changed the folder meanwhile."""
+
+    exit_code = ExitCode.FINDINGS
+
+
+def _state(bench: Workbench) -> ServiceReport:
+    try:
+        state = bench.service.state()
+    except RepoManagerError as error:
+        return ServiceReport(restarted=False, state=ServiceState.ABSENT, remark=error.message)
+    return ServiceReport(restarted=False, state=state)

@@ -1,0 +1,263 @@
+"""Wanted + present -> ordered actions.
+
+`sync`, `add`, `prune` and `restore` all end in a plan: what is fetched, what comes in, what goes
+out, the restart. A plan is a value: printing it is the dry run, carrying it out is `transaction`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from repo_manager.audit import Code, Severity, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from repo_manager.audit import Audit
+    from repo_manager.names import InstallerName, Token
+    from repo_manager.repository import File, Listing
+    from repo_manager.selection import Selection, Target
+
+Verdicts = Mapping[str, Verdict]
+"""What is known of files' bytes, by name. A file that nobody read counts as good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """Fetch a file into the staging area, from the first of `sources` that has it whole."""
+
+    token: Token
+    name: str
+    sources: tuple[str, ...]
+    size_bytes: int | None
+    sha256: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Give a staged or retired file its name in the repository.
+
+    `origin` is where it waits, a path below the sub-folder with forward slashes: `staging/NAME` or
+    `retired/ID/NAME`. `source` is where its bytes come from, for people.
+    """
+
+    token: Token | None
+    name: str
+    origin: str
+    source: str
+    size_bytes: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """Move a file out of the repository, restorable."""
+
+    token: Token | None
+    name: str
+    size_bytes: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Restart the service so that it sees the new set."""
+
+    service: str
+    reason: str = "the service reads the folder only when it starts"
+
+
+Action = Download | Place | Retire | Restart
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Ordered actions: downloads, what comes in, what goes out, the restart. May be empty."""
+
+    actions: tuple[Action, ...] = ()
+
+    @property
+    def downloads(self) -> tuple[Download, ...]:
+        """What must be fetched."""
+        return tuple(action for action in self.actions if isinstance(action, Download))
+
+    @property
+    def moves(self) -> tuple[Place | Retire, ...]:
+        """What changes in the folder, in order."""
+        return tuple(action for action in self.actions if isinstance(action, Place | Retire))
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """What comes in."""
+        return tuple(action for action in self.actions if isinstance(action, Place))
+
+    @property
+    def restart(self) -> Restart | None:
+        """The restart, None when there is none."""
+        return next((action for action in self.actions if isinstance(action, Restart)), None)
+
+    def with_restart(self, service: str | None) -> Plan:
+        """The same plan, ending in a restart where it changes anything and there is a service."""
+        return replace(self, actions=(*self.actions, Restart(service))) if self.moves and service else self
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A file somebody brings: a checked installer's name and where it lies."""
+
+    name: InstallerName
+    source: str
+    size_bytes: int
+
+
+def staged(name: str) -> str:
+    """Where a fetched file waits for its name, below the sub-folder."""
+    return f"staging/{name}"
+
+
+def retired(transaction: str, name: str) -> str:
+    """Where a retired file lies, below the sub-folder."""
+    return f"retired/{transaction}/{name}"
+
+
+def sync(listing: Listing, selection: Selection, judged: Audit, verdicts: Verdicts) -> Plan:
+    """Make the wanted packages present and current, and retire what is an error.
+
+    A limited selection leaves all else alone. Whatever the service might take instead of the wanted
+    installer goes out, but only together with the wanted one coming in.
+    """
+    downloads: list[Download] = []
+    leaving: dict[str, str] = {}
+    for token in selection.tokens:
+        target = selection.targets.get(token)
+        if target is None:
+            continue
+        keep = kept(listing, target, verdicts)
+        if keep is None:
+            reason = _why(listing, target, verdicts)
+            downloads.append(
+                Download(token, target.name.text, target.sources, target.size_bytes, target.sha256, reason)
+            )
+        leaving |= _others(listing, token, keep or target.name.text, verdicts)
+    if not selection.limited:
+        settled = selection.targets.keys()
+        leaving |= mistakes(listing, judged, verdicts, except_for=settled)
+    places = [
+        Place(item.token, item.name, staged(item.name), item.sources[0], item.size_bytes, item.reason)
+        for item in downloads
+    ]
+    return Plan((*downloads, *_ordered(listing, places, leaving)))
+
+
+def prune(listing: Listing, judged: Audit, verdicts: Verdicts) -> Plan:
+    """Retire superseded and stray files, never the last good installer of a package."""
+    return Plan(tuple(_ordered(listing, [], mistakes(listing, judged, verdicts))))
+
+
+def add(listing: Listing, arrivals: Iterable[Arrival], verdicts: Verdicts) -> Plan:
+    """Place files somebody brings and retire what they supersede.
+
+    A file that lies in the folder already, whole, is left where it is. Of two arrivals for one
+    package the newer is placed.
+    """
+    newest: dict[Token, Arrival] = {}
+    for arrival in sorted(arrivals, key=lambda arrival: arrival.name.order):
+        newest[arrival.name.token] = arrival
+    places: list[Place] = []
+    leaving: dict[str, str] = {}
+    for token, arrival in newest.items():
+        name = arrival.name.text
+        there = listing.find(name)
+        if there is None or there.entry.size_bytes != arrival.size_bytes or not _good(there, verdicts):
+            places.append(Place(token, name, staged(name), arrival.source, arrival.size_bytes, "brought by hand"))
+        leaving |= _others(listing, token, name, verdicts)
+    return Plan(tuple(_ordered(listing, places, leaving)))
+
+
+def kept(listing: Listing, target: Target, verdicts: Verdicts) -> str | None:
+    """The name of the file that already is what the target asks for, None when there is none.
+
+    A later build of the same release is as good as the target: 9.66 holds different builds.
+    """
+    for installer, file in listing.by_token.get(target.token, ()):
+        recent = (installer.version, installer.date) >= (target.name.version, target.name.date)
+        if recent and installer.release == target.name.release and _good(file, verdicts):
+            return file.name
+    return None
+
+
+def mistakes(
+    listing: Listing, judged: Audit, verdicts: Verdicts, *, except_for: Iterable[Token] = ()
+) -> dict[str, str]:
+    """The files that should not be there, with the reason of each.
+
+    Of every package the newest good installer stays; where none is good, none is kept for its own
+    sake. Packages in `except_for` are settled elsewhere.
+    """
+    unwanted = {
+        finding.file: finding.message
+        for finding in judged.findings
+        if finding.file and finding.severity is Severity.ERROR and finding.code in _GO_OUT
+    }
+    settled = frozenset(except_for)
+    for token, found in listing.by_token.items():
+        files = [file for _, file in found if file.name not in unwanted]
+        if token not in settled:
+            best = next((file.name for file in files if _good(file, verdicts)), None)
+            unwanted |= _others(listing, token, best, verdicts)
+    return unwanted
+
+
+_GO_OUT: Final = frozenset({Code.STRAY, Code.PARTIAL, Code.UNKNOWN_PACKAGE})
+
+
+def _others(listing: Listing, token: Token, keep: str | None, verdicts: Verdicts) -> dict[str, str]:
+    """Every installer of a package but the one that stays, with the reason it goes."""
+    reasons = {}
+    for _, file in listing.by_token.get(token, ()):
+        if not _good(file, verdicts):
+            reasons[file.name] = verdicts[file.name].message if file.name in verdicts else "is empty"
+        elif keep is not None and file.name.casefold() != keep.casefold():
+            reasons[file.name] = f"superseded by {keep}"
+    return reasons
+
+
+def _good(file: File, verdicts: Verdicts) -> bool:
+    verdict = verdicts.get(file.name)
+    return file.entry.size_bytes > 0 and (verdict is None or verdict.good)
+
+
+def _why(listing: Listing, target: Target, verdicts: Verdicts) -> str:
+    found = listing.by_token.get(target.token, ())
+    if not found:
+        return "missing"
+    newest, file = found[0]
+    if not _good(file, verdicts) and newest.text == target.name.text:
+        return "the file in the folder is not whole"
+    return f"replaces {newest.version}"
+
+
+def _ordered(listing: Listing, places: list[Place], leaving: dict[str, str]) -> list[Place | Retire]:
+    """New ones come in before old ones go, but a name that is taken is freed first.
+
+    A name is taken also by a file that differs in case alone: Windows knows only one of the two.
+    """
+    retire = {name: _retire(listing, name, reason) for name, reason in sorted(leaving.items())}
+    freed: list[Place | Retire] = []
+    free: list[Place] = []
+    for place in places:
+        there = listing.find(place.name)
+        if there is None:
+            free.append(place)
+            continue
+        freed += [retire.pop(there.name, None) or _retire(listing, there.name, f"replaced: {place.reason}"), place]
+    return [*freed, *free, *retire.values()]
+
+
+def _retire(listing: Listing, name: str, reason: str) -> Retire:
+    file = listing.find(name)
+    token = file.installer.token if file and file.installer else None
+    return Retire(token, name, file.entry.size_bytes if file else None, reason)

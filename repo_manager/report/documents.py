@@ -1,0 +1,180 @@
+"""Values of the core as the JSON documents of the contract, one function per schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from repo_manager.audit import Severity
+from repo_manager.plan import Download, Place, Restart, Retire
+from repo_manager.repository import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from repo_manager.audit import Audit, Finding, PackageState
+    from repo_manager.catalog import Catalog
+    from repo_manager.errors import RepoManagerError
+    from repo_manager.names import InstallerName
+    from repo_manager.plan import Action, Plan
+    from repo_manager.repository import File, Listing
+    from repo_manager.transaction import Outcome
+
+Document = dict[str, Any]
+
+_ERROR_SCHEMA: Final = "repo-manager/error/1"
+
+
+def error(problem: RepoManagerError) -> Document:
+    """Any command that cannot answer."""
+    return {"schema": _ERROR_SCHEMA, "error": error_facts(problem)}
+
+
+def error_facts(problem: RepoManagerError) -> Document:
+    """The inner part, which also stands in the document of a run that failed half-way."""
+    return {"code": problem.code, "message": problem.message, "hint": problem.hint}
+
+
+def parsed_name(name: InstallerName, catalog: Catalog) -> Document:
+    """One name of `parse` that is an installer's."""
+    known = catalog.known(name.token)
+    return {
+        "name": name.text,
+        "ok": True,
+        "product": name.product,
+        "version": str(name.version),
+        "release": str(name.release),
+        "package": name.token,
+        "known": known,
+        "nearest": None if known else catalog.nearest(name.token),
+        "channel": name.channel,
+        "date": name.date.isoformat(),
+        "config": name.config,
+        "extension": name.extension,
+        "build": str(name.build) if name.build else None,
+        "build_derived": name.build_derived,
+    }
+
+
+def refused_name(text: str, reason: str) -> Document:
+    """One name of `parse` that is not."""
+    return {"name": text, "ok": False, "reason": reason}
+
+
+def listing(seen: Listing) -> Document:
+    """`list`."""
+    return {
+        "schema": "repo-manager/list/1",
+        "repository": seen.repository,
+        "files": [listed_file(file) for file in seen.files],
+    }
+
+
+def listed_file(file: File) -> Document:
+    """One file of `list`."""
+    installer = file.installer
+    return {
+        "name": file.name,
+        "kind": file.kind.value,
+        "package": installer.token if installer else None,
+        "version": str(installer.version) if installer else None,
+        "date": installer.date.isoformat() if installer else None,
+        "bytes": file.entry.size_bytes,
+        "reason": file.reason if file.kind in {Kind.STRAY, Kind.PARTIAL} else None,
+    }
+
+
+def audit(judged: Audit, profile: str, *, deep: bool) -> Document:
+    """`audit`."""
+    return {
+        "schema": "repo-manager/audit/1",
+        "repository": judged.repository,
+        "profile": profile,
+        "release": str(judged.release),
+        "deep": deep,
+        "packages": [package_state(state) for state in judged.packages],
+        "findings": [finding(found) for found in judged.findings],
+        "summary": {
+            "errors": judged.count(Severity.ERROR),
+            "warnings": judged.count(Severity.WARNING),
+            "infos": judged.count(Severity.INFO),
+        },
+    }
+
+
+def package_state(state: PackageState) -> Document:
+    """One package of `audit`."""
+    return {
+        "package": state.package,
+        "required": state.required,
+        "manual": state.manual,
+        "state": state.state.value,
+        "file": state.file,
+        "version": state.version,
+        "newest": state.newest,
+    }
+
+
+def finding(found: Finding) -> Document:
+    """One finding of `audit`."""
+    return {
+        "code": found.code.value,
+        "severity": found.severity.value,
+        "package": found.package,
+        "file": found.file,
+        "message": found.message,
+        "fix": found.fix,
+    }
+
+
+def plan(actions: Plan) -> Document:
+    """`sync --dry-run` and its siblings."""
+    return {"schema": "repo-manager/plan/1", "actions": [action(item) for item in actions.actions]}
+
+
+def outcome(done: Outcome) -> Document:
+    """`sync` and its siblings."""
+    document: Document = {
+        "schema": "repo-manager/sync/1",
+        "transaction": done.identity,
+        "actions": [{**action(item), "result": result.value} for item, result in done.results],
+        "service": {
+            "restarted": done.service.restarted,
+            "state": done.service.state.value,
+            "remark": done.service.remark,
+        },
+    }
+    if done.error is not None:
+        document["error"] = error_facts(done.error)
+    return document
+
+
+def action(item: Action) -> Document:
+    """One action of a plan."""
+    match item:
+        case Download():
+            source: str | None = item.sources[0]
+            return _action("download", item.token, item.name, source, item.size_bytes, item.reason)
+        case Place():
+            return _action("place", item.token, item.name, item.source, item.size_bytes, item.reason)
+        case Retire():
+            return _action("retire", item.token, item.name, None, item.size_bytes, item.reason)
+        case Restart():
+            return _action("restart", None, item.service, None, None, item.reason)
+
+
+def _action(
+    kind: str, package: str | None, name: str, source: str | None, size_bytes: int | None, reason: str
+) -> Document:
+    return {
+        "action": kind,
+        "package": package,
+        "name": name,
+        "source": source,
+        "bytes": size_bytes,
+        "reason": reason,
+    }
+
+
+def names(found: Iterable[Document]) -> Document:
+    """`parse`."""
+    return {"schema": "repo-manager/parse/1", "names": list(found)}

@@ -1,0 +1,77 @@
+"""Plain text for people: aligned tables, sizes, ages, names made safe to print."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+_UNITS: Final = ("B", "KB", "MB", "GB", "TB")
+_STEP: Final = 1000
+
+
+def safe(text: str) -> str:
+    """The text with everything that could move the cursor, turn the reading direction or fail to encode escaped."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        character
+        if character.isprintable() and not "\ud800" <= character <= "\udfff"
+        else character.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for character in text
+    )
+
+
+def size(size_bytes: int | None) -> str:
+    """`115.6 MB`; a dash for an unknown size."""
+    if size_bytes is None:
+        return "-"
+    amount = float(size_bytes)
+    for unit in _UNITS:
+        if amount < _STEP or unit == _UNITS[-1]:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= _STEP
+    raise AssertionError(size_bytes)
+
+
+def age(then: date, today: date) -> str:
+    """`3 d`, `5 mon`, `2 y`: how long ago, in the unit that says it best."""
+    days = (today - then).days
+    if days < 60:  # noqa: PLR2004 - two months
+        return f"{max(days, 0)} d"
+    if days < 730:  # noqa: PLR2004 - two years
+        return f"{days // 30} mon"
+    return f"{days // 365} y"
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
+    """Columns two spaces apart, as wide as their widest cell. `right` names the columns to align right."""
+    lines = [tuple(headings), *(tuple(safe(cell) for cell in row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def paragraph(text: str, width: int, *, first: str = "", rest: str = "") -> str:
+    """Text wrapped to `width`, words kept whole even when they are longer."""
+    return textwrap.fill(
+        safe(text),
+        width,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def plural(count: int, word: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"

@@ -1,0 +1,235 @@
+"""File + environment -> settings.
+
+A flag beats a variable beats the file. Keys of the file are the options' names with underscores;
+variables are the same in capitals with `REPO_MANAGER_` before. What concerns one place rather than
+one run (profiles, hosts, proxy, retention) has no flag and is set here alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from repo_manager import document
+from repo_manager.errors import InputError
+from repo_manager.names import Release
+from repo_manager.restart import Patience
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from repo_manager.document import Mapping as Section
+
+PREFIX: Final = "REPO_MANAGER_"
+
+# Evidence: the overview article of September 2020 names the service; the appliance's folder is in
+# the public documentation of the modernized experience.
+PUSH_SERVICE: Final = "InMage PushInstall"
+
+TEXT_OPTIONS: Final = (
+    "profile",
+    "repository",
+    "catalog",
+    "release",
+    "source",
+    "to",
+    "format",
+    "output",
+    "fail_on",
+    "os_release",
+    "cs_ip",
+    "passphrase_file",
+    "install_dir",
+    "role",
+    "platform",
+)
+FLAG_OPTIONS: Final = (
+    "json",
+    "quiet",
+    "no_color",
+    "dry_run",
+    "yes",
+    "no_restart",
+    "manual_only",
+    "deep",
+)
+LIST_OPTIONS: Final = ("package",)
+NUMBER_OPTIONS: Final = ("verbose", "keep")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Where a repository is and which service belongs to it.
+
+    `repository` is None where the folder must be looked for; `service` is None where there is none;
+    `classic` says which experience the servers run; `require` lists the wanted packages, empty for
+    all that the release has.
+    """
+
+    name: str
+    repository: str | None = None
+    service: str | None = None
+    classic: bool = True
+    second_folder: str | None = None
+    require: tuple[str, ...] = ()
+
+
+BUILT_IN: Final = MappingProxyType(
+    {
+        "classic": Profile("classic", service=PUSH_SERVICE),
+        "appliance": Profile("appliance", classic=False),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set, with the defaults.
+
+    `options` holds what the file says of the commands' options, by option name. `hosts` may be
+    downloaded from beside the catalog's. Sizes are bytes.
+    """
+
+    options: Mapping[str, object] = field(default_factory=dict)
+    profiles: Mapping[str, Profile] = BUILT_IN
+    hosts: tuple[str, ...] = ()
+    proxy: str | None = None
+    ca_file: Path | None = None
+    server_release: Release | None = None
+    retired_keep: int = 4
+    retired_days: int = 365
+    reserve_bytes: int = 256 * 1024 * 1024
+    patience: Patience = Patience()
+
+    def profile(self, name: str) -> Profile:
+        """The profile of that name.
+
+        Raises:
+            InputError: there is none; the hint names those there are.
+        """
+        found = self.profiles.get(name)
+        if found is None:
+            raise InputError(
+                "unknown-profile",
+                f"there is no profile {name!r}",
+                f"choose one of {', '.join(sorted(self.profiles))}, or add it to the configuration file",
+            )
+        return found
+
+
+def parse(text: str, name: str) -> Settings:
+    """Read a configuration file's text.
+
+    Raises:
+        DocumentError: with every mistake in it.
+    """
+    root = document.read(text)
+    settings = Settings(
+        options=_options(root),
+        profiles=_profiles(root),
+        hosts=root.texts("hosts", ()),
+        proxy=_optional(root, "proxy"),
+        ca_file=Path(root.text("ca_file")) if "ca_file" in root else None,
+        server_release=root.release("server_release") if "server_release" in root else None,
+        retired_keep=root.integer("retired_keep", 4, most=1000),
+        retired_days=root.integer("retired_days", 365, most=36500),
+        reserve_bytes=root.integer("reserve_mb", 256, most=1_000_000) * 1024 * 1024,
+        patience=Patience(
+            stop_s=root.integer("stop_timeout", 120, least=1, most=86400),
+            start_s=root.integer("start_timeout", 120, least=1, most=86400),
+            steady_s=root.integer("steady_time", 5, most=3600),
+        ),
+    )
+    root.finish()
+    root.raise_problems("configuration", name, "mend the lines above; the keys are in docs/reference/configuration.md")
+    return settings
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Read the configuration file that is named, or the machine's, or none.
+
+    Raises:
+        InputError: the named file cannot be read, or holds mistakes.
+    """
+    named = path or (Path(environ[f"{PREFIX}CONFIG"]) if environ.get(f"{PREFIX}CONFIG") else None)
+    file = named or machine_wide(environ)
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError as error:
+        if named is None:
+            return Settings()
+        raise InputError("no-configuration", f"there is no file {file}", "check --config") from error
+    except OSError as error:
+        raise InputError("no-configuration", f"{file} cannot be read: {error.strerror}", "check --config") from error
+    return parse(document.decode(data, str(file), "configuration"), str(file))
+
+
+def machine_wide(environ: Mapping[str, str]) -> Path:
+    """Where the configuration of the whole machine lies."""
+    if environ.get("ProgramData"):
+        return Path(environ["ProgramData"]) / "repo-manager" / "config.yaml"
+    return Path("/etc/repo-manager/config.yaml")
+
+
+def _options(root: Section) -> Mapping[str, object]:
+    options: dict[str, object] = {}
+    for key in TEXT_OPTIONS:
+        if key in root:
+            options[key] = root.text(key)
+    for key in FLAG_OPTIONS:
+        if key in root:
+            options[key] = root.flag(key)
+    for key in LIST_OPTIONS:
+        if key in root:
+            options[key] = root.texts(key)
+    for key in NUMBER_OPTIONS:
+        if key in root:
+            options[key] = root.integer(key, most=1000)
+    return MappingProxyType(options)
+
+
+def _profiles(root: Section) -> Mapping[str, Profile]:
+    """The built-in profiles, with the top level's folder settings for `classic`, and the file's own."""
+    profiles = dict(BUILT_IN)
+    own = root.mapping("profiles", required=False)
+    for name in own.keys():  # noqa: SIM118 - `keys` also marks the keys as asked for
+        section = own.mapping(name)
+        base = profiles.get(name, Profile(name, service=PUSH_SERVICE))
+        profiles[name] = Profile(
+            name,
+            repository=_optional(section, "repository") or base.repository,
+            service=_service(section, base),
+            classic=section.text("experience", "classic" if base.classic else "modernized") == "classic",
+            second_folder=_optional(section, "second_folder"),
+            require=section.texts("require", ()),
+        )
+        if "experience" in section and section.text("experience") not in {"classic", "modernized"}:
+            section.problem("experience", "experience: expected classic or modernized")
+        section.finish()
+    second = _optional(root, "second_folder")
+    require = root.texts("require", ())
+    return MappingProxyType(
+        {
+            name: Profile(
+                name,
+                profile.repository,
+                profile.service,
+                profile.classic,
+                profile.second_folder or second,
+                profile.require or require,
+            )
+            for name, profile in profiles.items()
+        }
+    )
+
+
+def _service(section: Section, base: Profile) -> str | None:
+    """A service's name; the word `none` for a profile without one."""
+    name = section.text("service", base.service or "none")
+    return None if name == "none" else name
+
+
+def _optional(section: Section, key: str) -> str | None:
+    return section.text(key) if key in section else None

@@ -1,0 +1,236 @@
+"""Carries out a plan whose files are staged: journal, moves, restart, undo, recovery.
+
+    begin (journal on disk) -> new ones in -> old ones out -> restart -> look -> commit
+
+The journal says everything in advance, so that one function, `undo`, serves both a failure and a
+run that was killed: it looks at which moves have happened and takes them back, last one first.
+Since new ones come in before old ones go, taking back in reverse brings the old ones in before the
+new ones go out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+from repo_manager import plan as plans
+from repo_manager.errors import MachineError, RepoManagerError, ServiceError
+from repo_manager.plan import Download, Place, Restart, Retire
+from repo_manager.restart import ServiceReport, ServiceState, bring_up, restart
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from repo_manager.plan import Action, Plan
+    from repo_manager.restart import Clock, Patience, Service
+
+
+class Result(StrEnum):
+    """What became of an action."""
+
+    DONE = "done"
+    FAILED = "failed"
+    UNDONE = "undone"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One rename. Paths are relative to the repository's sub-folder; `../NAME` is a file of the repository."""
+
+    origin: str
+    destination: str
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """A transaction, written down before it begins.
+
+    `service_was` is the state the service had, so that recovery knows whether to bring it back.
+    """
+
+    identity: str
+    command: str
+    moves: tuple[Move, ...]
+    service_was: ServiceState = ServiceState.ABSENT
+
+
+class Store(Protocol):
+    """The repository and its sub-folder. Every method that writes raises MachineError."""
+
+    def begin(self, journal: Journal) -> None:
+        """Make the journal durable, before anything else happens."""
+        ...
+
+    def pending(self) -> Journal | None:
+        """The journal of a transaction that was neither committed nor taken back."""
+        ...
+
+    def size(self, path: str) -> int | None:
+        """The size of a file in bytes, None when there is none. Links are not followed."""
+        ...
+
+    def move(self, origin: str, destination: str) -> None:
+        """Rename, never onto something that exists."""
+        ...
+
+    def settle(self) -> None:
+        """Make all moves durable."""
+        ...
+
+    def commit(self, journal: Journal) -> None:
+        """Close the journal: what it says is now so."""
+        ...
+
+    def abandon(self, journal: Journal) -> None:
+        """Close the journal: what it says has been taken back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a plan: every action with its result, the service, and the error that ended it, if any."""
+
+    identity: str
+    results: tuple[tuple[Action, Result], ...]
+    service: ServiceReport
+    error: RepoManagerError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a transaction is handed to work with. `say` is told each step in words."""
+
+    store: Store
+    service: Service
+    clock: Clock
+    patience: Patience
+    say: Callable[[str], None]
+
+
+def moves_of(plan: Plan, identity: str) -> tuple[Move, ...]:
+    """The renames that carry out a plan, in its order."""
+    return tuple(
+        Move(action.origin, f"../{action.name}", action.size_bytes)
+        if isinstance(action, Place)
+        else Move(f"../{action.name}", plans.retired(identity, action.name), action.size_bytes)
+        for action in plan.moves
+    )
+
+
+def carry_out(plan: Plan, identity: str, command: str, means: Means) -> Outcome:
+    """Apply a plan whose files are staged, whole and verified. All of it happens, or none.
+
+    A failure comes back in the outcome, after everything was put back. Only an interruption
+    (KeyboardInterrupt) is raised, after everything was put back.
+
+    Raises:
+        MachineError: putting back failed too; the next run does it.
+    """
+    wants_restart = plan.restart is not None
+    was = means.service.state() if wants_restart else ServiceState.ABSENT
+    journal = Journal(identity, command, moves_of(plan, identity), was)
+    try:
+        means.store.begin(journal)
+        for move in journal.moves:
+            means.say(f"{move.origin} -> {move.destination}")
+            means.store.move(move.origin, move.destination)
+        means.store.settle()
+        report = restart(means.service, means.clock, means.patience) if wants_restart else _untouched(means)
+        _look(journal, means.store)
+        means.store.commit(journal)
+    except RepoManagerError as error:
+        return _put_back(plan, journal, means, error)
+    except BaseException:
+        undo(journal, means)
+        raise
+    return Outcome(identity, _results(plan, Result.DONE, report), report)
+
+
+def recover(means: Means) -> Journal | None:
+    """Take back what a killed run left half done. Returns its journal, None when there was nothing to do.
+
+    Raises:
+        MachineError: it cannot be taken back now; the next run tries again.
+        ServiceError: the files are back, the service is not.
+    """
+    journal = means.store.pending()
+    if journal is not None:
+        undo(journal, means)
+    return journal
+
+
+def undo(journal: Journal, means: Means) -> None:
+    """Take back every move that happened, last one first, then the service. Safe to repeat and to kill.
+
+    Raises:
+        MachineError: a file cannot be put back now; the journal stays for the next run.
+        ServiceError: the files are back and the journal is closed, but the service is not up.
+    """
+    store = means.store
+    for move in reversed(journal.moves):
+        if store.size(move.origin) is None and store.size(move.destination) is not None:
+            means.say(f"{move.destination} -> {move.origin}")
+            store.move(move.destination, move.origin)
+    store.settle()
+    try:
+        if journal.service_was is ServiceState.RUNNING:
+            bring_up(means.service, means.clock, means.patience)
+    finally:
+        # The files are back, whatever the service does: a service that stays down must not keep
+        # later runs from mending the folder.
+        store.abandon(journal)
+
+
+def _put_back(plan: Plan, journal: Journal, means: Means, error: RepoManagerError) -> Outcome:
+    try:
+        undo(journal, means)
+        state = means.service.state()
+        report = ServiceReport(restarted=False, state=state, remark="the repository is as it was")
+    except ServiceError as second:
+        report = ServiceReport(restarted=False, state=means.service.state(), remark=second.message)
+    except MachineError as second:
+        raise MachineError(
+            "not-put-back",
+            f"{error.message}\n  and putting back failed: {second.message}",
+            "mend what is named above and run the same command again; it puts back first",
+        ) from error
+    return Outcome(journal.identity, _results(plan, Result.UNDONE, report), report, error)
+
+
+def _look(journal: Journal, store: Store) -> None:
+    """See with our own eyes that the goal holds: what came in is there, what went out is gone."""
+    freed = {move.origin for move in journal.moves}
+    placed = {move.destination for move in journal.moves}
+    for move in journal.moves:
+        size = store.size(move.destination)
+        changed = move.size_bytes is not None and size != move.size_bytes
+        still_there = move.origin in freed - placed and store.size(move.origin) is not None
+        if size is None or changed or still_there:
+            name = move.destination.rpartition("/")[2]
+            raise MachineError(
+                "changed-under-us",
+                f"{name} is not as it was put: another program works in the folder",
+                "find out which, then run the same command again",
+            )
+
+
+def _untouched(means: Means) -> ServiceReport:
+    return ServiceReport(restarted=False, state=means.service.state())
+
+
+def _results(plan: Plan, result: Result, report: ServiceReport) -> tuple[tuple[Action, Result], ...]:
+    def of(action: Action) -> Result:
+        match action:
+            case Download():
+                return Result.DONE
+            case Restart() if result is Result.DONE:
+                return Result.DONE if report.restarted else Result.SKIPPED
+            case Restart():
+                return Result.FAILED
+            case Place() | Retire():
+                return result
+
+    return tuple((action, of(action)) for action in plan.actions)
