@@ -10,13 +10,18 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
+import random
 import subprocess
 import sys
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MIB = 1 << 20
+# Beyond this the sample would be made in memory several times over, and larger than random takes.
+LARGEST_SAMPLE_MIB = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +69,37 @@ def main() -> None:
     if len(links) < arguments.count:
         sys.exit(f"release {known.latest} has {len(links)} packages only")
     arguments.folder.mkdir(parents=True, exist_ok=True)
+    if arguments.size > LARGEST_SAMPLE_MIB:
+        links = tuple(link for link in links if link.name.extension == ".tar.gz")
     for seed, link in enumerate(links[: arguments.count]):
-        body = sample_installer(link.name, payload_bytes=arguments.size * MIB, seed=seed)
-        (arguments.folder / str(link.name)).write_bytes(body)
-        print(link.token, link.name, hashlib.sha256(body).hexdigest())
+        path = arguments.folder / str(link.name)
+        large = arguments.size > LARGEST_SAMPLE_MIB
+        path.write_bytes(sample_installer(link.name, payload_bytes=0 if large else arguments.size * MIB, seed=seed))
+        if large:
+            enlarge(path, arguments.size * MIB)
+        print(link.token, link.name, digest(path))
+
+
+def enlarge(path: Path, size_bytes: int) -> None:
+    """Write an archive anew with a payload of that size, without ever holding it in memory."""
+    small = path.read_bytes()
+    with tarfile.open(fileobj=io.BytesIO(small)) as old, tarfile.open(path, "w:gz", compresslevel=1) as new:
+        for member in old:
+            if member.name.startswith("InMage"):
+                member.size = size_bytes
+                new.addfile(member, Endless())
+            else:
+                new.addfile(member, old.extractfile(member))
+
+
+class Endless(io.RawIOBase):
+    """Random bytes for ever, the same each time."""
+
+    def __init__(self) -> None:
+        self._random = random.Random("payload")  # noqa: S311 - filler, not a secret
+
+    def read(self, size: int = -1) -> bytes:
+        return self._random.randbytes(size)
 
 
 if __name__ == "__main__":

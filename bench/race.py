@@ -148,8 +148,17 @@ def parser(text: str) -> argparse.ArgumentParser:
 
 @contextmanager
 def workplace(parent: Path | None) -> Iterator[Path]:
-    """A temporary folder, gone afterwards."""
+    """A temporary folder, gone afterwards.
+
+    From then on every contender has its home in it: nobody's own settings or caches take part, and
+    none are left behind. A proxy, if there is one, is not for this machine itself.
+    """
     with tempfile.TemporaryDirectory(prefix="race-", dir=parent, ignore_cleanup_errors=True) as name:
+        home = Path(name, "home")
+        home.mkdir()
+        for variable in [key for key in os.environ if key.startswith(("XDG_", "REPO_MANAGER_", "RCLONE_"))]:
+            del os.environ[variable]
+        os.environ.update(HOME=str(home), no_proxy="127.0.0.1", LC_ALL="C.UTF-8")
         yield Path(name)
 
 

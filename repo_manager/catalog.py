@@ -31,6 +31,7 @@ _UNKNOWN_VERSION: Final = Version("0")
 _UNCLEAR: Final = "unclear"
 _TOKEN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+\-]*", re.ASCII)
 _MONTH: Final = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])", re.ASCII)
+_ROLLUP: Final = re.compile(r"UR[0-9]{1,3}", re.ASCII)
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _HOST: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.ASCII)
 _URL: Final = re.compile(r"https://([A-Za-z0-9.-]+)/(?:[A-Za-z0-9._~%+-]+/)*([A-Za-z0-9._+-]+)", re.ASCII)
@@ -262,6 +263,26 @@ _STANDING_OF: Final = {
 }
 
 
+def installer_at(url: str, hosts: frozenset[str]) -> InstallerName:
+    """The file name at the end of an official link.
+
+    Raises:
+        InputError: not a plain https address, a host that is not among `hosts`, or no installer's name.
+    """
+    match = _URL.fullmatch(url)
+    if match is None:
+        wrong = "is not a plain address of a file" if url.startswith("https://") else "is not an https address"
+        raise InputError("not-a-link", f"{url[:200]!r} {wrong}", "write https://, a host, folders and a file name")
+    host, file_name = match.groups()
+    if host not in hosts:
+        raise InputError(
+            "foreign-host",
+            f"the host {host[:80]!r} is not among the allowed ones: {', '.join(sorted(hosts))}",
+            "add it under hosts in the catalog if you trust it",
+        )
+    return parse_name(file_name)
+
+
 def parse(text: str, name: str = "catalog.yaml") -> Catalog:
     """Read a catalog. `name` is what messages call the document.
 
@@ -414,6 +435,7 @@ class _Reader:
         rollups = view.mapping("rollups", required=False)
         months, support, builds = [], {}, []
         for key in rollups:
+            _check_rollup(rollups, key)
             entry = rollups.mapping(key)
             if "month" in entry:
                 months.append(_month(entry, "month"))
@@ -472,19 +494,11 @@ class _Reader:
         """The file name at the end of `url`; None, with the reason noted, when the address will not do."""
         if not url:
             return None
-        match = _URL.fullmatch(url)
-        if match is None:
-            wrong = "is not an https address" if not url.startswith("https://") else "is not a plain address of a file"
-            view.problem(key, f"{url[:120]!r} {wrong}", index)
-            return None
-        host, file_name = match.groups()
-        if host not in self._hosts:
-            view.problem(key, f"the host {host[:80]!r} is not among hosts: {', '.join(sorted(self._hosts))}", index)
         if url in self._seen_urls:
             view.problem(key, f"this address already stands on line {self._seen_urls[url]}", index)
         self._seen_urls.setdefault(url, view.line(key))
         try:
-            return parse_name(file_name)
+            return installer_at(url, self._hosts)
         except InputError as error:
             view.problem(key, error.message, index)
             return None
@@ -532,6 +546,8 @@ class _Reader:
 
     def _read_unplaced(self) -> dict[str, str]:
         view = self._root.mapping("unplaced_rollups", required=False)
+        for key in view:
+            _check_rollup(view, key)
         return {key: _page(view, key) for key in view}
 
 
@@ -566,6 +582,11 @@ def _build(view: document.Mapping, key: str, text: str, release: Release, index:
     if (build.major, build.minor) != (release.major, release.minor):
         view.problem(key, f"the build {build} is not one of release {release}", index)
     return build
+
+
+def _check_rollup(view: document.Mapping, key: str) -> None:
+    if _ROLLUP.fullmatch(key) is None:
+        view.problem_at_key(key, f"{key[:40]!r} is not an update rollup such as UR80")
 
 
 def _month(view: document.Mapping, key: str) -> str:

@@ -47,11 +47,14 @@ _UNREADABLE: Final = re.compile(
 )
 
 # What YAML 1.1 takes for something else than text when it stands unquoted.
-_NUMBER: Final = re.compile(r"[-+]?(?:\.?[0-9][0-9_,.:]*(?:[eE][-+]?[0-9]+)?|0x[0-9a-fA-F_]+|0o?[0-7_]+|0b[01_]+)")
+_NUMBER: Final = re.compile(
+    r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9_]+)(?:[eE][-+]?[0-9]+)?"
+    r"|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?|[-+]?0(?:x[0-9a-fA-F_]+|o[0-7_]+|b[01_]+)"
+)
 _SPECIAL_NUMBER: Final = re.compile(r"[-+]?\.inf|\.nan", re.IGNORECASE)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt \t].*)?")
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
-_FLAGS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n"})
+_FLAGS: Final = frozenset({"true", "false", "yes", "no", "on", "off"})
 _NOTHING: Final = frozenset({"", "~", "null"})
 # No text beginning with another letter can be one of the above; this keeps reading fast.
 _DOUBTFUL_START: Final = frozenset("0123456789+-.~nNyYtTfFoO<=")
@@ -354,7 +357,7 @@ def _called(node: Node) -> str:
             return f"the text {_short(text)}"
         case Sequence():
             return "a list"
-        case Table():
+        case _:
             return "keys with values"
 
 
@@ -385,12 +388,11 @@ def _compose(text: str, problems: list[Problem]) -> Node | None:
     builder = _Builder(problems)
     try:
         return builder.root if builder.take(yaml.parse(text, Loader=_LOADER)) else None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        problems.append(Problem(line, column, f"not YAML: {error.problem or error.context}"))
     except yaml.YAMLError as error:
-        problems.append(Problem(1, 1, f"not YAML: {error}"))
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        what = getattr(error, "problem", None) or getattr(error, "context", None) or str(error)
+        problems.append(Problem(line, column, f"not YAML: {what}"))
     return None
 
 

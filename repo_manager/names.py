@@ -12,9 +12,9 @@ public between 2015 and 2025.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from dataclasses import dataclass
-from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NewType
 
@@ -50,7 +50,7 @@ OTHER_COMPONENTS: Final = {
 
 # Evidence: the third part of the version is the number of days from this day to the date in the
 # name, checked on nine published pairs from 9.30 (2019) to 9.66 (2025). Not true for 9.63.
-BUILD_DAY_ZERO: Final = date(2005, 1, 1)
+BUILD_DAY_ZERO: Final = dt.date(2005, 1, 1)
 
 # A file name is at most 255 units on every file system we meet; longer text is no file name.
 MAX_NAME_LENGTH: Final = 255
@@ -128,7 +128,7 @@ class InstallerName:
     version: Version
     token: Token
     channel: str
-    date: date
+    date: dt.date
     config: str
     extension: str
 
@@ -158,7 +158,7 @@ class InstallerName:
         return _version(f"{self.release}.{days}.1") if days > 0 else None
 
     @property
-    def order(self) -> tuple[Version, date, str]:
+    def order(self) -> tuple[Version, dt.date, str]:
         """The sort key: newest last."""
         return (self.version, self.date, self.text)
 
@@ -217,7 +217,7 @@ def _version(text: str) -> Version:
 
 
 @lru_cache(maxsize=4096)
-def _date(text: str) -> date | None:
+def _date(text: str) -> dt.date | None:
     match = _DATE.fullmatch(text)
     if match is None:
         return None
@@ -226,7 +226,7 @@ def _date(text: str) -> date | None:
     if number is None:
         return None
     try:
-        return date(int(year), number, int(day))
+        return dt.date(int(year), number, int(day))
     except ValueError:
         return None
 

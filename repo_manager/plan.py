@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from repo_manager import names
 from repo_manager.audit import Code, Severity, Verdict
+from repo_manager.errors import InputError
+from repo_manager.names import InvalidNameError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -113,6 +116,16 @@ class Arrival:
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a transaction did: the names it gave, and where below the sub-folder it put what it retired."""
+
+    identity: str
+    command: str
+    placed: tuple[str, ...]
+    retired: tuple[str, ...]
+
+
 def staged(name: str) -> str:
     """Where a fetched file waits for its name, below the sub-folder."""
     return f"staging/{name}"
@@ -175,6 +188,40 @@ def add(listing: Listing, arrivals: Iterable[Arrival], verdicts: Verdicts) -> Pl
             places.append(Place(token, name, staged(name), arrival.source, arrival.size_bytes, "brought by hand"))
         leaving |= _others(listing, token, name, verdicts)
     return Plan(tuple(_ordered(listing, places, leaving)))
+
+
+def undo(past: Past, listing: Listing, available: Mapping[str, int]) -> Plan:
+    """Take a past transaction back: what it retired comes in again, what it placed goes out.
+
+    `available` gives the sizes of the files in the retired area, by path. What was deleted since,
+    or lies in the folder by now, stays as it is.
+
+    Raises:
+        InputError: nothing of it can be taken back.
+    """
+    places = []
+    for path in past.retired:
+        name = path.rpartition("/")[2]
+        if path in available:
+            reason = f"retired by {past.command}"
+            places.append(Place(_token(name), name, path, f"retired by {past.identity}", available[path], reason))
+    returning = {place.name for place in places}
+    there = {file.name for file in listing.files}
+    leaving = {name: f"placed by {past.identity}" for name in past.placed if name in there - returning}
+    if not places and not leaving:
+        raise InputError(
+            "nothing-to-restore",
+            f"nothing of transaction {past.identity} can be taken back: its files are gone",
+            "run 'repo-manager restore' to see which can",
+        )
+    return Plan(tuple(_ordered(listing, places, leaving)))
+
+
+def _token(name: str) -> Token | None:
+    try:
+        return names.parse(name).token
+    except InvalidNameError:
+        return None
 
 
 def kept(listing: Listing, target: Target, verdicts: Verdicts) -> str | None:
@@ -253,7 +300,8 @@ def _ordered(listing: Listing, places: list[Place], leaving: dict[str, str]) -> 
         if there is None:
             free.append(place)
             continue
-        freed += [retire.pop(there.name, None) or _retire(listing, there.name, f"replaced: {place.reason}"), place]
+        going = retire.pop(there.name) if there.name in retire else _retire(listing, there.name, "replaced")
+        freed += [going, place]
     return [*freed, *free, *retire.values()]
 
 

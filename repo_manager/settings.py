@@ -93,7 +93,7 @@ class Settings:
     """
 
     options: Mapping[str, object] = field(default_factory=dict)
-    profiles: Mapping[str, Profile] = BUILT_IN
+    profiles: Mapping[str, Profile] = field(default_factory=lambda: BUILT_IN)
     hosts: tuple[str, ...] = ()
     proxy: str | None = None
     ca_file: Path | None = None
@@ -194,7 +194,7 @@ def _profiles(root: Section) -> Mapping[str, Profile]:
     """The built-in profiles, with the top level's folder settings for `classic`, and the file's own."""
     profiles = dict(BUILT_IN)
     own = root.mapping("profiles", required=False)
-    for name in own.keys():  # noqa: SIM118 - `keys` also marks the keys as asked for
+    for name in own:
         section = own.mapping(name)
         base = profiles.get(name, Profile(name, service=PUSH_SERVICE))
         profiles[name] = Profile(

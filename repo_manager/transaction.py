@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from repo_manager import plan as plans
 from repo_manager.errors import MachineError, RepoManagerError, ServiceError
-from repo_manager.plan import Download, Place, Restart, Retire
+from repo_manager.plan import Download, Past, Place, Restart, Retire
 from repo_manager.restart import ServiceReport, ServiceState, bring_up, restart
 
 if TYPE_CHECKING:
@@ -55,6 +55,13 @@ class Journal:
     command: str
     moves: tuple[Move, ...]
     service_was: ServiceState = ServiceState.ABSENT
+
+    @property
+    def past(self) -> Past:
+        """What it did, for taking it back later."""
+        ends = [move.destination for move in self.moves]
+        placed = tuple(end.removeprefix("../") for end in ends if end.startswith("../"))
+        return Past(self.identity, self.command, placed, tuple(end for end in ends if not end.startswith("../")))
 
 
 class Store(Protocol):

@@ -31,8 +31,9 @@ from repo_manager.edges.tar_stream import TarStream
 from repo_manager.errors import VerificationError
 
 if TYPE_CHECKING:
-    from repo_manager.names import InstallerName, Token
     from collections.abc import Iterable, Iterator
+
+    from repo_manager.names import InstallerName, Token
 
 __all__ = ["HEAD_BYTES", "Contents", "Inspector", "Kind", "MismatchError", "inspect", "looks_wrong"]
 

@@ -44,7 +44,7 @@ class Digests:
         item = self._entries.get(entry.name)
         if item is None or item[:4] != [entry.size_bytes, *entry.stamp]:
             return None
-        code = Code(item[5]) if item[5] else None
+        code = Code(str(item[5])) if item[5] else None
         return Known(str(item[4]), Verdict(code, str(item[6])))
 
     def put(self, entry: Entry, known: Known) -> None:

@@ -84,3 +84,12 @@ def disk_error(error: OSError, path: Path) -> MachineError:
     code, hint = _BY_WINDOWS_CODE.get(windows_code or 0) or _BY_ERRNO.get(error.errno or 0, _DISK)
     reason = error.strerror or type(error).__name__
     return MachineError(code, f"{path}: {reason}", hint)
+
+
+def ignore(_done: int) -> None:
+    """The progress nobody watches."""
+
+
+def never() -> bool:
+    """The cancellation nobody asks for."""
+    return False

@@ -141,7 +141,7 @@ class Fetcher:
             return item.size_bytes
         for source in item.sources:
             try:
-                size = self._http().size(source) if _is_url(source) else _folder(source).size(item.name)
+                size = self._http().size(source) if _is_url(source) else _folder(source).size(names.parse(item.name))
             except (TransferError, MachineError):
                 continue
             if size is not None:

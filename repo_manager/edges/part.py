@@ -6,7 +6,6 @@ where this one was stopped. Both are gone once the bytes turn out wrong: nothing
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from contextlib import suppress
@@ -16,13 +15,14 @@ from typing import TYPE_CHECKING, Final
 
 from repo_manager.edges.archive import Contents, Inspector, MismatchError
 from repo_manager.edges.fetched import disk_error
+from repo_manager.errors import VerificationError
 
 if TYPE_CHECKING:
-    from repo_manager.errors import MachineError
     import io
     from types import TracebackType
     from typing import Self
 
+    from repo_manager.errors import MachineError
     from repo_manager.names import InstallerName
 
 _READ: Final = 256 << 10
@@ -54,12 +54,18 @@ class Part:
 
     Every method raises MachineError for what the disk refuses. A full disk takes the part with it,
     so that the space is given back.
+
+    Attributes:
+        origin: where the bytes so far came from; None when they cannot be gone on with.
+        size_bytes: how many there are.
+        pieced: whether they came in more than one answer, so that a wrong whole may be made of right pieces.
     """
 
     def __init__(self, path: Path, name: InstallerName) -> None:
         self.path = path
         self.origin: Origin | None = None
         self.size_bytes = 0
+        self.pieced = False
         self._name = name
         self._inspector = Inspector(name)
         self._file: io.FileIO | None = None
@@ -70,11 +76,17 @@ class Part:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
+    @property
+    def complete(self) -> bool:
+        """Whether all bytes are here, as far as the record can tell."""
+        return self.size_bytes > 0 and self.origin is not None and self.size_bytes == self.origin.total
+
     def resume(self) -> None:
         """Take up what an earlier run left, reading it once through the inspector; or begin empty.
 
+        Leftovers that cannot be the beginning of this installer are dropped, without a word.
+
         Raises:
-            VerificationError: what was left cannot be the beginning of this installer.
             MachineError: the disk refused.
         """
         self.origin = _read_record(self._record)
@@ -87,7 +99,8 @@ class Part:
             while count := self._file.readinto(buffer):
                 self._inspector.feed(memoryview(buffer)[:count])
                 self.size_bytes += count
-        except FileNotFoundError:
+            self.pieced = bool(self.size_bytes)
+        except (FileNotFoundError, VerificationError):
             self.restart(None)
         except OSError as error:
             raise self._refused(error) from error
@@ -96,6 +109,7 @@ class Part:
         """Begin again from zero. The record is written last: a record without its bytes must not be believed."""
         self._inspector = Inspector(self._name)
         self.size_bytes = 0
+        self.pieced = False
         try:
             self._record.unlink(missing_ok=True)
             if self._file is None:
@@ -165,15 +179,19 @@ class Part:
     def discard(self) -> None:
         """Remove the part and its record, as far as the disk lets us; a leftover is swept by recovery."""
         self.close()
+        self.origin = None
         self.size_bytes = 0
+        self.pieced = False
+        self._inspector = Inspector(self._name)
         for path in (self._record, self.path):
             with suppress(OSError):
                 path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Let go of the file; what was written stays."""
+        """Let go of the file; what was written stays. `finish` has synced what matters before."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):
+                self._file.close()
             self._file = None
 
     @property
@@ -185,8 +203,7 @@ class Part:
         if refused.code == "no-space":
             self.discard()
         else:
-            with suppress(OSError):
-                self.close()
+            self.close()
         return refused
 
 

@@ -30,7 +30,7 @@ _PE_AT: Final = 0x80
 _PE_HEADERS: Final = 0x200
 
 
-def sample_installer(  # noqa: PLR0913 - each knob is one thing a test or the demonstration turns
+def sample_installer(
     name: InstallerName,
     *,
     payload_bytes: int = 200_000,

@@ -36,7 +36,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
     ),
     SLES: (
         "suse linux enterprise server", "suse linux enterprise", "suse enterprise linux", "suse enterprise", "suse linux",
-        "suse", "sles", "sle server",
+        "suse", "sles", "sles4sap", "sle server",
     ),
     SLED: ("suse linux enterprise desktop", "sle desktop", "sled"),
     OPENSUSE: ("opensuse", "open suse", "suse opensuse", "suse linux opensuse"),
@@ -163,7 +163,7 @@ FILLERS: Final = frozenset(
     for sap applications vmware ltss stream leap lts r n kn nt
     storage web small business essential essentials hpc home multipoint premium hyper ent foundation core
     pro professional ultimate starter education iot embedded industry posready srv family threshold evaluation
-    / ( ) , : microsoft
+    / , microsoft
     """.split()  # noqa: SIM905 - a wall of quoted words would hide the words
 )
 """Words that may stand between a system's name and its version."""
@@ -200,6 +200,9 @@ CODENAME_PARTNERS: Final = frozenset({"tahr", "xerus", "beaver", "fossa", "jelly
 GUEST_IDS: Final = {
     # The API's names are older than the systems' names: 9 is 10, and "Next" is the release after.
     "windows7server": "windows server 2008 r2",
+    "windows7srv": "windows server 2008 r2",
+    "windows8srv": "windows server 2012",
+    "windows9srv": "windows server 2016",
     "windows8server": "windows server 2012",
     "windows9": "windows 10",
     "windows9server": "windows server 2016",
@@ -235,7 +238,6 @@ GUEST_IDS_IN_FULL: Final = {
     "centos": "centos 4/5/6/7",
     "oraclelinux": "oracle linux 4/5/6/7",
     "sles": "sles 9",
-    "suse": "sles 9",
     "redhat": "rhel 2.1",
     "os2": "os/2",
     "other24xlinux": "other linux",
@@ -244,5 +246,5 @@ GUEST_IDS_IN_FULL: Final = {
 }
 """The same for ids that mean this only where the word `Guest` ends them."""
 
-GUEST_FAMILIES: Final = frozenset({"windows", "linux", "other", "solaris", "netware", "darwin"})
-"""Families share the form of an id and say nothing of 32 or 64 bits, `otherGuest` apart."""
+GUEST_FAMILIES: Final = frozenset({"windows", "linux"})
+"""Families have the form of an id and say nothing of 32 or 64 bits."""

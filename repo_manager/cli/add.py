@@ -1,0 +1,89 @@
+"""`repo-manager add`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from repo_manager import names
+from repo_manager import plan as plans
+from repo_manager.cli import options
+from repo_manager.cli.change import change
+from repo_manager.cli.root import run_of
+from repo_manager.errors import InputError
+from repo_manager.operation import Seen, Task
+from repo_manager.plan import Arrival
+
+if TYPE_CHECKING:
+    from repo_manager.cli.run import Run
+    from repo_manager.plan import Plan
+    from repo_manager.repository import File, Listing
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    file: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Installers under their published names.")],
+    allow_older: Annotated[
+        bool, typer.Option("--allow-older", help="Place a file even where a newer one lies in the repository.")
+    ] = False,
+    dry_run: options.DryRun = False,
+    yes: options.Yes = False,
+    no_restart: options.NoRestart = False,
+) -> None:
+    """Place files that are already here, with the same checks and the same transaction as sync."""
+    run = run_of(context)
+    arrivals = tuple(_arrival(run, path) for path in file)
+
+    def planner(seen: Seen) -> Plan:
+        if not allow_older:
+            _refuse_older(arrivals, seen)
+        return plans.add(seen.listing, arrivals, seen.verdicts)
+
+    def matter(listing: Listing) -> tuple[File, ...]:
+        tokens = {arrival.name.token for arrival in arrivals}
+        return tuple(file for token in tokens for _, file in listing.by_token.get(token, ()))
+
+    if dry_run:
+        _inspect(arrivals)
+    change(run, Task("add", planner, matter, restart=not no_restart), dry_run=dry_run, yes=yes)
+
+
+def _arrival(run: Run, path: Path) -> Arrival:
+    """A file that is brought: it must exist, be a file, and bear a known package's name."""
+    try:
+        size_bytes = path.stat().st_size
+    except OSError as error:
+        raise InputError("no-file", f"{path} cannot be read: {error.strerror}", "check the path") from error
+    if not path.is_file():
+        raise InputError("not-a-file", f"{path} is not a file", "name the installers themselves")
+    if path.resolve().parent == run.folder.path.resolve():
+        raise InputError(
+            "already-there", f"{path} lies in the repository already", "run 'repo-manager audit --deep' to check it"
+        )
+    name = names.parse(path.name)
+    run.catalog.require(name.token)
+    return Arrival(name, str(path.resolve()), size_bytes)
+
+
+def _refuse_older(arrivals: tuple[Arrival, ...], seen: Seen) -> None:
+    for arrival in arrivals:
+        newest = seen.listing.newest(arrival.name.token)
+        if newest is not None and (newest.version, newest.date) > (arrival.name.version, arrival.name.date):
+            raise InputError(
+                "older-than-present",
+                f"{arrival.name} is older than {newest.text}, which lies in the repository",
+                "add --allow-older to place it all the same and retire the newer one",
+            )
+
+
+def _inspect(arrivals: tuple[Arrival, ...]) -> None:
+    """Read the files as the real run would, so that a dry run refuses what it would refuse."""
+    from repo_manager.edges.checking import inspect_file
+
+    for arrival in arrivals:
+        inspect_file(Path(arrival.source), arrival.name)

@@ -1,0 +1,42 @@
+"""`repo-manager list`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from repo_manager.cli.root import run_of
+from repo_manager.report import documents, sheets, tables
+from repo_manager.settings import PREFIX
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+class Format(StrEnum):
+    """How a listing is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+@app.command(name="list")
+def list_(
+    context: typer.Context,
+    format_: Annotated[
+        Format, typer.Option("--format", envvar=f"{PREFIX}FORMAT", show_envvar=False, help="How it is written.")
+    ] = Format.TABLE,
+) -> None:
+    """The repository as it is: each file, what it is, version, age, size."""
+    run = run_of(context)
+    if format_ is Format.JSON:
+        run.give("json", value=True)
+    listing = run.listing()
+    run.console.emit(documents.listing(listing))
+    if format_ is Format.CSV and not run.console.json_wanted:
+        run.console.answer(sheets.listing(listing))
+    elif not run.console.json_wanted:
+        run.console.answer(tables.listing(listing, datetime.now(UTC).date(), run.console.width))

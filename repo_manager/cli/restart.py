@@ -1,0 +1,40 @@
+"""`repo-manager restart`."""
+
+from __future__ import annotations
+
+import typer
+
+from repo_manager import restart as restarts
+from repo_manager.cli import options
+from repo_manager.cli.root import run_of
+from repo_manager.cli.run import SystemClock
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command()
+def restart(context: typer.Context, dry_run: options.DryRun = False, yes: options.Yes = False) -> None:  # noqa: ARG001 - every changing command knows --yes
+    """Restart the push-install service and wait until it has been running for a while.
+
+    A service that was stopped stays stopped. Where there is no such service the command says so.
+    """
+    run = run_of(context)
+    if dry_run:
+        run.console.emit(
+            {
+                "schema": "repo-manager/plan/1",
+                "actions": [{"action": "restart", "package": None, "name": run.service.name, "source": None,
+                             "bytes": None, "reason": "asked for"}],
+            }
+        )
+        run.console.answer(f"restart   {run.service.name} (now {run.service.state().value})")
+        return
+    report = restarts.restart(run.service, SystemClock(), run.settings.patience)
+    run.console.emit(
+        {
+            "schema": "repo-manager/restart/1",
+            "service": {"restarted": report.restarted, "state": report.state.value, "remark": report.remark},
+        }
+    )
+    words = "was restarted and is running" if report.restarted else report.remark
+    run.console.answer(f"{run.service.name} {words}" if report.restarted else words)

@@ -1,0 +1,181 @@
+"""The root command: global options, and commands that are loaded when they are called.
+
+Loading every command would cost more than most commands take, so the root knows each by name and
+one line of help, and imports its module on demand.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+from typer.core import TyperGroup, TyperOption
+
+from repo_manager import __version__
+from repo_manager.cli.run import Run
+from repo_manager.document import nearest
+from repo_manager.errors import InputError
+from repo_manager.settings import PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from typer._click.core import Command, Context, Parameter
+    from typer._click.formatting import HelpFormatter
+
+COMMANDS: Final = {
+    "parse": "Take installers' names apart.",
+    "resolve": "An operating system in anyone's words: its package and file.",
+    "list": "The repository as it is.",
+    "audit": "What is missing, outdated, doubled, stray, corrupt.",
+    "show": "Everything known of one package, and how to install it by hand.",
+    "sync": "Make the repository complete and current. The main job.",
+    "download": "Fetch and verify packages into any folder.",
+    "add": "Place files that are already here.",
+    "prune": "Retire superseded and stray files.",
+    "restore": "List past transactions and undo one.",
+    "restart": "Restart the push-install service and wait for it.",
+    "catalog": "Check, show and update the catalog.",
+    "doctor": "Is this machine ready?",
+    "demo": "See the whole thing work on a sandbox.",
+}
+
+# Name, flags, what it does. Given before or after the command; after it counts more.
+_GLOBALS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
+    ("profile", {"param_decls": ["--profile"], "metavar": "NAME", "help": "Where the repository is and its service."}),
+    ("repository", {"param_decls": ["--repository"], "metavar": "DIR", "help": "The repository's folder."}),
+    ("catalog", {"param_decls": ["--catalog"], "metavar": "FILE", "help": "What should exist, instead of the tool's."}),
+    ("config", {"param_decls": ["--config"], "metavar": "FILE", "help": "The configuration file."}),
+    ("json", {"param_decls": ["--json"], "is_flag": True, "help": "One JSON document on stdout."}),
+    ("verbose", {"param_decls": ["--verbose", "-v"], "count": True, "help": "Say each step; -vv shows tracebacks."}),
+    ("quiet", {"param_decls": ["--quiet", "-q"], "is_flag": True, "help": "Say only the answer."}),
+    ("no_color", {"param_decls": ["--no-color"], "is_flag": True, "help": "No colours."}),
+)
+
+
+def root() -> TyperGroup:
+    """The root command."""
+    return _Root(
+        name="repo-manager",
+        help="Keeps the push-install repository of Azure Site Recovery servers complete, current, clean and the same"
+        " everywhere, and proves it.",
+        rich_markup_mode=None,
+        no_args_is_help=True,
+        params=[*_global_options(after=False), _version_option()],
+        context_settings=_CONTEXT,
+    )
+
+
+_CONTEXT: Final = {"help_option_names": ["--help", "-h"]}
+
+
+class _Root(TyperGroup):
+    """Knows its commands by name."""
+
+    def invoke(self, ctx: Context) -> Any:  # noqa: ANN401 - the base class's signature
+        """Let the configuration file speak where neither flag nor variable does, then run the command."""
+        ctx.obj = Run({name: value for name, value in ctx.params.items() if value})
+        ctx.default_map = _defaults(ctx.obj.settings.options)
+        return super().invoke(ctx)
+
+    def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002 - the base class's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:  # noqa: ARG002 - the base class's signature
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"repo_manager.cli.{cmd_name}")
+        command = typer.main.get_command(module.app)
+        _prepare(command, COMMANDS[cmd_name])
+        return command
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
+        """Offer the nearest command where there is none of that name."""
+        # The base class suggests from `commands`, which stays empty here so that nothing is imported.
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = nearest(args[0], COMMANDS)
+            raise InputError(
+                "usage",
+                f"there is no command {args[0][:40]!r}",
+                f"did you mean {near!r}?" if near else "see 'repo-manager --help'",
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:  # noqa: ARG002 - the base class's signature
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _prepare(command: Command, summary: str) -> None:
+    """Give a command, and the commands below it, the global options."""
+    command.context_settings.update(_CONTEXT)
+    command.short_help = summary
+    if isinstance(command, TyperGroup):
+        for below in command.commands.values():
+            _prepare(below, below.short_help or below.help or "")
+    else:
+        command.params = [*command.params, *_global_options(after=True)]
+
+
+def _global_options(*, after: bool) -> list[Parameter]:
+    """The global options as they stand before the command, or after it, where they have no say unless given."""
+    options = []
+    for name, facts in _GLOBALS:
+        envvar = None if after else f"{PREFIX}{name.upper()}"
+        option = TyperOption(
+            **{
+                **facts,
+                "param_decls": [f"global_{name}" if after else name, *facts["param_decls"]],
+                "envvar": envvar,
+                "show_envvar": False,
+                "expose_value": not after,
+                "callback": _given_after(name) if after else None,
+                "is_eager": name == "config",
+            }
+        )
+        options.append(option)
+    return list(options)
+
+
+def _given_after(name: str) -> Any:  # noqa: ANN401 - a callback as the library wants it
+    def keep(ctx: Context, _parameter: Parameter, value: object) -> object:
+        if value:
+            run = ctx.find_object(Run) or Run({})
+            run.give(name, value)
+            if name == "config":
+                # Eager, so that the file is read before the command's own options look for defaults.
+                ctx.default_map = dict(run.settings.options)
+        return value
+
+    return keep
+
+
+def _defaults(options: Mapping[str, object]) -> dict[str, Any]:
+    """The same defaults for every command, and for the commands below `catalog`."""
+    own = dict(options)
+    return {**dict.fromkeys(COMMANDS, own), "catalog": dict.fromkeys(("check", "show", "update"), own)}
+
+
+def _version_option() -> Parameter:
+    def show(ctx: Context, _parameter: Parameter, value: object) -> None:
+        if value:
+            print(f"repo-manager {__version__}")  # noqa: T201 - the answer
+            ctx.exit()
+
+    return TyperOption(
+        param_decls=["version", "--version"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=show,
+        help="Show the version.",
+    )
+
+
+def run_of(context: typer.Context) -> Run:
+    """The run a command belongs to."""
+    run = context.find_object(Run)
+    if run is None:
+        raise AssertionError(context)
+    return run

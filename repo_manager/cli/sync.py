@@ -1,0 +1,95 @@
+"""`repo-manager sync`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from repo_manager import plan as plans
+from repo_manager import selection as selections
+from repo_manager.cli import options
+from repo_manager.cli.change import change, contested, judge, with_source
+from repo_manager.cli.root import run_of
+from repo_manager.errors import InputError
+from repo_manager.operation import Seen, Task
+
+if TYPE_CHECKING:
+    from repo_manager.cli.run import Run
+    from repo_manager.plan import Plan
+    from repo_manager.repository import File, Listing
+    from repo_manager.selection import Request, Selection
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command()
+def sync(
+    context: typer.Context,
+    release: options.Release = selections.AUTO,
+    package: options.Packages = None,
+    source: options.Source = None,
+    manual_only: options.ManualOnly = False,
+    dry_run: options.DryRun = False,
+    yes: options.Yes = False,
+    no_restart: options.NoRestart = False,
+) -> None:
+    """Make the repository complete, current and clean, as one transaction.
+
+    Downloads what is missing, verifies it, places it, retires what is superseded or stray, restarts
+    the service, and undoes everything if the service does not come back. Safe to run twice and to
+    kill at any moment.
+    """
+    run = run_of(context)
+    request = run.request(release=release, packages=tuple(package or ()), manual_only=manual_only)
+    hosts = _source_hosts(source)
+    change(run, task_of(run, request, source, restart=not no_restart), dry_run=dry_run, yes=yes, hosts=hosts)
+
+
+def task_of(run: Run, request: Request, source: str | None, *, restart: bool) -> Task:
+    """The task of making one repository what was asked for."""
+
+    def select(listing: Listing) -> Selection:
+        return with_source(selections.select(request, listing, run.catalog), source)
+
+    def planner(seen: Seen) -> Plan:
+        selection = select(seen.listing)
+        _check_available(run, seen, selection)
+        return plans.sync(seen.listing, selection, judge(run, seen, selection), seen.verdicts)
+
+    def matter(listing: Listing) -> tuple[File, ...]:
+        wanted = select(listing).tokens
+        files = [file for token in wanted for _, file in listing.by_token.get(token, ())]
+        return tuple(dict.fromkeys((*files, *contested(listing))))
+
+    return Task("sync", planner, matter, restart=restart)
+
+
+def _source_hosts(source: str | None) -> tuple[str, ...]:
+    from repo_manager.edges.fetching import host_of
+
+    host = host_of(source) if source else None
+    return (host,) if host else ()
+
+
+def _check_available(run: Run, seen: Seen, selection: Selection) -> None:
+    """Refuse to promise what cannot be fetched: a wanted package that is not there and has no link.
+
+    Raises:
+        InputError: there is such a package, or nothing at all is wanted.
+    """
+    if not selection.tokens:
+        raise InputError(
+            "nothing-wanted",
+            f"no package of release {selection.release} is wanted",
+            "check --package, --manual-only and require in the configuration file",
+        )
+    absent = [token for token in selection.unavailable if not seen.listing.by_token.get(token)]
+    if absent:
+        linked = ", ".join(str(facts.release) for facts in run.catalog.releases if facts.links)
+        raise InputError(
+            "no-links",
+            f"the catalog has no link for {', '.join(absent)} of release {selection.release}",
+            f"choose --release from those with links ({linked}), add links with 'repo-manager catalog update',"
+            " or place the files with 'repo-manager add'",
+        )

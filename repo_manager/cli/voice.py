@@ -1,0 +1,93 @@
+"""An operation's voice on a terminal: the plan, the question, the progress."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from repo_manager.operation import Voice
+from repo_manager.report import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.progress import Progress, TaskID
+
+    from repo_manager.cli.console import Console
+    from repo_manager.plan import Download, Plan
+
+
+class TerminalVoice(Voice):
+    """Speaks through a console; asks only where somebody can answer."""
+
+    def __init__(self, console: Console, *, ask: bool) -> None:
+        self._console = console
+        self._ask = ask
+        self._progress: Progress | None = None
+
+    def note(self, text: str) -> None:
+        """Print to stderr."""
+        self._console.note(text)
+
+    def detail(self, text: str) -> None:
+        """Print to stderr with -v."""
+        self._console.detail(text)
+
+    def agree(self, plan: Plan) -> bool:
+        """Show the plan; ask where that was not waived."""
+        self._console.note(tables.plan(plan, self._console.width))
+        if not self._ask:
+            return True
+        print("\nGo on? [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a question to a person
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+    def reading(self, total_bytes: int) -> Callable[[int], None]:
+        """A bar for all files together."""
+        task = self._bar("checking", total_bytes)
+        if task is None or self._progress is None:
+            return lambda _: None
+        progress = self._progress
+        return lambda count: progress.update(task, advance=count)
+
+    def fetching(self, downloads: tuple[Download, ...]) -> Callable[[str, int], None]:
+        """A bar for all files together; grows as sizes are unknown before they arrive."""
+        sizes = [item.size_bytes for item in downloads]
+        total = None if None in sizes else sum(size or 0 for size in sizes)
+        task = self._bar(f"downloading {len(downloads)} files", total) if downloads else None
+        if task is None or self._progress is None:
+            return lambda _name, _count: None
+        progress = self._progress
+        return lambda _name, count: progress.update(task, advance=count)
+
+    def finished(self) -> None:
+        """Take the bar away."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def _bar(self, what: str, total_bytes: int | None) -> TaskID | None:
+        """Begin a bar on a terminal; nothing elsewhere, and nothing for nothing."""
+        terminal = sys.stdout.isatty() and sys.stderr.isatty()
+        if not terminal or self._console.json_wanted or self._console.verbosity < 0 or total_bytes == 0:
+            return None
+        from rich.console import Console as RichConsole
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=RichConsole(stderr=True),
+            transient=True,
+        )
+        self._progress.start()
+        return self._progress.add_task(what, total=total_bytes)
