@@ -377,6 +377,7 @@ class _Reader:
         extension = view.text("extension")
         if extension and extension not in (".exe", ".tar.gz"):
             view.problem("extension", f"extension: {extension[:40]!r} is neither .exe nor .tar.gz")
+            extension = ""
         package = Package(
             token=token,
             systems=view.texts("systems"),
@@ -484,7 +485,7 @@ class _Reader:
             return None
         if name.token != package.token:
             view.problem(key, f"the file is for {name.token}, and it stands under {package.token}")
-        elif name.extension != package.extension:
+        elif package.extension and name.extension != package.extension:
             view.problem(key, f"the file ends in {name.extension}, and the package in {package.extension}")
         if name.release != release:
             view.problem(key, f"the file is of release {name.release}, and it stands under {release}")

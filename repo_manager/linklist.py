@@ -16,7 +16,7 @@ Evidence: Azure/Azure-SiteRecovery, MobilityAgent/OnPremiseToAzure/AgentDownload
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -100,7 +100,7 @@ def difference(catalog: Catalog, listed: LinkList) -> Difference:
         (link for link in links if link.token in order),
         key=lambda link: (-link.release.major, -link.release.minor, order[link.token]),
     )
-    present = {(link.release, link.token): link for facts in catalog.releases for link in facts.links.values()}
+    present = _all_links(catalog)
     named = {(link.release, link.token) for link in known}
     pairs = [(present.get((link.release, link.token)), link) for link in known]
     return Difference(
@@ -140,14 +140,25 @@ def amend(text: str, catalog: Catalog, found: Difference) -> str:
     """
     if not found.wanted:
         return text
-    expected = {facts.release: dict(facts.links) for facts in catalog.releases}
-    for link in found.wanted:
-        expected.setdefault(link.release, {})[link.token] = link
     amended = _Amender(text, tuple(catalog.packages)).amend(found.wanted)
     result = catalogs.parse(amended)
-    if {facts.release: dict(facts.links) for facts in result.releases} != expected:
+    # Whatever form the text has: what it says afterwards must be what it said, and the links.
+    same = _without_links(result, found.new_releases) == _without_links(catalog, ())
+    links = _all_links(catalog) | {(link.release, link.token): link for link in found.wanted}
+    if not same or _all_links(result) != links:
         raise _only_by_hand("the catalog")
     return amended
+
+
+def _without_links(catalog: Catalog, leave_out: tuple[Release, ...]) -> Catalog:
+    kept = tuple(
+        replace(facts, links=MappingProxyType({})) for facts in catalog.releases if facts.release not in leave_out
+    )
+    return replace(catalog, releases=kept)
+
+
+def _all_links(catalog: Catalog) -> dict[tuple[Release, Token], Link]:
+    return {(facts.release, link.token): link for facts in catalog.releases for link in facts.links.values()}
 
 
 class _ListReader:
@@ -278,9 +289,9 @@ class _Amender:
         for key, value in block.value:
             link = by_token.get(key.value)
             if link is not None and isinstance(value, yaml.MappingNode):
-                self._edits.append((key.end_mark.index, _end(value), f": {link.url}"))
+                self._edits.append((key.end_mark.index, self._end(value), f": {link.url}"))
             elif link is not None:
-                self._edits.append((value.start_mark.index, _end(value), link.url))
+                self._edits.append((value.start_mark.index, self._end(value), link.url))
         self._add_links(block, [link for link in wanted if _value(block, link.token) is None])
 
     def _add_links(self, block: yaml.MappingNode, wanted: list[Link]) -> None:
@@ -330,10 +341,17 @@ class _Amender:
 
     def _insert_after(self, node: yaml.Node, lines: list[str]) -> None:
         """Put lines below the one on which `node` ends, past a comment at that line's end."""
-        end = _end(node)
+        end = self._end(node)
         newline = re.compile(r"\r\n|\r|\n").search(self._text, end)
         place = newline.start() if newline else len(self._text)
         self._edits.append((place, place, "".join(self._newline + line for line in lines)))
+
+    def _end(self, node: yaml.Node) -> int:
+        """The index behind the last character that belongs to `node`; comments below it do not."""
+        while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+            node = node.value[-1][1] if isinstance(node, yaml.MappingNode) else node.value[-1]
+        # The mark of a folded text lies behind the blank lines that follow it.
+        return len(self._text[: node.end_mark.index].rstrip())
 
     def _line_start(self, index: int) -> int:
         return max(self._text.rfind("\n", 0, index), self._text.rfind("\r", 0, index)) + 1
@@ -341,12 +359,13 @@ class _Amender:
     def _above_comment(self, index: int, indent: int) -> int:
         """The start of the line of `index`, or of the comment lines that stand right above it."""
         start = self._line_start(index)
-        while start > 0:
-            above = self._line_start(start - (2 if self._text[start - 2 : start] == "\r\n" else 1))
-            if not self._text[above:start].startswith(" " * indent + "#"):
-                break
+        # The line that opens the mapping ends this at the latest.
+        while self._text[(above := self._line_above(start)) : start].startswith(" " * indent + "#"):
             start = above
         return start
+
+    def _line_above(self, start: int) -> int:
+        return self._line_start(start - (2 if self._text[start - 2 : start] == "\r\n" else 1))
 
 
 def _block(node: yaml.Node | None, what: str) -> yaml.MappingNode:
@@ -372,14 +391,6 @@ def _value(node: yaml.MappingNode, key: str) -> yaml.Node | None:
 def _column(node: yaml.MappingNode) -> int:
     column: int = node.value[0][0].start_mark.column
     return column
-
-
-def _end(node: yaml.Node) -> int:
-    """The index behind the last character that belongs to `node`; comments below it do not."""
-    while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
-        node = node.value[-1][1] if isinstance(node, yaml.MappingNode) else node.value[-1]
-    end: int = node.end_mark.index
-    return end
 
 
 def _folded(label: str) -> str:

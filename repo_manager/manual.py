@@ -32,13 +32,11 @@ PASSPHRASE_FILE: Final = "<PassphraseFilePath>"  # noqa: S105 - a placeholder fo
 WINDOWS_INSTALL_DIR: Final = r"C:\Program Files (x86)\Microsoft Azure Site Recovery"
 LINUX_INSTALL_DIR: Final = "/usr/local/ASR"
 
-# Evidence: the article of 2020 says MS and MT, the article of 2021 Agent and MasterTarget, the
-# article of 2023 MS and MT again. The 9.48 installer refuses Agent and prints "/Role <MS/MT>" as its
-# usage (MicrosoftDocs/azure-docs issue 90016). So the other words are given only where nothing but
-# the article of 2021 speaks. Doubt: whether any installer ever took them; no 9.40 to 9.47 was tried.
+# Evidence: the article of 2020 says MS and MT, the article of 2021 Agent and MasterTarget; 9.40 is the
+# first release of 2021. Doubt: the 9.48 installer refused Agent and asked for MS or MT
+# (MicrosoftDocs/azure-docs issue 90016), and the article of 2023 writes MS again. So a remark beside
+# the command always names the other words.
 RENAMED_SINCE: Final = Release(9, 40)
-RENAMED_UNTIL: Final = Release(9, 48)
-"""The first release for which the classic roles are written MS and MT again."""
 
 # Evidence: article 2023, "set as default for the version 9.55 and above"; issues 112912 and 113315.
 LEGACY_SWITCH_SINCE: Final = Release(9, 55)
@@ -266,8 +264,7 @@ class _Machine:
     @property
     def roles(self) -> tuple[str, str]:
         """The installer's words for agent and master target."""
-        renamed = self.classic and RENAMED_SINCE <= self.release < RENAMED_UNTIL
-        return ("Agent", "MasterTarget") if renamed else ("MS", "MT")
+        return ("Agent", "MasterTarget") if self.release >= RENAMED_SINCE else ("MS", "MT")
 
     @property
     def role_word(self) -> str:
@@ -366,7 +363,7 @@ def _linux_steps(machine: _Machine) -> tuple[Step, ...]:
 def _install_parameters(  # noqa: PLR0913, PLR0917 - the five switches, in the order the commands show them
     machine: _Machine, role: str, where: str, platform: str, silent: str, stack: str
 ) -> tuple[Parameter, ...]:
-    what = _ROLE_MEANING[machine.roles] if machine.classic else "what to install: MS (also written Agent)"
+    what = _ROLE_MEANING[machine.roles]
     words = machine.roles if machine.classic else machine.roles[:1]
     default = WINDOWS_INSTALL_DIR if where.startswith("/") else LINUX_INSTALL_DIR
     return (
@@ -390,10 +387,9 @@ def _stack_parameters(machine: _Machine, flag: str) -> tuple[Parameter, ...]:
 
 
 def _role_remark(machine: _Machine) -> str:
-    if not machine.classic or machine.release < RENAMED_SINCE:
+    if machine.release < RENAMED_SINCE:
         return ""
-    other = "MS or MT" if machine.roles[0] == "Agent" else "Agent or MasterTarget"
-    return f"The documents disagree on the role's spelling; if the installer refuses the value, write {other}."
+    return "The documents disagree on the role's spelling: if the installer refuses the word, write MS or MT."
 
 
 def _notes(system: System, machine: _Machine) -> tuple[str, ...]:

@@ -155,7 +155,7 @@ def exit_code(outcome: Outcome) -> ExitCode:
 
 def look(bench: Workbench) -> Listing:
     """What lies in the folder now."""
-    return repository.survey(str(bench.folder.path), bench.folder.scan(), bench.catalog.packages)
+    return repository.survey(str(bench.folder.path), bench.folder.scan(), [*bench.catalog.packages, *bench.catalog.legacy])
 
 
 def _look(bench: Workbench, task: Task) -> Seen:

@@ -16,7 +16,7 @@ from repo_manager.errors import InputError
 from repo_manager.names import InvalidNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from repo_manager.audit import Audit
     from repo_manager.names import InstallerName, Token
@@ -142,22 +142,43 @@ def sync(listing: Listing, selection: Selection, judged: Audit, verdicts: Verdic
     A limited selection leaves all else alone. Whatever the service might take instead of the wanted
     installer goes out, but only together with the wanted one coming in.
     """
+    targets = [selection.targets[token] for token in selection.tokens if token in selection.targets]
+    keeps = {target.token: kept(listing, target, verdicts) for target in targets}
+    downloads, leaving = _exchange(listing, targets, keeps, verdicts)
+    if not selection.limited:
+        leaving |= mistakes(listing, judged, verdicts, except_for=keeps)
+    return _with_downloads(listing, downloads, leaving)
+
+
+def mirror(listing: Listing, targets: Sequence[Target], judged: Audit, verdicts: Verdicts) -> Plan:
+    """Make a folder hold exactly the installers of `targets`, at most one a package, and retire all others."""
+    keeps = {target.token: _exactly(listing, target, verdicts) for target in targets}
+    downloads, leaving = _exchange(listing, targets, keeps, verdicts)
+    leaving |= mistakes(listing, judged, verdicts, except_for=keeps)
+    for token, found in listing.by_token.items():
+        if token not in keeps:
+            leaving |= {file.name: "not in the set that is followed" for _, file in found}
+    return _with_downloads(listing, downloads, leaving)
+
+
+def _exchange(
+    listing: Listing, targets: Sequence[Target], keeps: Mapping[Token, str | None], verdicts: Verdicts
+) -> tuple[list[Download], dict[str, str]]:
+    """What must come for the targets that nothing in the folder serves, and what goes for all of them."""
     downloads: list[Download] = []
     leaving: dict[str, str] = {}
-    for token in selection.tokens:
-        target = selection.targets.get(token)
-        if target is None:
-            continue
-        keep = kept(listing, target, verdicts)
+    for target in targets:
+        keep = keeps[target.token]
         if keep is None:
             reason = _why(listing, target, verdicts)
             downloads.append(
-                Download(token, target.name.text, target.sources, target.size_bytes, target.sha256, reason)
+                Download(target.token, target.name.text, target.sources, target.size_bytes, target.sha256, reason)
             )
-        leaving |= _others(listing, token, keep or target.name.text, verdicts)
-    if not selection.limited:
-        settled = selection.targets.keys()
-        leaving |= mistakes(listing, judged, verdicts, except_for=settled)
+        leaving |= _others(listing, target.token, keep or target.name.text, verdicts)
+    return downloads, leaving
+
+
+def _with_downloads(listing: Listing, downloads: list[Download], leaving: dict[str, str]) -> Plan:
     places = [
         Place(item.token, item.name, staged(item.name), item.sources[0], item.size_bytes, item.reason)
         for item in downloads
@@ -217,6 +238,14 @@ def undo(past: Past, listing: Listing, available: Mapping[str, int]) -> Plan:
     return Plan(tuple(_ordered(listing, places, leaving)))
 
 
+def _version(name: str) -> str:
+    """The version for people; the name itself where it has none."""
+    try:
+        return str(names.parse(name).version)
+    except InvalidNameError:
+        return name
+
+
 def _token(name: str) -> Token | None:
     try:
         return names.parse(name).token
@@ -232,6 +261,15 @@ def kept(listing: Listing, target: Target, verdicts: Verdicts) -> str | None:
     for installer, file in listing.by_token.get(target.token, ()):
         recent = (installer.version, installer.date) >= (target.name.version, target.name.date)
         if recent and installer.release == target.name.release and _good(file, verdicts):
+            return file.name
+    return None
+
+
+def _exactly(listing: Listing, target: Target, verdicts: Verdicts) -> str | None:
+    """The target's own file, when it lies there whole and as large as it should be."""
+    for installer, file in listing.by_token.get(target.token, ()):
+        same_size = target.size_bytes in {None, file.entry.size_bytes}
+        if installer.text == target.name.text and same_size and _good(file, verdicts):
             return file.name
     return None
 
@@ -268,7 +306,7 @@ def _others(listing: Listing, token: Token, keep: str | None, verdicts: Verdicts
         if not _good(file, verdicts):
             reasons[file.name] = verdicts[file.name].message if file.name in verdicts else "is empty"
         elif keep is not None and file.name.casefold() != keep.casefold():
-            reasons[file.name] = f"superseded by {keep}"
+            reasons[file.name] = f"superseded by {_version(keep)}"
     return reasons
 
 

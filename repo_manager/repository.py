@@ -105,7 +105,7 @@ class Listing:
         return next((file for file in self.files if file.name.casefold() == folded), None)
 
 
-def survey(repository: str, entries: Iterable[Entry], tokens: Iterable[Token]) -> Listing:
+def survey(repository: str, entries: Iterable[Entry], tokens: Iterable[str]) -> Listing:
     """Say of every entry what it is. `tokens` are the packages' tokens a name may carry."""
     lookalike = _lookalike(tokens)
     files = sorted((_classify(entry, lookalike) for entry in entries), key=lambda file: file.name)
@@ -137,7 +137,7 @@ def _classify(entry: Entry, lookalike: re.Pattern[str]) -> File:
     return File(entry, Kind.STRAY, takable=takable, reason=reason)
 
 
-def _lookalike(tokens: Iterable[Token]) -> re.Pattern[str]:
+def _lookalike(tokens: Iterable[str]) -> re.Pattern[str]:
     """Match names that carry a token or the product's prefix.
 
     `Windows` is an everyday word, so it counts only as a whole field between underscores.

@@ -111,7 +111,7 @@ def bring_up(service: Service, clock: Clock, patience: Patience) -> None:
     if not _await(service, ServiceState.RUNNING, patience.start_s, clock, patience):
         raise ServiceError(
             "service-did-not-start",
-            f"{service.name!r} is {service.state()} {patience.start_s:g} s after it was told to start",
+            f"{service.name!r} was told to start and is {service.state()}",
             "look into the Windows event log, then start the service by hand",
         )
     steady_until = clock.monotonic() + patience.steady_s
@@ -134,7 +134,7 @@ def _stop(service: Service, clock: Clock, patience: Patience) -> None:
     if not _await(service, ServiceState.STOPPED, patience.stop_s, clock, patience):
         raise ServiceError(
             "service-did-not-stop",
-            f"{service.name!r} is {service.state()} {patience.stop_s:g} s after it was told to stop",
+            f"{service.name!r} was told to stop and is {service.state()} after {patience.stop_s:g} s",
             "end the pushes that are running, or raise stop_timeout in the configuration",
         )
 

@@ -10,7 +10,7 @@ import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import ssl
@@ -56,11 +56,8 @@ class Request(BaseHTTPRequestHandler):
 
     do_HEAD = do_GET  # noqa: N815 - the name http.server looks for
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name the base class has
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name the base class has
         pass
-
-
-Script = "Callable[[Request], None]"
 
 
 class AbuseServer(ThreadingHTTPServer):
@@ -78,7 +75,7 @@ class AbuseServer(ThreadingHTTPServer):
         self.entry = f"{host}:{self.server_port}"
         self.base = f"http://{self.entry}"
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:
         """A client that hangs up is part of the game."""
 
     def url(self, path: str, script: Callable[[Request], None]) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from repo_manager import document
@@ -135,7 +135,7 @@ def test_every_mistake_is_reported_in_the_order_of_the_text() -> None:
         ("a: 1\n---\nb: 2", 2, 1, "a second document begins here", "several documents"),
         ("? [a, b]\n: 1", 1, 3, "a key must be text", "a list for a key"),
         ("? {a: b}\n: 1", 1, 3, "a key must be text", "a mapping for a key"),
-        ("a: [1, 2", 2, 1, "not YAML: ", "a list left open"),
+        ("a: [1, 2\n", 2, 1, "not YAML: ", "a list left open"),
         ("a: b: c", 1, 5, "not YAML: ", "two colons"),
         ("\ta: 1", 1, 1, "not YAML: ", "a tab for indentation"),
         ("a: 'x\n", 2, 1, "not YAML: ", "a quote left open"),
@@ -246,6 +246,7 @@ def test_the_nearest_name_is_found_in_any_case_or_not_at_all(text: str, expected
     assert document.nearest(text, ["RHEL9-64", "OL9-64"]) == expected
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 @example("a: *x")
 @example("%TAG ! tag:x,2000:\n---\na: 1")
@@ -263,6 +264,7 @@ def test_any_text_is_an_answer_or_a_list_of_problems(text: str) -> None:
         assert message
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.from_regex(r"[a-z]{1,8}", fullmatch=True),

@@ -114,30 +114,38 @@ INSTALL = f'/InstallLocation "{DEFAULT}" /Platform "VmWare" /Silent'
         ("9.39", True, f'UnifiedAgent.exe /Role "MS" {INSTALL}', "-r MS -v VmWare -q"),
         # the first release of 2021, the year the documents said Agent
         ("9.40", True, f'UnifiedAgent.exe /Role "Agent" {INSTALL}', "-r Agent -v VmWare -q"),
-        ("9.47", True, f'UnifiedAgent.exe /Role "Agent" {INSTALL}', "-r Agent -v VmWare -q"),
-        # this installer is known to refuse Agent
-        ("9.48", True, f'UnifiedAgent.exe /Role "MS" {INSTALL}', "-r MS -v VmWare -q"),
+        ("9.48", True, f'UnifiedAgent.exe /Role "Agent" {INSTALL}', "-r Agent -v VmWare -q"),
         # the last one that assumes the classic experience
-        ("9.54", True, f'UnifiedAgent.exe /Role "MS" {INSTALL}', "-r MS -v VmWare -q"),
+        ("9.54", True, f'UnifiedAgent.exe /Role "Agent" {INSTALL}', "-r Agent -v VmWare -q"),
         # the first one that must be told
-        ("9.55", True, f'UnifiedAgent.exe /Role "MS" {INSTALL} /CSType CSLegacy', "-r MS -v VmWare -q -c CSLegacy"),
-        ("9.66", True, f'UnifiedAgent.exe /Role "MS" {INSTALL} /CSType CSLegacy', "-r MS -v VmWare -q -c CSLegacy"),
+        (
+            "9.55",
+            True,
+            f'UnifiedAgent.exe /Role "Agent" {INSTALL} /CSType CSLegacy',
+            "-r Agent -v VmWare -q -c CSLegacy",
+        ),
+        (
+            "9.66",
+            True,
+            f'UnifiedAgent.exe /Role "Agent" {INSTALL} /CSType CSLegacy',
+            "-r Agent -v VmWare -q -c CSLegacy",
+        ),
         # two digits after the dot: 9.6 is older than 9.55
         ("9.6", True, f'UnifiedAgent.exe /Role "MS" {INSTALL}', "-r MS -v VmWare -q"),
         # before the modernized experience there was no switch for it
-        ("9.43", False, f'UnifiedAgentInstaller.exe /Role "MS" {INSTALL}', "-r MS -v VmWare -q"),
+        ("9.43", False, f'UnifiedAgentInstaller.exe /Role "Agent" {INSTALL}', "-r Agent -v VmWare -q"),
         # its preview asked for the switch
         (
             "9.44",
             False,
-            f'UnifiedAgentInstaller.exe /Role "MS" {INSTALL} /CSType CSPrime',
-            "-r MS -v VmWare -q -c CSPrime",
+            f'UnifiedAgentInstaller.exe /Role "Agent" {INSTALL} /CSType CSPrime',
+            "-r Agent -v VmWare -q -c CSPrime",
         ),
         (
             "9.66",
             False,
-            f'UnifiedAgentInstaller.exe /Role "MS" {INSTALL} /CSType CSPrime',
-            "-r MS -v VmWare -q -c CSPrime",
+            f'UnifiedAgentInstaller.exe /Role "Agent" {INSTALL} /CSType CSPrime',
+            "-r Agent -v VmWare -q -c CSPrime",
         ),
     ],
 )
@@ -146,7 +154,7 @@ def test_the_words_fit_the_release(release: str, classic: bool, on_windows: str,
     assert commands(linux(release, classic=classic))[2] == f"sudo ./install -d /usr/local/ASR {on_linux}"
 
 
-@pytest.mark.parametrize(("release", "word"), [("9.37", "MT"), ("9.41", "MasterTarget"), ("9.66", "MT")])
+@pytest.mark.parametrize(("release", "word"), [("9.37", "MT"), ("9.41", "MasterTarget"), ("9.66", "MasterTarget")])
 def test_a_master_target_has_its_own_word(release: str, word: str) -> None:
     assert f'/Role "{word}" ' in commands(windows(release, role=Role.MASTER_TARGET))[4]
     assert f"-r {word} " in commands(linux(release, role=Role.MASTER_TARGET))[2]

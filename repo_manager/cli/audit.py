@@ -13,7 +13,6 @@ from repo_manager import selection as selections
 from repo_manager.audit import Circumstances, Severity
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
-from repo_manager.edges.folder import Folder
 from repo_manager.errors import ExitCode, InputError
 from repo_manager.report import documents, sheets, tables
 from repo_manager.settings import PREFIX
@@ -116,7 +115,7 @@ def _second(run: Run) -> Listing | None:
     if not Path(second).is_dir():
         run.console.note(f"the second folder {second} does not exist; it was not compared")
         return None
-    return run.listing(Folder(Path(second)))
+    return run.listing(Path(second))
 
 
 def _say_pending(run: Run) -> None:

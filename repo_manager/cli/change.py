@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from repo_manager import audit as audits
+from repo_manager import plan as plans
 from repo_manager.audit import Circumstances
-from repo_manager.operation import exit_code, perform, preview
+from repo_manager.edges.folder import Folder
+from repo_manager.edges.service import AbsentService
+from repo_manager.errors import ExitCode, RepoManagerError
+from repo_manager.operation import Task, exit_code, perform, preview
 from repo_manager.report import documents, tables
-from repo_manager.selection import Selection
+from repo_manager.restart import ServiceReport, ServiceState
+from repo_manager.selection import Selection, Target
+from repo_manager.transaction import Outcome
 
 if TYPE_CHECKING:
     from repo_manager.audit import Audit
     from repo_manager.cli.run import Run
-    from repo_manager.operation import Seen, Task
+    from repo_manager.operation import Seen, Workbench
+    from repo_manager.plan import Plan
     from repo_manager.repository import File, Listing
 
 
@@ -30,12 +38,58 @@ def change(run: Run, task: Task, *, dry_run: bool, yes: bool, hosts: tuple[str, 
             run.console.answer(tables.plan(plan, run.console.width))
         return
     outcome = perform(bench, task)
-    run.console.emit(documents.outcome(outcome))
-    if not run.console.json_wanted or outcome.error is None:
-        run.console.answer(tables.outcome(outcome))
-    if outcome.error is not None:
-        run.console.error(outcome.error)
+    second = _equalise(run, bench) if outcome.error is None else None
+    document = documents.outcome(outcome)
+    if second is not None:
+        document["second_folder"] = documents.outcome(second)
+    run.console.emit(document)
+    run.console.answer(tables.outcome(outcome))
+    for done in (outcome, second):
+        if done is not None and done.error is not None:
+            run.console.error(done.error)
+    if second is not None and second.error is not None:
+        raise typer.Exit(ExitCode.PARTIAL)
     raise typer.Exit(exit_code(outcome))
+
+
+def _equalise(run: Run, bench: Workbench) -> Outcome | None:
+    """Give the second folder what the repository has, where the configuration asks for one and it exists.
+
+    Evidence: the overview of August 2020 asked for a copy in `admin\\web\\sw`; later ones do not.
+    """
+    if run.profile.second_folder is None:
+        return None
+    path = Path(run.profile.second_folder)
+    if not path.is_dir():
+        run.console.note(f"the second folder {path} does not exist; nothing was copied there")
+        return None
+    folder = Folder(path)
+    bench = replace(bench, folder=folder, service=AbsentService("none"), checker=lambda: run.checker(folder))
+    try:
+        return perform(bench, _copy_of(run, run.listing()))
+    except RepoManagerError as error:
+        state = ServiceReport(restarted=False, state=ServiceState.ABSENT)
+        return Outcome("", (), state, error)
+
+
+def _copy_of(run: Run, primary: Listing) -> Task:
+    """The task of making another folder hold the same installers."""
+    targets = [
+        Target(token, name, (str(Path(primary.repository) / name.text),), None, file.entry.size_bytes)
+        for token, ((name, file), *_) in primary.by_token.items()
+        if run.catalog.known(token)
+    ]
+    tokens = tuple(target.token for target in targets)
+    release = max((target.name.release for target in targets), default=run.catalog.latest)
+    selection = Selection(release, tokens, {target.token: target for target in targets})
+
+    def planner(seen: Seen) -> Plan:
+        return plans.mirror(seen.listing, targets, judge(run, seen, selection), seen.verdicts)
+
+    def matter(listing: Listing) -> tuple[File, ...]:
+        return tuple(file for file in listing.files if file.installer is not None)
+
+    return Task("copy to the second folder", planner, matter, restart=False)
 
 
 def judge(run: Run, seen: Seen, selection: Selection) -> Audit:

@@ -8,14 +8,15 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from repo_manager.audit import Severity
 from repo_manager.errors import DocumentError
 from repo_manager.report.text import safe
 
 if TYPE_CHECKING:
+    from repo_manager.audit import Severity
     from repo_manager.errors import RepoManagerError
 
-_COLOURS: Final = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
+# By the severities' own words: importing them would cost every command the audit's module.
+_COLOURS: Final = {"error": "31", "warning": "33", "info": "36"}
 _NARROWEST: Final = 60
 _WIDEST: Final = 160
 

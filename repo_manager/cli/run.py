@@ -15,14 +15,9 @@ from typing import TYPE_CHECKING, Any
 from repo_manager import catalog as catalogs
 from repo_manager import document, repository, settings
 from repo_manager.cli.console import Console
-from repo_manager.cli.voice import TerminalVoice
-from repo_manager.edges.digests import Digests, cache_folder
-from repo_manager.edges.folder import Folder
 from repo_manager.edges.places import find_repository
-from repo_manager.edges.service import service_of
+from repo_manager.edges.scanning import scan
 from repo_manager.errors import InputError
-from repo_manager.operation import Retention, Workbench
-from repo_manager.selection import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,8 +26,11 @@ if TYPE_CHECKING:
     from repo_manager.edges.checking import Checker
     from repo_manager.edges.download import Downloader
     from repo_manager.edges.fetching import Fetcher
+    from repo_manager.edges.folder import Folder
+    from repo_manager.operation import Workbench
     from repo_manager.repository import Listing
     from repo_manager.restart import Service
+    from repo_manager.selection import Request
     from repo_manager.settings import Profile, Settings
 
 
@@ -58,7 +56,7 @@ class Run:
     def give(self, name: str, value: object) -> None:
         """An option given after the command, which counts more than before it."""
         self.given[name] = value
-        for part in ("console", "settings", "profile", "catalog_path", "catalog", "folder", "service"):
+        for part in ("console", "settings", "profile", "catalog_path", "catalog", "path", "folder", "service"):
             self.__dict__.pop(part, None)
 
     def option(self, name: str) -> Any:  # noqa: ANN401 - options are texts, numbers and flags
@@ -111,31 +109,45 @@ class Run:
         """What should exist."""
         return catalogs.parse(self.catalog_text(), str(self.catalog_path))
 
+    # What only some commands need is imported where it is made: `list` and `resolve` start twice as fast.
+
+    @cached_property
+    def path(self) -> Path:
+        """Where the repository is, found by the profile where it was not named."""
+        named = self.option("repository") or self.profile.repository
+        return Path(named) if named else find_repository(self.profile.name, self.environ)
+
     @cached_property
     def folder(self) -> Folder:
-        """The repository's folder, found by the profile where it was not named."""
-        named = self.option("repository") or self.profile.repository
-        return Folder(Path(named) if named else find_repository(self.profile.name, self.environ))
+        """The repository's folder."""
+        from repo_manager.edges.folder import Folder
 
-    def listing(self, folder: Folder | None = None) -> Listing:
-        """What lies in the folder."""
-        folder = folder or self.folder
-        return repository.survey(str(folder.path), folder.scan(), self.catalog.packages)
+        return Folder(self.path)
+
+    def listing(self, path: Path | None = None) -> Listing:
+        """What lies in the repository, or in another folder."""
+        path = path or self.path
+        return repository.survey(str(path), scan(path), [*self.catalog.packages, *self.catalog.legacy])
 
     @cached_property
     def service(self) -> Service:
         """The service that reads the folder."""
+        from repo_manager.edges.service import service_of
+
         return service_of(self.profile.service)
 
     def checker(self, folder: Folder | None = None) -> Checker:
         """Reads files and remembers what it saw."""
         from repo_manager.edges.checking import Checker
+        from repo_manager.edges.digests import Digests, cache_folder
 
         folder = folder or self.folder
         return Checker(folder.path, Digests(cache_folder(self.environ), folder.path), folder.records())
 
     def request(self, *, release: str, packages: tuple[str, ...] = (), manual_only: bool = False) -> Request:
         """What is wanted, with the profile's share."""
+        from repo_manager.selection import Request
+
         return Request(
             release=release,
             packages=packages,
@@ -159,6 +171,9 @@ class Run:
 
     def workbench(self, *, yes: bool, fetcher: Fetcher | None = None) -> Workbench:
         """What an operation on the repository is handed."""
+        from repo_manager.cli.voice import TerminalVoice
+        from repo_manager.operation import Retention, Workbench
+
         return Workbench(
             folder=self.folder,
             catalog=self.catalog,

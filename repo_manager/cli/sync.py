@@ -42,7 +42,7 @@ def sync(
     """
     run = run_of(context)
     request = run.request(release=release, packages=tuple(package or ()), manual_only=manual_only)
-    hosts = _source_hosts(source)
+    hosts = source_hosts(source)
     change(run, task_of(run, request, source, restart=not no_restart), dry_run=dry_run, yes=yes, hosts=hosts)
 
 
@@ -65,7 +65,8 @@ def task_of(run: Run, request: Request, source: str | None, *, restart: bool) ->
     return Task("sync", planner, matter, restart=restart)
 
 
-def _source_hosts(source: str | None) -> tuple[str, ...]:
+def source_hosts(source: str | None) -> tuple[str, ...]:
+    """The host of a source that the operator named: it may be downloaded from."""
     from repo_manager.edges.fetching import host_of
 
     host = host_of(source) if source else None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.edges.http_rules import PASSING, check_hop, host_entry, shown
+from repo_manager.edges.http_rules import PASSING, check_hop, host_entry, host_of, shown
 from repo_manager.errors import InputError, MachineError, TransferError
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ class Transport:
 
         _silence()
         self._policy = policy
+        if policy.proxy is not None and not host_of(policy.proxy):
+            raise _bad_proxy()
         try:
             self._client = httpx.Client(
                 verify=_trust(policy),
@@ -84,9 +86,7 @@ class Transport:
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             )
         except (httpx.InvalidURL, ValueError, ImportError) as error:
-            raise InputError(
-                "bad-proxy", "the proxy's address cannot be used", "give it as http://host:port"
-            ) from error
+            raise _bad_proxy() from error
 
     def close(self) -> None:
         """Close every connection."""
@@ -136,6 +136,10 @@ class Transport:
         check_hop(self._policy, scheme=target.scheme, entry=entry, before=before, url=where)
 
 
+def _bad_proxy() -> InputError:
+    return InputError("bad-proxy", "the proxy's address cannot be used", "give it as http://host:port")
+
+
 def _trust(policy: Policy) -> ssl.SSLContext:
     import ssl
 
@@ -173,7 +177,9 @@ def _translate(error: Exception, where: str) -> TransferError:
         )
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return _not_connected(error, where)
-    if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError):
+    # httpx reads the Location before we do, and calls one that is no URL a broken protocol.
+    bad_location = isinstance(error.__context__, httpx.InvalidURL)
+    if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError) and not bad_location:
         return PassingError("cut-off", f"{where}: the connection broke off")
     return TransferError("bad-address", f"{where}: this address cannot be asked", "correct the address")
 

@@ -85,7 +85,7 @@ class Checker:
             return Known(inspect_file(self._folder / file.name, installer, progress), Verdict())
         except VerificationError as error:
             code = Code.MISLABELLED if error.code == Code.MISLABELLED else Code.CORRUPT
-            return Known("", Verdict(code, error.message))
+            return Known("", Verdict(code, error.message.removeprefix(f"{file.name}: ")))
         except OSError as error:
             return Known("", Verdict(Code.CORRUPT, f"cannot be read: {error.strerror or error}"))
 

@@ -29,13 +29,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager import names
 from repo_manager.edges.fetched import disk_error
+from repo_manager.edges.scanning import scan
 from repo_manager.errors import InputError, MachineError
-from repo_manager.repository import Entry
 from repo_manager.restart import ServiceState
 from repo_manager.transaction import Journal, Move
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from repo_manager.repository import Entry
 
 SUBFOLDER: Final = ".repo-manager"
 
@@ -92,28 +94,8 @@ class Folder:
     # Looking
 
     def scan(self) -> tuple[Entry, ...]:
-        """Every file of the folder, in no particular order. Sub-folders are not looked into.
-
-        Raises:
-            InputError: there is no such folder, it is a file, or it may not be read.
-        """
-        try:
-            with os.scandir(self.path) as entries:
-                return tuple(_entry(entry) for entry in entries if not entry.is_dir(follow_symlinks=False))
-        except FileNotFoundError as error:
-            raise InputError(
-                "no-repository", f"there is no folder {self.path}", "name the folder with --repository"
-            ) from error
-        except NotADirectoryError as error:
-            raise InputError(
-                "not-a-folder", f"{self.path} is a file, not a folder", "name the folder with --repository"
-            ) from error
-        except PermissionError as error:
-            raise InputError(
-                "no-rights", f"{self.path} may not be read by this user", "run as an administrator of this server"
-            ) from error
-        except OSError as error:
-            raise disk_error(error, self.path) from error
+        """Every file of the folder; see `scanning.scan`."""
+        return scan(self.path)
 
     def free_bytes(self) -> int:
         """Room left on the volume, in bytes."""
@@ -348,14 +330,6 @@ def _translated(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise disk_error(error, path) from error
-
-
-def _entry(entry: os.DirEntry[str]) -> Entry:
-    # On Windows a scan's own stat carries no file id.
-    stat = os.lstat(entry.path) if sys.platform == "win32" else entry.stat(follow_symlinks=False)
-    changed_ns = 0 if sys.platform == "win32" else stat.st_ctime_ns
-    stamp = (stat.st_mtime_ns, changed_ns, stat.st_ino)
-    return Entry(entry.name, stat.st_size, stamp, entry.is_file(follow_symlinks=False))
 
 
 def _subfolders(folder: Path) -> list[Path]:

@@ -82,7 +82,7 @@ class Part:
         return self.size_bytes > 0 and self.origin is not None and self.size_bytes == self.origin.total
 
     def resume(self) -> None:
-        """Take up what an earlier run left, reading it once through the inspector; or begin empty.
+        """Take up what an earlier run left, reading it once through the inspector; or leave it unread.
 
         Leftovers that cannot be the beginning of this installer are dropped, without a word.
 
@@ -91,7 +91,6 @@ class Part:
         """
         self.origin = _read_record(self._record)
         if self.origin is None:
-            self.restart(None)
             return
         try:
             self._file = self.path.open("r+b", buffering=_UNBUFFERED)
@@ -101,7 +100,7 @@ class Part:
                 self.size_bytes += count
             self.pieced = bool(self.size_bytes)
         except (FileNotFoundError, VerificationError):
-            self.restart(None)
+            self.discard()
         except OSError as error:
             raise self._refused(error) from error
 
@@ -114,8 +113,9 @@ class Part:
             self._record.unlink(missing_ok=True)
             if self._file is None:
                 self._file = self.path.open("wb", buffering=_UNBUFFERED)
-            self._file.seek(0)
-            self._file.truncate()
+            else:
+                self._file.seek(0)
+                self._file.truncate()
         except OSError as error:
             raise self._refused(error) from error
         self.describe(origin)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.audit import Severity, State
-from repo_manager.plan import Download, Place, Restart, Retire
+from repo_manager import names
+from repo_manager.audit import Code, Severity, State
+from repo_manager.names import InvalidNameError
+from repo_manager.plan import Download, Place, Retire
 from repo_manager.report.text import age, paragraph, plural, safe, size, table
 from repo_manager.repository import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
 
     from repo_manager.audit import Audit, Finding
-    from repo_manager.plan import Action, Plan
+    from repo_manager.plan import Plan
     from repo_manager.repository import Listing
     from repo_manager.transaction import Outcome
 
@@ -73,10 +77,9 @@ def audit(judged: Audit, profile: str, width: int, paint: Paint, fix: str | None
         "",
         *_painted(text.splitlines(), [State(row[1]) for row in rows], paint),
         "",
-        *(line for finding in judged.findings for line in _finding(finding, width, paint)),
     ]
-    if judged.findings:
-        lines.append("")
+    for (severity, code), found in groupby(judged.findings, lambda finding: (finding.severity, finding.code)):
+        lines += [*_findings(severity, code, list(found), width, paint), ""]
     lines.append(summary(judged))
     if fix:
         lines.append(f"to mend it: {fix}")
@@ -101,53 +104,75 @@ def _painted(lines: list[str], states: list[State], paint: Paint) -> list[str]:
     ]
 
 
-def _finding(finding: Finding, width: int, paint: Paint) -> list[str]:
-    label = f"{finding.severity.value:<7}  {finding.code.value}"
-    subject = f"{finding.file}: " if finding.file else ""
-    body = paragraph(f"{subject}{finding.message}", width, first="  ", rest="  ")
-    return [paint(label, finding.severity), body]
+# What all findings of a code have in common; what is listed below the line then says only which.
+_HEADLINES: Final = {
+    Code.MISSING: "no installer of these packages is in the repository",
+    Code.OUTDATED: "older than wanted",
+    Code.DUPLICATE: "a newer installer of the same package lies beside these",
+    Code.MODERNIZED_ONLY: "supported by the modernized experience alone",
+}
+
+
+def _findings(severity: Severity, code: Code, found: list[Finding], width: int, paint: Paint) -> list[str]:
+    """All findings of one code: a line that says what is the matter, then which packages or files."""
+    count = f" ({len(found)})" if len(found) > 1 else ""
+    label = paint(f"{severity.value} {code.value}{count}", severity)
+    headline = _HEADLINES.get(code)
+    if headline is None or any(finding.package is None for finding in found):
+        return [label, *(_finding(finding, width) for finding in found)]
+    if code is Code.DUPLICATE:
+        return [f"{label}: {headline}", *(f"  {safe(finding.file or '')}" for finding in found)]
+    packages = ", ".join(finding.package or "" for finding in found)
+    return [f"{label}: {headline}", paragraph(packages, width, first="  ", rest="  ")]
+
+
+def _finding(finding: Finding, width: int) -> str:
+    if finding.file is None:
+        return paragraph(finding.message, width, first="  ", rest="  ")
+    return f"  {safe(finding.file)}\n{paragraph(finding.message, width, first='    ', rest='    ')}"
 
 
 def plan(actions: Plan, width: int) -> str:
-    """What would be done, one entry an action; downloading and placing one file is one entry."""
+    """What would be done, by kind; downloading and placing one file is one line."""
     if not actions.actions:
         return "nothing to do"
     fetched = {action.name for action in actions.downloads}
-    rows = [_planned(action) for action in actions.actions if not _doubled(action, fetched)]
-    lines = []
-    for verb, subject, amount, reason in rows:
-        lines.append(f"{verb:<8}  {safe(subject)}")
-        about = ", ".join(part for part in (amount, reason) if part)
-        lines.append(paragraph(about, width, first=" " * 10, rest=" " * 10))
-    total = len(fetched)
-    moves = actions.moves
-    counts = ", ".join(
-        part
-        for part in (
-            f"download {total}" if total else "",
-            f"place {sum(isinstance(move, Place) for move in moves)}",
-            f"retire {sum(isinstance(move, Retire) for move in moves)}",
-            "restart the service" if actions.restart else "",
-        )
-        if part
+    sections = (
+        ("download and place", list(actions.downloads)),
+        ("place", [action for action in actions.places if action.name not in fetched]),
+        ("retire", [action for action in actions.moves if isinstance(action, Retire)]),
     )
-    return "\n".join([*lines, "", counts])
+    lines: list[str] = []
+    for title, items in sections:
+        if items:
+            lines += [f"{title} {plural(len(items), 'file')}", *_planned(items, width), ""]
+    if actions.restart:
+        lines += [f"restart the service {safe(actions.restart.service)}", ""]
+    return "\n".join(lines[:-1])
 
 
-def _doubled(action: Action, fetched: set[str]) -> bool:
-    return isinstance(action, Place) and action.name in fetched
-
-
-def _planned(action: Action) -> tuple[str, str, str, str]:
-    match action:
-        case Download():
-            return "download", action.name, size(action.size_bytes) if action.size_bytes else "", action.reason
-        case Place():
-            return "place", action.name, size(action.size_bytes) if action.size_bytes else "", action.reason
-        case Retire():
-            return "retire", action.name, "", action.reason
-        case Restart():
-            return "restart", action.service, "", action.reason
+def _planned(items: Sequence[Download | Place | Retire], width: int) -> list[str]:
+    """A line for each: package and version, or the name of what is no installer, and the reason."""
+    subjects = []
+    for item in items:
+        try:
+            name = names.parse(item.name)
+        except InvalidNameError:
+            subjects.append((item.name, ""))
+        else:
+            subjects.append((name.token, str(name.version)))
+    first = max((len(safe(subject)) for subject, version in subjects if version), default=0)
+    second = max(len(version) for _, version in subjects)
+    lines = []
+    for item, (subject, version) in zip(items, subjects, strict=True):
+        head = f"  {safe(subject):<{first}}  {version:<{second}}" if version else f"  {safe(subject)}"
+        amount = f" ({size(item.size_bytes)})" if item.size_bytes and not isinstance(item, Retire) else ""
+        line = f"{head}  {item.reason}{amount}"
+        if len(line) > width:
+            indent = " " * (first + second + 6 if version else 4)
+            line = f"{head.rstrip()}\n{paragraph(item.reason + amount, width, first=indent, rest=indent)}"
+        lines.append(line)
+    return lines
 
 
 def outcome(done: Outcome) -> str:

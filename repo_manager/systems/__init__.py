@@ -3,8 +3,9 @@
     >>> resolve("Red Hat Enterprise Linux Server release 7.9 (Maipo)").package
     'RHEL7-64'
 
-`vocabulary` is what people call systems, `reading` turns words into systems and versions, `rules`
-is what the vendor supports, `answers` is what comes out. There is never a guess: where words leave
+`vocabulary` is what people call systems; `lexing` makes clean words of a query, `mentions` finds
+systems and versions in them, `reading` puts whole files together; `rules` is what the vendor
+supports, `verdicts` applies it, `answers` is what comes out. There is never a guess: where words leave
 something open the answer is Ambiguous, with what would settle it.
 """
 
@@ -12,10 +13,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from repo_manager.names import Token
 from repo_manager.systems.answers import Ambiguous, Answer, Resolved, Status, Unknown, Unsupported
-from repo_manager.systems.reading import Reading, Width, read
-from repo_manager.systems.rules import MODERNIZED_TOKENS, TOKENS, Verdict, bare_verdict, judge
+from repo_manager.systems.lexing import Width
+from repo_manager.systems.reading import Reading, read
+from repo_manager.systems.rules import MODERNIZED_TOKENS, TOKENS
+from repo_manager.systems.verdicts import Verdict, bare_verdict, judge
 
 __all__ = [
     "MAX_LENGTH",
@@ -65,24 +67,26 @@ def resolve_os_release(text: str) -> Answer:
 
 def _answer(query: str, reading: Reading) -> Answer:
     if not (reading.mentions or reading.generic or reading.bare):
-        why = "names no system we know" if query.strip() else "is empty"
-        return Unknown(query, why)
+        return Unknown(query, "names no system we know" if query.strip() else "is empty")
+    verdict = _verdict(reading)
+    if verdict is not None and not verdict.tokens:
+        return Unsupported(query, verdict.why)
     if reading.width in _WIDTH_WHY:
         return Unsupported(query, _WIDTH_WHY[reading.width])
-    if reading.mentions:
-        wide = reading.width is Width.X64
-        return _said(query, judge(reading.mentions, wide=wide), reading.width)
-    verdict = bare_verdict(reading.bare) if reading.bare else None
     if verdict is None:
         return Unknown(query, "says what kind of system it is, not which; the text of /etc/os-release would settle it")
-    return _said(query, verdict, reading.width)
+    return _positive(query, verdict, reading.width)
 
 
-def _said(query: str, verdict: Verdict, width: Width) -> Answer:
-    if not verdict.tokens:
-        return Unsupported(query, verdict.why)
+def _positive(query: str, verdict: Verdict, width: Width) -> Answer:
     if not verdict.firm:
         return Ambiguous(query, verdict.tokens, verdict.why)
     if width is Width.CONFLICT:
         return Ambiguous(query, verdict.tokens, f"{verdict.why}, if it is 64-bit x86; `uname -m` would settle it")
-    return Resolved(query, Token(verdict.tokens[0]), verdict.why, verdict.note, verdict.modernized_only)
+    return Resolved(query, verdict.tokens[0], verdict.why, verdict.note, verdict.modernized_only)
+
+
+def _verdict(reading: Reading) -> Verdict | None:
+    if reading.mentions:
+        return judge(reading.mentions, wide=reading.width is Width.X64)
+    return bare_verdict(reading.bare) if reading.bare else None

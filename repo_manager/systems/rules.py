@@ -1,4 +1,4 @@
-"""Which package serves which release, and the verdict on what a query mentions.
+"""Which package serves which release. Data only.
 
 Evidence: the vendor's public detection script (Azure/Azure-SiteRecovery, MobilityAgent/OS_details.sh,
 June 2026) for what gets a package; the support matrices of August 2025 and April 2026 for what the
@@ -7,17 +7,15 @@ modernized experience alone supports.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from repo_manager.names import WINDOWS, Token
 from repo_manager.systems import vocabulary as known
-from repo_manager.systems.reading import UNCONFIGURED, Mention, Version
 
-_ANY: Final = range(100_000)
-_R2: Final = 2
-_SERVER_YEARS: Final = range(2003, 2100)
+ANY: Final = range(100_000)
+R2: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +30,20 @@ class Line:
         settled_by: marks that settle it without a minor, any of them.
         modernized_from: the first minor that the modernized experience alone supports.
         note: what to tell with the answer; may be empty.
+        bare_note: what to tell besides where the minor is missing; may be empty.
     """
 
     major: int
     token: Token
-    minors: range = _ANY
+    minors: range = ANY
     doubt: str = ""
     settled_by: frozenset[str] = frozenset()
     modernized_from: int | None = None
     note: str = ""
+    bare_note: str = ""
 
 
-def _line(major: int, token: str, minors: range = _ANY, doubt: str = "", modernized_from: int | None = None) -> Line:
+def _line(major: int, token: str, minors: range = ANY, doubt: str = "", modernized_from: int | None = None) -> Line:
     return Line(major, Token(token), minors, doubt, modernized_from=modernized_from)
 
 
@@ -54,7 +54,7 @@ _NO_MATRIX: Final = "accepted by the official detection, promised by no support 
 
 # The last point releases of 6, 7 and 8 are out, so their ranges are closed.
 _RED_HAT: Final = (
-    replace(_line(5, "RHEL5-64", range(2, 12)), note=_FIVE_FROM_2),
+    replace(_line(5, "RHEL5-64", range(2, 12)), bare_note=_FIVE_FROM_2),
     _line(6, "RHEL6-64", range(11)),
     _line(7, "RHEL7-64", range(10)),
     _line(8, "RHEL8-64", range(11), modernized_from=9),
@@ -86,11 +86,11 @@ def _codenames(major: int) -> Iterable[str]:
     return (name for name, version in known.CODENAMES[known.UBUNTU].items() if version == (major, 4))
 
 
-def _windows(major: int, minors: range = _ANY, doubt: str = "", note: str = "") -> Line:
+def _windows(major: int, minors: range = ANY, doubt: str = "", note: str = "") -> Line:
     return Line(major, WINDOWS, minors, doubt, note=note)
 
 
-_NEEDS_SP1: Final = "needs Service Pack 1"
+_NEEDS_SP1: Final = "supported from Service Pack 1 on"
 _MIGRATION: Final = "Windows Server 2008 before R2 can be migrated and not protected"
 _SEMI_ANNUAL: Final = "no support matrix names the semi-annual releases"
 
@@ -121,8 +121,8 @@ LINES: Final[dict[str, tuple[Line, ...]]] = {
         # The system's own files and the vendor's table say "Debian 9" and no more, and the official
         # detection takes it; a configured guest type is only what somebody once chose.
         Line(
-            9, Token("DEBIAN9-64"), range(1, 14), "9.0 has no package", frozenset({UNCONFIGURED}),
-            note="9.0 is excluded; /etc/debian_version shows the point release",
+            9, Token("DEBIAN9-64"), range(1, 14), "9.0 has no package", frozenset({known.UNCONFIGURED}),
+            bare_note="9.0 is excluded; /etc/debian_version shows the point release",
         ),
         _line(10, "DEBIAN10-64"),
         _line(11, "DEBIAN11-64"),
@@ -130,10 +130,10 @@ LINES: Final[dict[str, tuple[Line, ...]]] = {
     ),
     known.WINDOWS_SYSTEM: (
         # The numbers of the kernel, as `ver` and Windows NT print them.
-        _windows(6, range(1, 4), "6.0 has no package", _NEEDS_SP1),
-        _windows(7, note=f"Windows 7 {_NEEDS_SP1}"),
+        _windows(6, range(1, 4), "6.0 has no package", f"6.1 is {_NEEDS_SP1}"),
+        _windows(7, note=f"Windows 7 is {_NEEDS_SP1}"),
         *map(_windows, (8, 10, 11)),
-        _windows(2008, range(_R2, _R2 + 1), _MIGRATION, f"Windows Server 2008 R2 {_NEEDS_SP1}"),
+        _windows(2008, range(R2, R2 + 1), _MIGRATION, f"Windows Server 2008 R2 is {_NEEDS_SP1}"),
         _windows(2011, note="Small Business Server 2011 is built on Windows Server 2008 R2"),
         *map(_windows, (2012, 2016, 2019, 2022, 2025)),
         *(_windows(major, range(0), _SEMI_ANNUAL) for major in (1709, 1803, 1809, 1903, 1909, 2004)),
@@ -151,10 +151,6 @@ MODERNIZED_TOKENS: Final = frozenset(
 )  # fmt: skip
 """The packages all of whose systems the modernized experience alone supports."""
 
-_ORDER: Final = {
-    token: at for at, token in enumerate(dict.fromkeys(line.token for lines in LINES.values() for line in lines))
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
@@ -163,7 +159,7 @@ class Exclusion:
     system: str
     marks: frozenset[str]
     why: str
-    majors: range = _ANY
+    majors: range = ANY
 
 
 _OLD_WORDING: Final = frozenset({"client", "computenode", "desktop"})
@@ -195,168 +191,3 @@ SETTLED_BY: Final = {
     known.DEBIAN: "the number in /etc/debian_version",
     known.WINDOWS_SYSTEM: "the full name that winver or systeminfo shows",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What is said of one version: one package for sure, packages perhaps, or none."""
-
-    tokens: tuple[Token, ...]
-    firm: bool
-    why: str
-    note: str = ""
-    modernized_only: bool = False
-
-
-def judge(mentions: Sequence[Mention], *, wide: bool) -> Verdict:
-    """The verdict on everything a query mentions, `wide` where it says 64-bit; at least one mention."""
-    return _together([_on_mention(mention, wide=wide) for mention in mentions])
-
-
-def bare_verdict(version: Version) -> Verdict | None:
-    """The verdict on a text that is a version and nothing else; None where no system has that version.
-
-    Only /etc/debian_version is such a text, yet people leave out names: a number that several
-    systems have stays open.
-    """
-    systems = (known.DEBIAN, known.RED_HAT, known.ORACLE, known.UBUNTU)
-    readings = [verdict for system in systems if (verdict := _on_version(Mention(system), version)).tokens]
-    if not readings or (len(readings) == 1 and readings[0].tokens[0] in _tokens(LINES[known.DEBIAN])):
-        return readings[0] if readings else None
-    why = "a number without a name; the name of the system before it would settle it"
-    return Verdict(_tokens(verdict.tokens[0] for verdict in readings), firm=False, why=why)
-
-
-def _on_mention(mention: Mention, *, wide: bool) -> Verdict:
-    if mention.system not in LINES:
-        return Verdict((), firm=True, why=f"{mention.system} has no package")
-    if not mention.versions:
-        return _on_any(mention)
-    if mention.reach:
-        return _on_reach(mention, mention.versions[0])
-    verdicts = [_on_version(mention, version) for version in mention.versions]
-    if mention.system == known.RED_HAT_LINUX and not wide:
-        verdicts = [_perhaps_the_old_one(verdict) for verdict in verdicts]
-    return _together(verdicts)
-
-
-def _on_any(mention: Mention) -> Verdict:
-    """No version is told: every release is a candidate, unless the marks leave none."""
-    excluded = next((found for found in EXCLUSIONS if _applies(found, mention) and found.majors == _ANY), None)
-    if excluded is not None:
-        return Verdict((), firm=True, why=excluded.why)
-    why = f"{mention.system} without a release; {SETTLED_BY[mention.system]} would settle it"
-    return Verdict(_tokens(LINES[mention.system]), firm=False, why=why)
-
-
-def _on_reach(mention: Mention, version: Version) -> Verdict:
-    """'Or later', 'or older': what was meant when it was written, and whatever came since."""
-    lines = [line for line in LINES[mention.system] if (line.major - version.major) * mention.reach >= 0]
-    first = _on_version(mention, version)
-    label = _label(mention.system, version)
-    if mention.system == known.WINDOWS_SYSTEM and mention.reach > 0 and first.firm and first.tokens:
-        return replace(first, why=f"{label} or later: every Windows has the same package")
-    if not lines:
-        return Verdict((), firm=True, why=f"{label} and beyond: no package")
-    why = f"{label} and beyond could be any of several; {SETTLED_BY[mention.system]} would settle it"
-    return Verdict(_tokens(lines), firm=False, why=why)
-
-
-def _on_version(mention: Mention, version: Version) -> Verdict:
-    system, label = mention.system, _label(mention.system, version)
-    for excluded in EXCLUSIONS:
-        if _applies(excluded, mention) and version.major in excluded.majors:
-            return Verdict((), firm=True, why=f"{label}: {excluded.why}")
-    lines = [line for line in LINES[system] if line.major == version.major]
-    if not lines:
-        return Verdict((), firm=True, why=f"{label} has no package")
-    fitting = lines if version.minor is None else [line for line in lines if version.minor in line.minors]
-    if version.minor is not None or not _in_doubt(lines, mention):
-        return _firm(mention, version, fitting, lines)
-    why = f"{label}: {lines[0].doubt}; {SETTLED_BY[system]} would settle it"
-    return Verdict(_tokens(lines), firm=False, why=why)
-
-
-def _in_doubt(lines: Sequence[Line], mention: Mention) -> bool:
-    return bool(lines[0].doubt) and not lines[0].settled_by & mention.marks
-
-
-def _firm(mention: Mention, version: Version, fitting: Sequence[Line], lines: Sequence[Line]) -> Verdict:
-    label = _label(mention.system, version)
-    if not fitting:
-        return Verdict((), firm=True, why=f"{label} has no package: {_served(mention.system, lines)}")
-    line = fitting[0]
-    return Verdict(
-        (line.token,),
-        firm=True,
-        why=f"{label}: {line.token}",
-        note=_note(line, version),
-        modernized_only=line.modernized_from is not None and (version.minor or 0) >= line.modernized_from,
-    )
-
-
-def _note(line: Line, version: Version) -> str:
-    if version.minor is None and line.modernized_from:
-        return f"from {line.major}.{line.modernized_from} on the modernized experience alone supports it"
-    # A point release that is told has passed its test already.
-    told = version.minor is not None and line.minors != _ANY and line.token != WINDOWS
-    return "" if told else line.note
-
-
-def _perhaps_the_old_one(verdict: Verdict) -> Verdict:
-    """Red Hat Linux, without Enterprise, went up to 9 in 2003."""
-    if not (verdict.firm and verdict.tokens):
-        return verdict
-    why = f"{verdict.why}, if Red Hat Enterprise Linux is meant; the line in /etc/redhat-release would settle it"
-    return Verdict(verdict.tokens, firm=False, why=why)
-
-
-def _together(verdicts: Sequence[Verdict]) -> Verdict:
-    """One verdict of several: firm only where all agree."""
-    if len(verdicts) == 1:
-        return verdicts[0]
-    tokens = _tokens(token for verdict in verdicts for token in verdict.tokens)
-    firm = all(verdict.firm for verdict in verdicts)
-    if not tokens or (firm and len(tokens) == 1 and all(verdict.tokens for verdict in verdicts)):
-        notes = dict.fromkeys(verdict.note for verdict in verdicts if verdict.note)
-        modernized_only = all(verdict.modernized_only for verdict in verdicts)
-        return replace(verdicts[0], note="; ".join(notes), modernized_only=modernized_only)
-    why = dict.fromkeys(verdict.why for verdict in verdicts)
-    listed = "; ".join(list(why)[:_LISTED]) + ("; ..." if len(why) > _LISTED else "")
-    return Verdict(tokens, firm=False, why=f"several systems are named ({listed}); naming one would settle it")
-
-
-_LISTED: Final = 6
-
-
-def _applies(excluded: Exclusion, mention: Mention) -> bool:
-    return excluded.system == mention.system and bool(excluded.marks & mention.marks)
-
-
-def _tokens(lines: Iterable[Line] | Iterable[Token]) -> tuple[Token, ...]:
-    tokens = {line.token if isinstance(line, Line) else line for line in lines}
-    return tuple(sorted(tokens, key=_ORDER.__getitem__))
-
-
-def _served(system: str, lines: Sequence[Line]) -> str:
-    served = ", ".join(
-        _label(system, Version(line.major, line.minors[0]))
-        + (f" to {_label('', Version(line.major, line.minors[-1]))}" if len(line.minors) > 1 else "")
-        for line in lines
-    )
-    return f"the official detection takes {served}"
-
-
-def _label(system: str, version: Version) -> str:
-    name = f"{system} " if system else ""
-    if system == known.WINDOWS_SYSTEM and version.major in _SERVER_YEARS:
-        name = "Windows Server "
-    if version.minor is None:
-        return f"{name}{version.major}"
-    if system in {known.SLES, known.SLED}:
-        return f"{name}{version.major} SP{version.minor}"
-    if system == known.UBUNTU:
-        return f"{name}{version.major}.{version.minor:02}"
-    if system == known.WINDOWS_SYSTEM and version.minor == _R2 and version.major in _SERVER_YEARS:
-        return f"{name}{version.major} R2"
-    return f"{name}{version.major}.{version.minor}"

@@ -35,15 +35,16 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "enterprise linux enterprise linux", "oel",
     ),
     SLES: (
-        "suse linux enterprise server", "suse linux enterprise", "suse enterprise linux", "suse enterprise", "suse linux",
-        "suse", "sles", "sles4sap", "sle server",
+        "suse linux enterprise server", "suse linux enterprise", "suse enterprise linux", "suse enterprise",
+        "suse linux", "suse", "sles", "sles4sap", "sle server",
     ),
     SLED: ("suse linux enterprise desktop", "sle desktop", "sled"),
     OPENSUSE: ("opensuse", "open suse", "suse opensuse", "suse linux opensuse"),
     UBUNTU: ("ubuntu", "ubuntulinux", "ubuntuserver"),
     DEBIAN: ("debian",),
     WINDOWS_SYSTEM: (
-        "windows", "windowsserver", "microsoft server", "hyper v server", "microsoft hyper v server",
+        "windows", "windowsserver", "win server", "win srv", "win svr", "winsrv", "microsoft server",
+        "hyper v server", "microsoft hyper v server",
         "small business server", "windows small business server",
     ),
 }  # fmt: skip
@@ -83,7 +84,8 @@ OTHERS: Final[dict[str, tuple[str, ...]]] = {
     "Anolis OS": ("anolis", "anolis os"),
     "Alibaba Cloud Linux": ("alibaba cloud linux", "aliyun linux", "alinux"),
     "TencentOS": ("tencentos", "opencloudos"),
-    "openEuler": ("openeuler", "euleros", "euler os"),
+    "openEuler": ("openeuler",),
+    "EulerOS": ("euleros", "euler os"),
     "Kylin": ("kylin", "neokylin", "kylinos"),
     "UOS": ("uniontech os", "uos", "deepin"),
     "Photon OS": ("photon", "photon os", "vmwarephoton", "vmware photon"),
@@ -162,7 +164,7 @@ FILLERS: Final = frozenset(
     as es ws advanced workstation client computenode compute node desktop standard std datacenter dc data center
     for sap applications vmware ltss stream leap lts r n kn nt
     storage web small business essential essentials hpc home multipoint premium hyper ent foundation core
-    pro professional ultimate starter education iot embedded industry posready srv family threshold evaluation
+    pro professional ultimate starter education iot embedded industry posready srv svr family threshold evaluation
     / , microsoft
     """.split()  # noqa: SIM905 - a wall of quoted words would hide the words
 )
@@ -173,6 +175,9 @@ TAIL_MARKS: Final = frozenset(
      "release", "next", "insider", "preview"}
 )  # fmt: skip
 """Words that change the answer also where they follow the version."""
+
+UNCONFIGURED: Final = "unconfigured"
+"""The mark of words that are not the guest type somebody chose when the machine was created."""
 
 GENERIC: Final = frozenset({"other", "linux", "unix", "autre", "andere", "kernel"})
 """Words that say what kind of thing it is and not which."""
@@ -191,8 +196,9 @@ CODENAMES: Final[dict[str, dict[str, tuple[int, int | None]]]] = {
         "jessie": (8, None), "stretch": (9, None), "buster": (10, None), "bullseye": (11, None),
         "bookworm": (12, None), "trixie": (13, None), "forky": (14, None),
     },
+    WINDOWS_SYSTEM: {"threshold": (2016, None), "longhorn": (2008, None)},
 }  # fmt: skip
-"""Names of releases. Alone they speak only where they are the whole query."""
+"""Names of releases. Alone those of Linux speak where they are the whole query."""
 
 CODENAME_PARTNERS: Final = frozenset({"tahr", "xerus", "beaver", "fossa", "jellyfish", "numbat", "lts", "/", "sid"})
 """What may stand beside a release's name when there is nothing else."""
@@ -208,6 +214,7 @@ GUEST_IDS: Final = {
     "windows9server": "windows server 2016",
     "windows2019srvnext": "windows server 2022",
     "windows2022srvnext": "windows server 2025",
+    "windows2025srvnext": "windows server 2025 or later",
     "windowsserver2021": "windows server 2022",
     "windowsserver2022next": "windows server 2025",
     "windowshyperv": "windows hyper v",
@@ -246,5 +253,5 @@ GUEST_IDS_IN_FULL: Final = {
 }
 """The same for ids that mean this only where the word `Guest` ends them."""
 
-GUEST_FAMILIES: Final = frozenset({"windows", "linux"})
-"""Families have the form of an id and say nothing of 32 or 64 bits."""
+UNSIZED_GUESTS: Final = frozenset({"windows", "linux", "windowshyperv"})
+"""Families and a host: they have the form of an id and say nothing of 32 or 64 bits."""

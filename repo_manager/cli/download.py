@@ -1,0 +1,130 @@
+"""`repo-manager download`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from repo_manager import selection as selections
+from repo_manager.cli import options
+from repo_manager.cli.change import with_source
+from repo_manager.cli.root import run_of
+from repo_manager.cli.sync import source_hosts
+from repo_manager.cli.voice import TerminalVoice
+from repo_manager.edges.carrying import SUMS, Carrier
+from repo_manager.errors import InputError
+from repo_manager.plan import Download
+from repo_manager.report.text import plural, safe, size
+from repo_manager.selection import Request
+from repo_manager.settings import PREFIX
+
+if TYPE_CHECKING:
+    from repo_manager.cli.run import Run
+    from repo_manager.edges.fetching import Collected
+    from repo_manager.repository import Listing
+    from repo_manager.selection import Selection
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command()
+def download(
+    context: typer.Context,
+    package: Annotated[
+        list[str], typer.Argument(metavar="PACKAGE...", help="Which packages; all is every one of the release.")
+    ],
+    to: Annotated[
+        Path, typer.Option(metavar="DIR", envvar=f"{PREFIX}TO", show_envvar=False, help="The folder to fill.")
+    ] = Path(),
+    release: options.Release = selections.AUTO,
+    source: options.Source = None,
+    dry_run: options.DryRun = False,
+) -> None:
+    """Fetch and verify packages into any folder, for carrying to a server without internet.
+
+    A SHA256SUMS file is written beside them. What is there already and whole is not fetched again.
+    """
+    run = run_of(context)
+    listing = _listing(run) if release.strip().lower() == selections.AUTO else None
+    request = Request(release=release, packages=tuple(package), classic=run.profile.classic)
+    selection = with_source(selections.select(request, listing, run.catalog), source)
+    items = _items(selection)
+    if dry_run:
+        _say_plan(run, items)
+        return
+    carrier = Carrier(to)
+    carrier.prepare()
+    voice = TerminalVoice(run.console, ask=False)
+    fetcher = run.fetcher(source_hosts(source))
+    try:
+        collected = fetcher.collect(items, carrier, voice.fetching(items))
+    finally:
+        voice.finished()
+        fetcher.close()
+    carrier.write_sums({name: stage.sha256 for name, stage in collected.staged.items()})
+    _report(run, items, collected, to)
+
+
+def _listing(run: Run) -> Listing | None:
+    """The repository that `auto` looks at; a machine that only downloads has none."""
+    if run.option("repository") or run.profile.repository or sys.platform == "win32":
+        try:
+            return run.listing()
+        except InputError:
+            if run.option("repository"):
+                raise
+    return None
+
+
+def _items(selection: Selection) -> tuple[Download, ...]:
+    if selection.unavailable or not selection.tokens:
+        raise InputError(
+            "no-links",
+            f"the catalog has no link for {', '.join(selection.unavailable)} of release {selection.release}",
+            "choose another --release; 'repo-manager catalog show' says which have links",
+        )
+    return tuple(
+        Download(token, target.name.text, target.sources, target.size_bytes, target.sha256, "asked for")
+        for token, target in ((token, selection.targets[token]) for token in selection.tokens)
+    )
+
+
+def _say_plan(run: Run, items: tuple[Download, ...]) -> None:
+    from repo_manager.plan import Plan
+    from repo_manager.report import documents, tables
+
+    run.console.emit(documents.plan(Plan(items)))
+    if not run.console.json_wanted:
+        run.console.answer(tables.plan(Plan(items), run.console.width))
+
+
+def _report(run: Run, items: tuple[Download, ...], collected: Collected, to: Path) -> None:
+    from repo_manager.report.documents import error_facts
+
+    files: list[dict[str, Any]] = []
+    for item in items:
+        stage = collected.staged.get(item.name)
+        files.append(
+            {
+                "name": item.name,
+                "package": item.token,
+                "bytes": stage.size_bytes if stage else None,
+                "sha256": stage.sha256 if stage else None,
+                "result": "done" if stage else "failed",
+            }
+        )
+    document: dict[str, Any] = {"schema": "repo-manager/download/1", "to": str(to), "files": files}
+    worst = collected.worst
+    if worst is not None:
+        document["error"] = error_facts(worst)
+    run.console.emit(document)
+    total = sum(stage.size_bytes for stage in collected.staged.values())
+    count = plural(len(collected.staged), "file")
+    run.console.answer(f"{count} whole in {safe(str(to))} ({size(total)}); digests in {SUMS}")
+    if worst is not None:
+        for error in collected.errors.values():
+            run.console.error(error)
+        raise typer.Exit(worst.exit_code)

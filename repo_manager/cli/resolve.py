@@ -1,0 +1,115 @@
+"""`repo-manager resolve`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from repo_manager import systems
+from repo_manager.cli.root import run_of
+from repo_manager.errors import ExitCode, InputError
+from repo_manager.report.text import paragraph, safe
+from repo_manager.settings import PREFIX
+from repo_manager.systems import Resolved, Status
+
+if TYPE_CHECKING:
+    from repo_manager.cli.run import Run
+    from repo_manager.repository import Listing
+    from repo_manager.systems import Answer
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command()
+def resolve(
+    context: typer.Context,
+    system: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SYSTEM...", help="Names in anyone's words; - reads them from stdin, a line each."),
+    ] = None,
+    os_release: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", envvar=f"{PREFIX}OS_RELEASE", show_envvar=False, help="A whole /etc/os-release file."
+        ),
+    ] = None,
+) -> None:
+    """Say which package serves an operating system, and which file of the repository that is.
+
+    Resolved, ambiguous, unsupported or unknown: never a guess. Exit 1 when one is not resolved.
+    """
+    run = run_of(context)
+    answers = [systems.resolve(text) for text in _texts(system or [])]
+    if os_release is not None:
+        answers.append(systems.resolve_os_release(_read(os_release)))
+    if not answers:
+        raise InputError("usage", "no system was named", "name one, such as 'Red Hat Enterprise Linux 7.9'")
+    listing = _listing(run)
+    documents = [_document(answer, listing) for answer in answers]
+    run.console.emit({"schema": "repo-manager/resolve/1", "answers": documents})
+    if not run.console.json_wanted:
+        for answer, document in zip(answers, documents, strict=True):
+            run.console.answer(_lines(answer, document["file"], run))
+    if any(not isinstance(answer, Resolved) for answer in answers):
+        raise typer.Exit(ExitCode.FINDINGS)
+
+
+def _texts(given: list[str]) -> list[str]:
+    texts: list[str] = []
+    for text in given:
+        texts += [line.rstrip("\r\n") for line in sys.stdin if line.strip()] if text == "-" else [text]
+    return texts
+
+
+def _read(path: Path) -> str:
+    if str(path) == "-":
+        return sys.stdin.read()
+    try:
+        return path.read_bytes().decode("utf-8", errors="replace")
+    except OSError as error:
+        raise InputError("no-file", f"{path} cannot be read: {error.strerror}", "check --os-release") from error
+
+
+def _listing(run: Run) -> Listing | None:
+    """The repository, where one was named or found; `resolve` answers without one too."""
+    if run.option("repository") or run.profile.repository:
+        return run.listing()
+    try:
+        return run.listing()
+    except InputError:
+        return None
+
+
+def _document(answer: Answer, listing: Listing | None) -> dict[str, Any]:
+    package = answer.package if isinstance(answer, Resolved) else None
+    newest = listing.newest(package) if listing and package else None
+    return {
+        "query": answer.query,
+        "status": answer.status.value,
+        "package": package,
+        "candidates": list(answer.candidates),
+        "file": newest.text if newest else None,
+        "why": answer.why,
+        "note": answer.note if isinstance(answer, Resolved) else "",
+        "modernized_only": isinstance(answer, Resolved) and answer.modernized_only,
+    }
+
+
+def _lines(answer: Answer, file: str | None, run: Run) -> str:
+    lines = [safe(" ".join(answer.query.split())[:200])]
+    head = answer.package if isinstance(answer, Resolved) else answer.status.value
+    if answer.status is Status.AMBIGUOUS:
+        head += f": {', '.join(answer.candidates)}"
+    lines.append(paragraph(head, run.console.width, first="  ", rest="    "))
+    lines.append(paragraph(answer.why, run.console.width, first="  ", rest="  "))
+    if isinstance(answer, Resolved):
+        if answer.note:
+            lines.append(paragraph(f"note: {answer.note}", run.console.width, first="  ", rest="  "))
+        if answer.modernized_only and run.profile.classic:
+            lines.append("  warning: only the modernized experience supports this system")
+        if file:
+            lines.append(f"  {file}")
+    return "\n".join(lines)

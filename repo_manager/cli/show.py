@@ -1,0 +1,92 @@
+"""`repo-manager show`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from repo_manager import manual
+from repo_manager import selection as selections
+from repo_manager.cli import options
+from repo_manager.cli.root import run_of
+from repo_manager.errors import InputError
+from repo_manager.manual import Platform, Role
+from repo_manager.report import guides
+from repo_manager.settings import PREFIX
+
+if TYPE_CHECKING:
+    from repo_manager.catalog import Package
+    from repo_manager.cli.run import Run
+    from repo_manager.names import Release
+    from repo_manager.repository import Listing
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+def _option(name: str, metavar: str, help_: str) -> Any:  # noqa: ANN401 - typer's own marker
+    return typer.Option(
+        f"--{name}", metavar=metavar, envvar=PREFIX + name.upper().replace("-", "_"), show_envvar=False, help=help_
+    )
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    package: Annotated[str, typer.Argument(metavar="PACKAGE", help="Its token, in any case.")],
+    release: options.Release = selections.AUTO,
+    cs_ip: Annotated[str | None, _option("cs-ip", "ADDRESS", "The configuration server, for the commands.")] = None,
+    passphrase_file: Annotated[
+        str | None, _option("passphrase-file", "PATH", "The passphrase file on the machine, for the commands.")
+    ] = None,
+    install_dir: Annotated[
+        str | None, _option("install-dir", "DIR", "Where the agent is to be installed, for the commands.")
+    ] = None,
+    role: Annotated[Role, _option("role", "ROLE", "agent or master-target.")] = Role.AGENT,
+    platform: Annotated[Platform, _option("platform", "PLATFORM", "VmWare or Azure.")] = Platform.VMWARE,
+) -> None:
+    """Print all that is known of one package, and the commands that install its agent by hand."""
+    run = run_of(context)
+    found = run.catalog.require(package)
+    listing = _listing(run)
+    wanted = selections.choose_release(release, listing, run.catalog)
+    file_name = _file_name(run, found, wanted, listing)
+    guide = manual.guide(
+        found.token,
+        wanted,
+        file_name=file_name,
+        classic=run.profile.classic,
+        cs_ip=cs_ip,
+        passphrase_file=passphrase_file,
+        install_dir=install_dir,
+        role=role,
+        platform=platform,
+    )
+    placing = None
+    if run.catalog.manual(found.token, wanted):
+        folder = str(run.folder.path) if listing else r"INSTALL_DIR\home\svsystems\pushinstallsvc\repository"
+        placing = manual.placing(file_name, folder, service=run.profile.service or "InMage PushInstall")
+    run.console.emit(guides.document(found, run.catalog, guide, placing))
+    if not run.console.json_wanted:
+        run.console.answer(guides.text(found, run.catalog, guide, placing, run.console.width))
+
+
+def _listing(run: Run) -> Listing | None:
+    try:
+        return run.listing()
+    except InputError:
+        if run.option("repository"):
+            raise
+        return None
+
+
+def _file_name(run: Run, package: Package, release: Release, listing: Listing | None) -> str:
+    """The real file: the one in the repository of that release, or the published one, or the pattern."""
+    present = listing.newest(package.token) if listing else None
+    if present is not None and present.release == release:
+        return present.text
+    facts = run.catalog.facts(release)
+    link = facts.links.get(package.token) if facts else None
+    if link is not None:
+        return link.name.text
+    return f"Microsoft-ASR_UA_{release}.0.0_{package.token}_GA_date_release{package.extension}"

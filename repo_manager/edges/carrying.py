@@ -1,0 +1,94 @@
+"""A plain folder that downloaded files are carried in, with a `SHA256SUMS` beside them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from typing import TYPE_CHECKING, Final
+
+from repo_manager import names
+from repo_manager.edges.fetched import disk_error
+from repo_manager.edges.folder import component
+from repo_manager.errors import InputError
+from repo_manager.names import InvalidNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+SUMS: Final = "SHA256SUMS"
+
+
+class Carrier:
+    """The staging area of `download`: a file has its name as soon as it is whole."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def prepare(self) -> None:
+        """Make the folder.
+
+        Raises:
+            InputError: it is a file.
+            MachineError: it cannot be made.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise InputError("not-a-folder", f"{self.folder} is a file, not a folder", "choose another --to") from error
+        except OSError as error:
+            raise disk_error(error, self.folder) from error
+
+    def part(self, name: str) -> Path:
+        """Where a file is written while it is downloaded."""
+        return self.folder / f"{component(name)}.part"
+
+    def staged(self, name: str) -> Path:
+        """Where it lies when it is whole."""
+        return self.folder / component(name)
+
+    def promote(self, name: str) -> None:
+        """It is whole."""
+        try:
+            self.part(name).replace(self.staged(name))
+        except OSError as error:
+            raise disk_error(error, self.staged(name)) from error
+
+    def drop_staged(self, name: str) -> None:
+        """Give back what was begun; a whole file under its name is dropped only when it is not whole after all."""
+        for path in (self.staged(name), self.part(name), self.part(f"{name}").with_name(f"{name}.part.json")):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+
+    def free_bytes(self) -> int:
+        """Room left on the volume."""
+        try:
+            return shutil.disk_usage(self.folder).free
+        except OSError as error:
+            raise disk_error(error, self.folder) from error
+
+    def write_sums(self, digests: Mapping[str, str]) -> None:
+        """Write the digests down, together with those of installers that were carried before and are still there."""
+        path = self.folder / SUMS
+        try:
+            lines = {**self._read_sums(path), **digests}
+            text = "".join(f"{digest} *{name}\n" for name, digest in sorted(lines.items()))
+            temporary = self.folder / f"{SUMS}.new"
+            with temporary.open("w", encoding="ascii", newline="\n") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError as error:
+            raise disk_error(error, path) from error
+
+    def _read_sums(self, path: Path) -> dict[str, str]:
+        sums = {}
+        with contextlib.suppress(FileNotFoundError):
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+                digest, _, name = line.partition(" *")
+                with contextlib.suppress(InvalidNameError):
+                    if (self.folder / names.parse(name).text).is_file():
+                        sums[name] = digest
+        return sums

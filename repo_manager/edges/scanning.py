@@ -1,0 +1,47 @@
+"""One look at a folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from repo_manager.edges.fetched import disk_error
+from repo_manager.errors import InputError
+from repo_manager.repository import Entry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def scan(folder: Path) -> tuple[Entry, ...]:
+    """Every file of a folder, in no particular order. Sub-folders are not looked into, links not followed.
+
+    Raises:
+        InputError: there is no such folder, it is a file, or it may not be read.
+        MachineError: the disk or the share failed.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            return tuple(_entry(entry) for entry in entries if not entry.is_dir(follow_symlinks=False))
+    except FileNotFoundError as error:
+        raise InputError("no-repository", f"there is no folder {folder}", _NAME_IT) from error
+    except NotADirectoryError as error:
+        raise InputError("not-a-folder", f"{folder} is a file, not a folder", _NAME_IT) from error
+    except PermissionError as error:
+        raise InputError(
+            "no-rights", f"{folder} may not be read by this user", "run as an administrator of this server"
+        ) from error
+    except OSError as error:
+        raise disk_error(error, folder) from error
+
+
+_NAME_IT = "name the repository's folder with --repository"
+
+
+def _entry(entry: os.DirEntry[str]) -> Entry:
+    # On Windows a scan's own stat carries no file id, and its ctime is the time of creation.
+    stat = os.lstat(entry.path) if sys.platform == "win32" else entry.stat(follow_symlinks=False)
+    changed_ns = 0 if sys.platform == "win32" else stat.st_ctime_ns
+    stamp = (stat.st_mtime_ns, changed_ns, stat.st_ino)
+    return Entry(entry.name, stat.st_size, stamp, entry.is_file(follow_symlinks=False))

@@ -1,0 +1,97 @@
+"""One package with its manual installation, for people and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from repo_manager.report.text import paragraph, table
+
+if TYPE_CHECKING:
+    from repo_manager.catalog import Catalog, Package
+    from repo_manager.manual import Guide, Placing, Step
+
+
+def document(package: Package, catalog: Catalog, guide: Guide, placing: Placing | None) -> dict[str, Any]:
+    """`show` as JSON."""
+    return {
+        "schema": "repo-manager/show/1",
+        "package": package.token,
+        "systems": list(package.systems),
+        "extension": package.extension,
+        "since": str(package.since) if package.since else None,
+        "modernized_only": package.modernized_only,
+        "manual": catalog.manual(package.token, guide.release),
+        "manual_since": str(package.manual.since) if package.manual and package.manual.since else None,
+        "manual_evidence": list(package.manual.evidence) if package.manual else [],
+        "note": package.note,
+        "release": str(guide.release),
+        "standing": sorted(catalog.standing(guide.release)),
+        "links": [
+            {"release": str(facts.release), "name": link.name.text, "url": link.url}
+            for facts in reversed(catalog.releases)
+            if (link := facts.links.get(package.token)) is not None
+        ],
+        "placing": asdict(placing) if placing else None,
+        "guide": {**asdict(guide), "release": str(guide.release)},
+    }
+
+
+def text(package: Package, catalog: Catalog, guide: Guide, placing: Placing | None, width: int) -> str:
+    """`show` for people."""
+    lines = [package.token, ""]
+    facts = {
+        "systems": "; ".join(package.systems),
+        "since": f"release {package.since}" if package.since else "unknown",
+        "experience": "modernized alone" if package.modernized_only else "classic and modernized",
+        "by hand": _by_hand(package, catalog),
+        "note": package.note,
+    }
+    lines += [
+        paragraph(f"{key:<10}  {value}", width, first="  ", rest=" " * 14) for key, value in facts.items() if value
+    ]
+    standing = ", ".join(sorted(catalog.standing(guide.release)))
+    lines += ["", f"release {guide.release}{f' ({standing})' if standing else ''}: {guide.file_name}"]
+    lines += ["", "official links"]
+    for release in reversed(catalog.releases):
+        link = release.links.get(package.token)
+        if link is not None:
+            lines.append(f"  {link.url}")
+    if lines[-1] == "official links":
+        lines.append("  none is known")
+    if placing is not None:
+        lines += ["", placing.title.lower()]
+        lines += [
+            paragraph(f"{number}. {sentence}", width, first="  ", rest="     ")
+            for number, sentence in enumerate(placing.sentences, start=1)
+        ]
+    lines += ["", f"install and register the agent by hand on a {guide.system} machine"]
+    for number, step in enumerate(guide.steps, start=1):
+        lines += ["", *_step(number, step, width)]
+    for title, items in (("logs", guide.logs), ("worth knowing", guide.notes)):
+        if items:
+            lines += ["", title, *(paragraph(item, width, first="  ", rest="  ") for item in items)]
+    return "\n".join(lines)
+
+
+def _by_hand(package: Package, catalog: Catalog) -> str:
+    if package.manual is None:
+        return "no, it comes with the servers"
+    since = f"from release {package.manual.since}" if package.manual.since else "since when is unclear"
+    pages = "; ".join(catalog.sources.get(key, key) for key in package.manual.evidence)
+    note = f" {package.manual.note}" if package.manual.note else ""
+    return f"yes, {since} (evidence: {pages}).{note}"
+
+
+def _step(number: int, step: Step, width: int) -> list[str]:
+    lines = [f"{number}. {step.title}", *(f"     {command}" for command in step.commands)]
+    if step.remark:
+        lines.append(paragraph(step.remark, width, first="   ", rest="   "))
+    if step.parameters:
+        rows = [(parameter.flag, "required" if parameter.required else "optional") for parameter in step.parameters]
+        heads = table(("", ""), rows).splitlines()[1:]
+        for head, parameter in zip(heads, step.parameters, strict=True):
+            values = f" ({', '.join(parameter.values)})" if parameter.values else ""
+            indent = " " * (len(head) + 5)
+            lines.append(paragraph(f"{head}  {parameter.meaning}{values}", width, first="   ", rest=indent))
+    return lines
