@@ -169,9 +169,7 @@ def replaceable(installer: InstallerName, catalog: Catalog) -> bool:
 class _Auditor:
     """Holds the four arguments, so that each rule below reads as a sentence."""
 
-    def __init__(
-        self, listing: Listing, selection: Selection, catalog: Catalog, circumstances: Circumstances
-    ) -> None:
+    def __init__(self, listing: Listing, selection: Selection, catalog: Catalog, circumstances: Circumstances) -> None:
         self.listing = listing
         self.selection = selection
         self.catalog = catalog

@@ -231,7 +231,7 @@ def _date(text: str) -> dt.date | None:
         return None
 
 
-def _reason(text: str) -> str:
+def _reason(text: str) -> str:  # noqa: PLR0911 - one return for each thing that can be wrong
     """Say what keeps `text` from being an installer's name: the first thing a reader would mend."""
     if not text:
         return "is empty"

@@ -45,11 +45,11 @@ class Voice:
         """Show the plan and ask whether to go on."""
         return bool(plan)
 
-    def reading(self, total_bytes: int) -> Callable[[int], None]:
+    def reading(self, total_bytes: int) -> Callable[[int], None]:  # noqa: ARG002 - for those who show it
         """Files are about to be read; what is returned is told of every so many bytes."""
         return lambda _: None
 
-    def fetching(self, downloads: tuple[Download, ...]) -> Callable[[str, int], None]:
+    def fetching(self, downloads: tuple[Download, ...]) -> Callable[[str, int], None]:  # noqa: ARG002 - same
         """Files are about to be fetched; what is returned is told of every so many bytes of each."""
         return lambda _name, _count: None
 
@@ -155,7 +155,9 @@ def exit_code(outcome: Outcome) -> ExitCode:
 
 def look(bench: Workbench) -> Listing:
     """What lies in the folder now."""
-    return repository.survey(str(bench.folder.path), bench.folder.scan(), [*bench.catalog.packages, *bench.catalog.legacy])
+    return repository.survey(
+        str(bench.folder.path), bench.folder.scan(), [*bench.catalog.packages, *bench.catalog.legacy]
+    )
 
 
 def _look(bench: Workbench, task: Task) -> Seen:

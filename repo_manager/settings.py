@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 from repo_manager import document
 from repo_manager.errors import InputError
-from repo_manager.names import Release
 from repo_manager.restart import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from repo_manager.document import Mapping as Section
+    from repo_manager.names import Release
 
 PREFIX: Final = "REPO_MANAGER_"
 
@@ -101,7 +101,7 @@ class Settings:
     retired_keep: int = 4
     retired_days: int = 365
     reserve_bytes: int = 256 * 1024 * 1024
-    patience: Patience = Patience()
+    patience: Patience = field(default_factory=Patience)
 
     def profile(self, name: str) -> Profile:
         """The profile of that name.

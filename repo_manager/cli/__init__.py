@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from repo_manager.cli.console import Console
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return for each way a run can end
     """Run one command line and return the process's exit code. Never raises, never prints a traceback unasked."""
     from typer import Abort
     from typer._click.exceptions import UsageError
@@ -42,11 +42,14 @@ def run(arguments: Sequence[str]) -> int:
         # Whoever read our output has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
-    except Exception as error:  # noqa: BLE001 - the last resort: a person gets a sentence, not a traceback
+    except Exception as error:
+        # The last resort: a person gets a sentence, not a traceback.
         if _verbose(arguments):
             raise
         words = f"{type(error).__name__}: {error}"
-        return _failed(MachineError("internal-error", f"something the tool did not expect: {words}", _REPORT), arguments)
+        return _failed(
+            MachineError("internal-error", f"something the tool did not expect: {words}", _REPORT), arguments
+        )
 
 
 _REPORT = "run the same command with -vv and report what it prints; nothing was left half done"

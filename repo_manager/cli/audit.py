@@ -147,7 +147,5 @@ def _write(run: Run, judged: Audit, format_: Format, output: Path | None, *, dee
         temporary.write_text(f"{text}\n", encoding="utf-8")
         temporary.replace(output)
     except OSError as error:
-        raise InputError(
-            "cannot-write", f"{output} cannot be written: {error.strerror}", "check --output"
-        ) from error
+        raise InputError("cannot-write", f"{output} cannot be written: {error.strerror}", "check --output") from error
     run.console.note(f"written to {output}")

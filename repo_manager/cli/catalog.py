@@ -176,7 +176,9 @@ def _write(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise InputError("cannot-write", f"{path} cannot be written: {error.strerror}", "choose another --to") from error
+        raise InputError(
+            "cannot-write", f"{path} cannot be written: {error.strerror}", "choose another --to"
+        ) from error
 
 
 def _document(run: Run, catalog: Catalog) -> dict[str, object]:

@@ -55,7 +55,7 @@ def change(run: Run, task: Task, *, dry_run: bool, yes: bool, hosts: tuple[str, 
 def _equalise(run: Run, bench: Workbench) -> Outcome | None:
     """Give the second folder what the repository has, where the configuration asks for one and it exists.
 
-    Evidence: the overview of August 2020 asked for a copy in `admin\\web\\sw`; later ones do not.
+    Evidence: the overview of August 2020 asked for a copy in the web server's `sw` folder; later ones do not.
     """
     if run.profile.second_folder is None:
         return None

@@ -41,7 +41,7 @@ class Console:
     def answer(self, text: str) -> None:
         """The answer for people: stdout, or stderr when stdout carries JSON."""
         if self.verbosity >= 0 or not self.json_wanted:
-            print(text, file=sys.stderr if self.json_wanted else sys.stdout)  # noqa: T201 - this is the one place that prints
+            print(text, file=sys.stderr if self.json_wanted else sys.stdout)
 
     def emit(self, document: dict[str, Any]) -> None:
         """The answer for programs, when it was asked for."""

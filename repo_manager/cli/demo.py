@@ -143,9 +143,7 @@ class _Story:
         judged = self._judged()
         self._steps[-1]["audit"] = documents.audit(judged, "classic", deep=True)
         fix = "repo-manager sync" if judged.count(Severity.ERROR) else None
-        self._console.answer(
-            tables.audit(judged, "classic", self._console.width, self._console.coloured, fix)
-        )
+        self._console.answer(tables.audit(judged, "classic", self._console.width, self._console.coloured, fix))
 
     def _judged(self) -> Audit:
         run = self._run
@@ -156,7 +154,9 @@ class _Story:
 
     def _sync(self, url: str) -> None:
         request = self._run.request(release=selections.AUTO)
-        self._report(perform(self._bench(_plain_fetcher(self._run, url)), task_of(self._run, request, url, restart=True)))
+        self._report(
+            perform(self._bench(_plain_fetcher(self._run, url)), task_of(self._run, request, url, restart=True))
+        )
 
     def _undo_with_a_broken_service(self) -> None:
         folder = self._run.folder

@@ -50,9 +50,7 @@ class Check:
 @app.command()
 def doctor(
     context: typer.Context,
-    online: Annotated[
-        bool, typer.Option("--online", help="Also ask the download server for one file's size.")
-    ] = False,
+    online: Annotated[bool, typer.Option("--online", help="Also ask the download server for one file's size.")] = False,
 ) -> None:
     """Look whether this machine is ready. Changes nothing; exit 1 when something must be mended."""
     run = run_of(context)
@@ -183,7 +181,11 @@ def _download_server(run: Run) -> Iterator[Check]:
 
 def _antivirus(run: Run) -> Iterator[Check]:
     if _has_folder(run):
-        yield Check("antivirus", Health.OK, f"exclude {run.folder.path} from scans on access if placing files is slow or refused")
+        yield Check(
+            "antivirus",
+            Health.OK,
+            f"exclude {run.folder.path} from scans on access if placing files is slow or refused",
+        )
 
 
 _LOOKS = (

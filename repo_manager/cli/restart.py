@@ -8,6 +8,8 @@ from repo_manager import restart as restarts
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
 from repo_manager.cli.run import SystemClock
+from repo_manager.plan import Plan, Restart
+from repo_manager.report import documents
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -20,14 +22,9 @@ def restart(context: typer.Context, dry_run: options.DryRun = False, yes: option
     """
     run = run_of(context)
     if dry_run:
-        run.console.emit(
-            {
-                "schema": "repo-manager/plan/1",
-                "actions": [{"action": "restart", "package": None, "name": run.service.name, "source": None,
-                             "bytes": None, "reason": "asked for"}],
-            }
-        )
-        run.console.answer(f"restart   {run.service.name} (now {run.service.state().value})")
+        plan = Plan((Restart(run.service.name, "asked for"),))
+        run.console.emit(documents.plan(plan))
+        run.console.answer(f"restart the service {run.service.name} (now {run.service.state().value})")
         return
     report = restarts.restart(run.service, SystemClock(), run.settings.patience)
     run.console.emit(

@@ -66,9 +66,7 @@ class Checker:
 
     def unread_bytes(self, files: Iterable[File]) -> int:
         """How much `read` would read."""
-        return sum(
-            file.entry.size_bytes for file in files if file.installer and self._digests.get(file.entry) is None
-        )
+        return sum(file.entry.size_bytes for file in files if file.installer and self._digests.get(file.entry) is None)
 
     def learn(self, listing: Listing, placed: Mapping[str, str]) -> None:
         """Remember files that were verified on their way in; `placed` gives their digests by name."""

@@ -263,9 +263,7 @@ class Folder:
         """What is remembered of placed files, by name."""
         data = _read_json(self.sub / "records.json") or {}
         with contextlib.suppress(KeyError, TypeError, AttributeError, ValueError):
-            return {
-                name: Record(str(item["sha256"]), int(item["size_bytes"])) for name, item in data["files"].items()
-            }
+            return {name: Record(str(item["sha256"]), int(item["size_bytes"])) for name, item in data["files"].items()}
         return {}
 
     def remember(self, records: Mapping[str, Record]) -> None:
@@ -319,7 +317,7 @@ def component(name: str) -> str:
     Raises:
         InputError: it is a path, or a name that Windows would take for something else.
     """
-    if name in {"", ".", ".."} or any(character in name for character in '/\\:\0'):
+    if name in {"", ".", ".."} or any(character in name for character in "/\\:\0"):
         raise InputError("not-a-file-name", f"{name[:80]!r} is not a file's name", "give a name without a path")
     return name
 

@@ -41,7 +41,9 @@ class Lock:
     def __enter__(self) -> Self:
         try:
             # Opened without truncating: the record in it may be another run's.
-            self._file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644), "r+b")
+            self._file = os.fdopen(
+                os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644), "r+b"
+            )
         except OSError as error:
             raise disk_error(error, self._path) from error
         if not _lock(self._file):

@@ -27,9 +27,11 @@ def candidates(profile: str, environ: Mapping[str, str]) -> tuple[Path, ...]:
     places = []
     if environ.get("ProgramData"):
         places.append(Path(environ["ProgramData"]).joinpath("ASR", *_BELOW_HOME))
-    for variable in ("ProgramFiles(x86)", "ProgramFiles"):
-        if environ.get(variable):
-            places.append(Path(environ[variable]).joinpath(_INSTALL_DIR, *_BELOW_HOME))
+    places += [
+        Path(environ[variable]).joinpath(_INSTALL_DIR, *_BELOW_HOME)
+        for variable in ("ProgramFiles(x86)", "ProgramFiles")
+        if environ.get(variable)
+    ]
     if environ.get("SystemDrive"):
         places.append(Path(environ["SystemDrive"] + "/").joinpath("pushinstallsvc", "repository"))
     return tuple(places)

@@ -152,27 +152,21 @@ def action(item: Action) -> Document:
     """One action of a plan."""
     match item:
         case Download():
-            source: str | None = item.sources[0]
-            return _action("download", item.token, item.name, source, item.size_bytes, item.reason)
+            facts = {"action": "download", "package": item.token, "source": item.sources[0]}
         case Place():
-            return _action("place", item.token, item.name, item.source, item.size_bytes, item.reason)
+            facts = {"action": "place", "package": item.token, "source": item.source}
         case Retire():
-            return _action("retire", item.token, item.name, None, item.size_bytes, item.reason)
+            facts = {"action": "retire", "package": item.token, "source": None}
         case Restart():
-            return _action("restart", None, item.service, None, None, item.reason)
-
-
-def _action(
-    kind: str, package: str | None, name: str, source: str | None, size_bytes: int | None, reason: str
-) -> Document:
-    return {
-        "action": kind,
-        "package": package,
-        "name": name,
-        "source": source,
-        "bytes": size_bytes,
-        "reason": reason,
-    }
+            return {
+                "action": "restart",
+                "package": None,
+                "name": item.service,
+                "source": None,
+                "bytes": None,
+                "reason": item.reason,
+            }
+    return {**facts, "name": item.name, "bytes": item.size_bytes, "reason": item.reason}
 
 
 def names(found: Iterable[Document]) -> Document:

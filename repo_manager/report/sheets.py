@@ -26,9 +26,7 @@ def listing(seen: Listing) -> str:
 
 def audit(judged: Audit) -> str:
     """`audit`, a line per finding."""
-    return _sheet(
-        ("severity", "code", "package", "file", "message", "fix"), map(documents.finding, judged.findings)
-    )
+    return _sheet(("severity", "code", "package", "file", "message", "fix"), map(documents.finding, judged.findings))
 
 
 def _sheet(columns: tuple[str, ...], rows: Iterable[dict[str, Any]]) -> str:
