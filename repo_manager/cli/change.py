@@ -64,7 +64,7 @@ def _equalise(run: Run, bench: Workbench) -> Outcome | None:
         run.console.note(f"the second folder {path} does not exist; nothing was copied there")
         return None
     folder = Folder(path)
-    bench = replace(bench, folder=folder, service=AbsentService("none"), checker=lambda: run.checker(folder))
+    bench = replace(bench, folder=folder, service=AbsentService(""), checker=lambda: run.checker(folder))
     try:
         return perform(bench, _copy_of(run, run.listing()))
     except RepoManagerError as error:

@@ -33,5 +33,4 @@ def restart(context: typer.Context, dry_run: options.DryRun = False, yes: option
             "service": {"restarted": report.restarted, "state": report.state.value, "remark": report.remark},
         }
     )
-    words = "was restarted and is running" if report.restarted else report.remark
-    run.console.answer(f"{run.service.name} {words}" if report.restarted else words)
+    run.console.answer(f"{run.service.name} was restarted and is running" if report.restarted else report.remark)

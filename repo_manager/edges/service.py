@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class AbsentService:
-    """Stands where there is no such service: on Linux, or for a profile without one."""
+    """Stands where there is no such service: on Linux, or, without a name, for a profile that has none."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -36,7 +36,7 @@ class AbsentService:
 def service_of(name: str | None) -> Service:
     """The machine's service of that name; an absent one where there is no service manager."""
     if name is None or sys.platform != "win32":
-        return AbsentService(name or "none")
+        return AbsentService(name or "")
     return WindowsService(name)
 
 

@@ -150,6 +150,7 @@ def outcome(done: Outcome) -> Document:
 
 def action(item: Action) -> Document:
     """One action of a plan."""
+    facts: Document
     match item:
         case Download():
             facts = {"action": "download", "package": item.token, "source": item.sources[0]}
