@@ -6,7 +6,10 @@ server (ranges, validators, HEAD), with a knob for each way of being cut off; th
 
 from __future__ import annotations
 
+import socket
+import struct
 import threading
+from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 MODIFIED = "Mon, 22 Sep 2025 10:00:00 GMT"
 
@@ -60,6 +63,10 @@ class Request(BaseHTTPRequestHandler):
         pass
 
 
+Script = Callable[["Request"], None]
+"""Answers one request, well or badly."""
+
+
 class AbuseServer(ThreadingHTTPServer):
     """Scripts by path, a log of requests, and how many body bytes went out on each path."""
 
@@ -68,7 +75,7 @@ class AbuseServer(ThreadingHTTPServer):
     request_queue_size = 64
 
     def __init__(self, host: str = "127.0.0.1") -> None:
-        self.scripts: dict[str, Callable[[Request], None]] = {}
+        self.scripts: dict[str, Script] = {}
         self.log: list[tuple[str, str, dict[str, str]]] = []
         self.sent: dict[str, int] = {}
         super().__init__((host, 0), Request)
@@ -78,7 +85,7 @@ class AbuseServer(ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hangs up is part of the game."""
 
-    def url(self, path: str, script: Callable[[Request], None]) -> str:
+    def url(self, path: str, script: Script) -> str:
         """Give the path its script."""
         self.scripts[path] = script
         return self.base + path
@@ -147,7 +154,7 @@ class Honest:
         return int(wanted.removeprefix("bytes=").partition("-")[0])
 
 
-def always(status: int, headers: dict[str, str] | None = None, body: bytes = b"") -> Callable[[Request], None]:
+def always(status: int, headers: dict[str, str] | None = None, body: bytes = b"") -> Script:
     """The same answer every time; Content-Length is added where nothing else is said."""
 
     def script(request: Request) -> None:
@@ -157,7 +164,7 @@ def always(status: int, headers: dict[str, str] | None = None, body: bytes = b""
     return script
 
 
-def in_turn(*scripts: Callable[[Request], None]) -> Callable[[Request], None]:
+def in_turn(*scripts: Script) -> Script:
     """The first script for the first request, and so on; the last one stays."""
     left = list(scripts)
 
@@ -167,11 +174,11 @@ def in_turn(*scripts: Callable[[Request], None]) -> Callable[[Request], None]:
     return script
 
 
-def redirect(location: str, status: int = 302) -> Callable[[Request], None]:
+def redirect(location: str, status: int = 302) -> Script:
     return always(status, {"Location": location, "Content-Length": "0"})
 
 
-def endless(piece: bytes) -> Callable[[Request], None]:
+def endless(piece: bytes) -> Script:
     """A body without a length that does not end by itself."""
 
     def script(request: Request) -> None:
@@ -183,7 +190,7 @@ def endless(piece: bytes) -> Callable[[Request], None]:
     return script
 
 
-def drip(data: bytes, released: threading.Event) -> Callable[[Request], None]:
+def drip(data: bytes, released: threading.Event) -> Script:
     """The beginning of the data, and then nothing until released."""
 
     def script(request: Request) -> None:
@@ -191,6 +198,33 @@ def drip(data: bytes, released: threading.Event) -> Callable[[Request], None]:
         request.send_body(data[: len(data) // 2])
         request.wfile.flush()
         released.wait(10)
+        request.hang_up()
+
+    return script
+
+
+def chunked(data: bytes, size: int = 100_000) -> Script:
+    """The data in chunked coding, without a length."""
+
+    def script(request: Request) -> None:
+        request.answer(200, {"Transfer-Encoding": "chunked"})
+        for start in range(0, len(data), size):
+            piece = data[start : start + size]
+            request.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        request.wfile.write(b"0\r\n\r\n")
+
+    return script
+
+
+def reset_after(data: bytes, count: int) -> Script:
+    """The beginning of the data, and then a reset instead of a proper end."""
+
+    def script(request: Request) -> None:
+        request.answer(200, {"Content-Length": str(len(data)), "ETag": '"reset"'})
+        request.send_body(data[:count])
+        # To linger for no time is to reset.
+        request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        request.connection.close()
         request.hang_up()
 
     return script

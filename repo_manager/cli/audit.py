@@ -14,7 +14,7 @@ from repo_manager.audit import Circumstances, Severity
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
 from repo_manager.errors import ExitCode, InputError
-from repo_manager.report import documents, sheets, tables
+from repo_manager.report import documents, tables
 from repo_manager.settings import PREFIX
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _write(run: Run, judged: Audit, format_: Format, output: Path | None, *, dee
         if run.console.json_wanted:
             return
     if format_ is Format.CSV:
-        text = sheets.audit(judged)
+        text = tables.audit_sheet(judged)
     elif run.console.json_wanted:
         text = json.dumps(document, indent=2)
     else:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from repo_manager.cli.root import run_of
-from repo_manager.report import documents, sheets, tables
+from repo_manager.report import listings
 from repo_manager.settings import PREFIX
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -35,8 +35,8 @@ def list_(
     if format_ is Format.JSON:
         run.give("json", value=True)
     listing = run.listing()
-    run.console.emit(documents.listing(listing))
+    run.console.emit(listings.document(listing))
     if format_ is Format.CSV and not run.console.json_wanted:
-        run.console.answer(sheets.listing(listing))
+        run.console.answer(listings.csv(listing))
     elif not run.console.json_wanted:
-        run.console.answer(tables.listing(listing, datetime.now(UTC).date(), run.console.width))
+        run.console.answer(listings.text(listing, datetime.now(UTC).date(), run.console.width))

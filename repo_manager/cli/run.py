@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import time
 from dataclasses import dataclass, field
@@ -171,6 +170,8 @@ class Run:
 
     def workbench(self, *, yes: bool, fetcher: Fetcher | None = None) -> Workbench:
         """What an operation on the repository is handed."""
+        import socket
+
         from repo_manager.cli.voice import TerminalVoice
         from repo_manager.operation import Retention, Workbench
 

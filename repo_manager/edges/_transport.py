@@ -17,6 +17,8 @@ from repo_manager.errors import InputError, MachineError, TransferError
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator, Mapping
+    from types import TracebackType
+    from typing import Self
 
     import httpx
 
@@ -51,15 +53,29 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     _response: httpx.Response
+    _stall_timeout_s: float
 
-    def body(self) -> Iterator[bytes]:
+    def body(self) -> Iterator[bytes | memoryview]:
         """The body's bytes as they come, never decoded; only inside the `ask` they came from.
 
+        A chunk is good until the next one is asked for.
+
         Raises:
-            PassingError: `cut-off` or `stalled`.
+            PassingError: `cut-off` or `stalled`, after all bytes that did come.
         """
-        # Without a chunk size: httpx would copy every byte once more to make the chunks even.
-        return self._response.iter_raw()
+        import httpx
+
+        from repo_manager.edges._body import chunks
+
+        # Between two chunks the caller is at work: its errors never come through here.
+        try:
+            yield from chunks(self._response, self._stall_timeout_s)
+        except TimeoutError as error:
+            raise _stalled(self.url) from error
+        except OSError as error:
+            raise _cut_off(self.url) from error
+        except httpx.HTTPError as error:
+            raise _translate(error, self.url) from error
 
 
 class Transport:
@@ -88,6 +104,12 @@ class Transport:
         except (httpx.InvalidURL, ValueError, ImportError) as error:
             raise _bad_proxy() from error
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
     def close(self) -> None:
         """Close every connection."""
         self._client.close()
@@ -95,8 +117,6 @@ class Transport:
     @contextmanager
     def ask(self, method: str, url: str, headers: Mapping[str, str]) -> Iterator[Answer]:
         """Send one request and follow its redirects, each hop under the policy's rules.
-
-        Failures while the body is read inside the `with` are translated as well.
 
         Raises:
             PassingError: `cannot-connect`, `stalled`, `cut-off`.
@@ -116,7 +136,7 @@ class Transport:
                 request = self._client.build_request(method, target, headers=dict(headers))
                 response = self._client.send(request, stream=True)
                 if response.status_code not in _REDIRECTS or "location" not in response.headers:
-                    yield Answer(where, response.status_code, response.headers, response)
+                    yield Answer(where, response.status_code, response.headers, response, self._policy.stall_timeout_s)
                     return
                 response.close()
                 before, target = target.scheme, target.join(response.headers["location"])
@@ -125,7 +145,7 @@ class Transport:
                 f"{shown(url)}: more than {self._policy.redirects_max} redirects",
                 "ask the owner of the source where the file lies now",
             )
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _translate(error, where) from error
         finally:
             if response is not None:
@@ -170,7 +190,7 @@ def _translate(error: Exception, where: str) -> TransferError:
     import httpx
 
     if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
-        return PassingError("stalled", f"{where}: nothing came for too long")
+        return _stalled(where)
     if isinstance(error, httpx.ProxyError):
         return TransferError(
             "proxy-refused", f"{where}: the proxy refused ({error})", "check the proxy's address and credentials"
@@ -180,8 +200,16 @@ def _translate(error: Exception, where: str) -> TransferError:
     # httpx reads the Location before we do, and calls one that is no URL a broken protocol.
     bad_location = isinstance(error.__context__, httpx.InvalidURL)
     if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError) and not bad_location:
-        return PassingError("cut-off", f"{where}: the connection broke off")
+        return _cut_off(where)
     return TransferError("bad-address", f"{where}: this address cannot be asked", "correct the address")
+
+
+def _stalled(where: str) -> PassingError:
+    return PassingError("stalled", f"{where}: nothing came for too long")
+
+
+def _cut_off(where: str) -> PassingError:
+    return PassingError("cut-off", f"{where}: the connection broke off")
 
 
 def _not_connected(error: Exception, where: str) -> TransferError:

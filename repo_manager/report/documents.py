@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager.audit import Severity
 from repo_manager.plan import Download, Place, Restart, Retire
-from repo_manager.repository import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from repo_manager.errors import RepoManagerError
     from repo_manager.names import InstallerName
     from repo_manager.plan import Action, Plan
-    from repo_manager.repository import File, Listing
     from repo_manager.transaction import Outcome
 
 Document = dict[str, Any]
@@ -58,29 +56,6 @@ def parsed_name(name: InstallerName, catalog: Catalog) -> Document:
 def refused_name(text: str, reason: str) -> Document:
     """One name of `parse` that is not."""
     return {"name": text, "ok": False, "reason": reason}
-
-
-def listing(seen: Listing) -> Document:
-    """`list`."""
-    return {
-        "schema": "repo-manager/list/1",
-        "repository": seen.repository,
-        "files": [listed_file(file) for file in seen.files],
-    }
-
-
-def listed_file(file: File) -> Document:
-    """One file of `list`."""
-    installer = file.installer
-    return {
-        "name": file.name,
-        "kind": file.kind.value,
-        "package": installer.token if installer else None,
-        "version": str(installer.version) if installer else None,
-        "date": installer.date.isoformat() if installer else None,
-        "bytes": file.entry.size_bytes,
-        "reason": file.reason if file.kind in {Kind.STRAY, Kind.PARTIAL} else None,
-    }
 
 
 def audit(judged: Audit, profile: str, *, deep: bool) -> Document:

@@ -1,4 +1,4 @@
-"""CSV for spreadsheets: one line a file or a finding, cells that cannot be taken for formulas."""
+"""CSV for spreadsheets, with cells that cannot be taken for formulas."""
 
 from __future__ import annotations
 
@@ -6,30 +6,18 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any, Final
 
-from repo_manager.report import documents
 from repo_manager.report.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from repo_manager.audit import Audit
-    from repo_manager.repository import Listing
 
 # A cell that begins with one of these is run as a formula by common spreadsheets.
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-def listing(seen: Listing) -> str:
-    """`list`, a line per file."""
-    return _sheet(("name", "kind", "package", "version", "date", "bytes"), map(documents.listed_file, seen.files))
-
-
-def audit(judged: Audit) -> str:
-    """`audit`, a line per finding."""
-    return _sheet(("severity", "code", "package", "file", "message", "fix"), map(documents.finding, judged.findings))
-
-
-def _sheet(columns: tuple[str, ...], rows: Iterable[dict[str, Any]]) -> str:
+def sheet(columns: tuple[str, ...], rows: Iterable[dict[str, Any]]) -> str:
+    """Rows of documents as CSV, without a line break at the end."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)

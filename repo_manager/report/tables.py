@@ -10,52 +10,19 @@ from repo_manager import names
 from repo_manager.audit import Code, Severity, State
 from repo_manager.names import InvalidNameError
 from repo_manager.plan import Download, Place, Retire
-from repo_manager.report.text import age, paragraph, plural, safe, size, table
-from repo_manager.repository import Kind
+from repo_manager.report import documents
+from repo_manager.report.sheets import sheet
+from repo_manager.report.text import paragraph, plural, safe, size, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
 
     from repo_manager.audit import Audit, Finding
     from repo_manager.plan import Plan
-    from repo_manager.repository import Listing
     from repo_manager.transaction import Outcome
-
-# The longest published name has 78 characters; with the other columns a line holds it from here on.
-_WIDE: Final = 140
 
 Paint = Callable[[str, Severity], str]
 """Puts a line into the colour of a severity, or leaves it."""
-
-
-def listing(seen: Listing, today: date, width: int) -> str:
-    """`list`: installers by package, then everything else by name."""
-    wide = width >= _WIDE
-    headings = ["PACKAGE", "VERSION", "DATE", "AGE", "SIZE", *(["FILE"] if wide else [])]
-    rows = [
-        [
-            name.token,
-            str(name.version),
-            name.date.isoformat(),
-            age(name.date, today),
-            size(file.entry.size_bytes),
-            *([name.text] if wide else []),
-        ]
-        for found in seen.by_token.values()
-        for name, file in found
-    ]
-    others = [
-        [file.kind.value, size(file.entry.size_bytes), file.name]
-        for file in seen.files
-        if file.kind is not Kind.INSTALLER
-    ]
-    parts = [safe(seen.repository), ""]
-    if rows:
-        parts += [table(headings, rows, right=(3, 4)), ""]
-    if others:
-        parts += [table(("KIND", "SIZE", "FILE"), others, right=(1,)), ""]
-    return "\n".join([*parts, f"{plural(len(rows), 'installer')}, {plural(len(others), 'other file')}"])
 
 
 def audit(judged: Audit, profile: str, width: int, paint: Paint, fix: str | None) -> str:
@@ -84,6 +51,12 @@ def audit(judged: Audit, profile: str, width: int, paint: Paint, fix: str | None
     if fix:
         lines.append(f"to mend it: {fix}")
     return "\n".join(lines)
+
+
+def audit_sheet(judged: Audit) -> str:
+    """`audit` as CSV, a line per finding."""
+    columns = ("severity", "code", "package", "file", "message", "fix")
+    return sheet(columns, map(documents.finding, judged.findings))
 
 
 def summary(judged: Audit) -> str:

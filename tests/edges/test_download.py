@@ -15,10 +15,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from abuse_server import MODIFIED, AbuseServer, Honest, always, drip, endless, in_turn, redirect, serving
+from abuse_server import (
+    MODIFIED,
+    AbuseServer,
+    Honest,
+    Script,
+    always,
+    chunked,
+    drip,
+    endless,
+    in_turn,
+    redirect,
+    reset_after,
+    serving,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from repo_manager.edges._transport import Transport
 from repo_manager.edges.archive import MismatchError
 from repo_manager.edges.download import Downloader, Policy
 from repo_manager.edges.http_rules import check_hop, host_of, parse_content_range, retry_after_s, shown
@@ -696,9 +710,9 @@ def test_urls_are_shown_without_secrets_and_named_by_host(url: str, entry: str, 
     "script", [always(404), always(200, {}, HTML), always(503), redirect("https://u:pw@evil.invalid/?sig=secret")]
 )
 def test_no_secret_reaches_a_message_a_log_or_a_record(
-    server: AbuseServer, part: Path, script: object, caplog: pytest.LogCaptureFixture
+    server: AbuseServer, part: Path, script: Script, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.scripts["/x?sv=1&sig=secret"] = script  # type: ignore[assignment]
+    server.scripts["/x?sv=1&sig=secret"] = script
     url = f"http://user:pw@{server.entry}/x?sv=1&sig=secret"
 
     caplog.set_level(logging.DEBUG)
@@ -867,8 +881,8 @@ def test_four_threads_share_one_downloader(server: AbuseServer, tmp_path: Path) 
         (lambda request: request.answer(200, {"Connection": "close"}), None),
     ],
 )
-def test_the_size_is_known_before_the_first_byte(server: AbuseServer, script: object, expected: int | None) -> None:
-    server.scripts["/x"] = script  # type: ignore[assignment]
+def test_the_size_is_known_before_the_first_byte(server: AbuseServer, script: Script, expected: int | None) -> None:
+    server.scripts["/x"] = script
 
     with downloader(policy_for(server)) as made:
         assert made.size(f"{server.base}/x") == expected
@@ -902,8 +916,8 @@ def test_a_small_document_is_read_as_text(server: AbuseServer) -> None:
         (redirect("file:///etc/passwd"), "refused-scheme"),
     ],
 )
-def test_a_document_that_is_none_is_refused(server: AbuseServer, script: object, code: str) -> None:
-    server.scripts["/x"] = script  # type: ignore[assignment]
+def test_a_document_that_is_none_is_refused(server: AbuseServer, script: Script, code: str) -> None:
+    server.scripts["/x"] = script
 
     with downloader(policy_for(server)) as made, pytest.raises(TransferError) as failure:
         made.text(f"{server.base}/x", 10)
@@ -990,6 +1004,76 @@ def test_a_redirect_from_https_to_http_is_refused(
 
     assert failure.value.code == "refused-downgrade"
     assert server.log == []
+
+
+BIG = sample_installer(NAME, payload_bytes=3_000_000)
+
+
+def read_both_ways(policy: Policy, url: str) -> tuple[bytes, bytes, bool]:
+    """The body read by our means and by httpx alone, and whether ours went straight to the socket."""
+    with Transport(policy) as transport:
+        with transport.ask("GET", url, {}) as answer:
+            chunks = [(isinstance(chunk, memoryview), bytes(chunk)) for chunk in answer.body()]
+        with transport.ask("GET", url, {}) as answer:
+            plain = b"".join(answer._response.iter_raw())
+    return b"".join(chunk for _, chunk in chunks), plain, any(direct for direct, _ in chunks)
+
+
+@pytest.mark.parametrize(
+    ("script", "direct", "reason"),
+    [
+        (Honest(BIG), True, "large, plain, of known length"),
+        (Honest(DATA), False, "small: the connection is worth more"),
+        (lambda request: request.answer(200, {"Connection": "close"}, BIG, cut=len(BIG)), False, "no length"),
+        (chunked(BIG), False, "chunked"),
+    ],
+)
+def test_both_ways_of_reading_give_the_same_bytes(
+    server: AbuseServer, script: Script, *, direct: bool, reason: str
+) -> None:
+    ours, plain, went_direct = read_both_ways(policy_for(server), server.url(PATH, script))
+
+    assert (ours == plain, ours[:2], went_direct) == (True, b"\x1f\x8b", direct), reason
+
+
+def test_both_ways_of_reading_give_the_same_bytes_over_tls(
+    tls_server: AbuseServer, certificate: tuple[Path, Path]
+) -> None:
+    policy = replace(policy_for(tls_server), ca_file=certificate[0])
+
+    assert read_both_ways(policy, tls_server.url(PATH, Honest(BIG))) == (BIG, BIG, True)
+
+
+@pytest.mark.parametrize("cuts", [[2_000_000], [1_048_577, 1], [300_000, 2_000_000, 100_000]])
+def test_a_large_file_that_is_cut_is_resumed_to_the_byte(server: AbuseServer, part: Path, cuts: list[int]) -> None:
+    url = server.url(PATH, Honest(BIG, cuts=list(cuts)))
+
+    with downloader(policy_for(server)) as made:
+        made.fetch(NAME, [url], part)
+
+    assert part.read_bytes() == BIG
+    assert server.sent[PATH] == len(BIG), "nothing that came was thrown away"
+
+
+def test_a_large_file_that_stalls_is_resumed(server: AbuseServer, part: Path) -> None:
+    released = threading.Event()
+    url = server.url(PATH, in_turn(drip(BIG, released), Honest(BIG, etag='"drip"')))
+
+    with downloader(replace(policy_for(server), stall_timeout_s=0.2)) as made:
+        made.fetch(NAME, [url], part)
+    released.set()
+
+    assert part.read_bytes() == BIG
+    assert server.ranges(PATH) == [None, f"bytes={len(BIG) // 2}-"]
+
+
+def test_a_connection_that_is_reset_is_resumed(server: AbuseServer, part: Path) -> None:
+    url = server.url(PATH, in_turn(reset_after(BIG, 1_500_000), Honest(BIG, etag='"reset"')))
+
+    with downloader(policy_for(server)) as made:
+        made.fetch(NAME, [url], part)
+
+    assert part.read_bytes() == BIG
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
