@@ -50,7 +50,7 @@ class Voice:
         return lambda _: None
 
     def fetching(self, downloads: tuple[Download, ...]) -> Callable[[str, int], None]:  # noqa: ARG002 - same
-        """Files are about to be fetched; what is returned is told of every so many bytes of each."""
+        """Files are about to be fetched; what is returned is told how many bytes of each are there by now."""
         return lambda _name, _count: None
 
     def finished(self) -> None:

@@ -35,6 +35,8 @@ TEXT_OPTIONS: Final = (
     "release",
     "source",
     "to",
+    "update_to",
+    "demo_keep",
     "format",
     "output",
     "fail_on",
@@ -54,6 +56,8 @@ FLAG_OPTIONS: Final = (
     "no_restart",
     "manual_only",
     "deep",
+    "allow_older",
+    "online",
 )
 LIST_OPTIONS: Final = ("package",)
 NUMBER_OPTIONS: Final = ("verbose", "keep")
@@ -97,6 +101,7 @@ class Settings:
     hosts: tuple[str, ...] = ()
     proxy: str | None = None
     ca_file: Path | None = None
+    attempts: int = 5
     server_release: Release | None = None
     retired_keep: int = 4
     retired_days: int = 365
@@ -132,6 +137,7 @@ def parse(text: str, name: str) -> Settings:
         hosts=root.texts("hosts", ()),
         proxy=_optional(root, "proxy"),
         ca_file=Path(root.text("ca_file")) if "ca_file" in root else None,
+        attempts=root.integer("attempts", 5, least=1, most=100),
         server_release=root.release("server_release") if "server_release" in root else None,
         retired_keep=root.integer("retired_keep", 4, most=1000),
         retired_days=root.integer("retired_days", 365, most=36500),

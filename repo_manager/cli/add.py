@@ -15,6 +15,7 @@ from repo_manager.cli.root import run_of
 from repo_manager.errors import InputError
 from repo_manager.operation import Seen, Task
 from repo_manager.plan import Arrival
+from repo_manager.settings import PREFIX
 
 if TYPE_CHECKING:
     from repo_manager.cli.run import Run
@@ -29,7 +30,13 @@ def add(
     context: typer.Context,
     file: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Installers under their published names.")],
     allow_older: Annotated[
-        bool, typer.Option("--allow-older", help="Place a file even where a newer one lies in the repository.")
+        bool,
+        typer.Option(
+            "--allow-older",
+            envvar=f"{PREFIX}ALLOW_OLDER",
+            show_envvar=False,
+            help="Place a file even where a newer one lies in the repository.",
+        ),
     ] = False,
     dry_run: options.DryRun = False,
     yes: options.Yes = False,

@@ -15,6 +15,7 @@ from repo_manager.cli import options
 from repo_manager.cli.root import run_of
 from repo_manager.errors import InputError
 from repo_manager.report.text import plural, safe, table
+from repo_manager.settings import PREFIX
 
 if TYPE_CHECKING:
     from repo_manager.catalog import Catalog
@@ -88,8 +89,16 @@ def show(context: typer.Context) -> None:
 def update(
     context: typer.Context,
     source: Annotated[str, typer.Argument(metavar="FILE|URL", help="The list of links as Microsoft publishes it.")],
-    to: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the updated catalog here instead of over --catalog.")
+    # A name of its own: the key `to` of the configuration file is the folder that `download` fills.
+    update_to: Annotated[
+        Path | None,
+        typer.Option(
+            "--to",
+            metavar="FILE",
+            envvar=f"{PREFIX}UPDATE_TO",
+            show_envvar=False,
+            help="Write the updated catalog here instead of over --catalog.",
+        ),
     ] = None,
     dry_run: options.DryRun = False,
     yes: options.Yes = False,
@@ -98,7 +107,7 @@ def update(
     run = run_of(context)
     text = run.catalog_text()
     catalog = catalogs.parse(text, str(run.catalog_path))
-    target = _target(run, to)
+    target = _target(run, update_to)
     listed = linklist.parse(_read(run, source), catalog.hosts)
     if listed.problems or not listed.releases:
         _refuse(source, listed)

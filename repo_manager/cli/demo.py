@@ -26,6 +26,7 @@ from repo_manager.operation import Seen, Task, perform
 from repo_manager.report import documents, tables
 from repo_manager.report.text import paragraph
 from repo_manager.restart import Patience
+from repo_manager.settings import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,17 @@ _BRISK = Patience(stop_s=2, start_s=2, steady_s=0.2, poll_s=0.05)
 @app.command()
 def demo(
     context: typer.Context,
-    keep: Annotated[Path | None, typer.Option(metavar="DIR", help="Make the sandbox here and keep it.")] = None,
+    # A name of its own: the key `keep` of the configuration file is the number that `prune` keeps.
+    demo_keep: Annotated[
+        Path | None,
+        typer.Option(
+            "--keep",
+            metavar="DIR",
+            envvar=f"{PREFIX}DEMO_KEEP",
+            show_envvar=False,
+            help="Make the sandbox here and keep it.",
+        ),
+    ] = None,
 ) -> None:
     """See the main job end to end on a sandbox: nothing outside it is touched.
 
@@ -53,12 +64,12 @@ def demo(
     come back.
     """
     asked = run_of(context)
-    with _place(keep) as folder:
+    with _place(demo_keep) as folder:
         sandbox.make(folder, asked.catalog)
         story = _Story(asked, folder)
         story.tell()
-        if keep is not None:
-            story.say_what_to_try(keep)
+        if demo_keep is not None:
+            story.say_what_to_try(demo_keep)
 
 
 @contextmanager

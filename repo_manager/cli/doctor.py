@@ -17,6 +17,7 @@ from repo_manager.edges.places import candidates
 from repo_manager.errors import ExitCode, RepoManagerError
 from repo_manager.report.text import paragraph, size
 from repo_manager.restart import ServiceState
+from repo_manager.settings import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,7 +51,15 @@ class Check:
 @app.command()
 def doctor(
     context: typer.Context,
-    online: Annotated[bool, typer.Option("--online", help="Also ask the download server for one file's size.")] = False,
+    online: Annotated[
+        bool,
+        typer.Option(
+            "--online",
+            envvar=f"{PREFIX}ONLINE",
+            show_envvar=False,
+            help="Also ask the download server for one file's size.",
+        ),
+    ] = False,
 ) -> None:
     """Look whether this machine is ready. Changes nothing; exit 1 when something must be mended."""
     run = run_of(context)

@@ -145,7 +145,7 @@ def _given_after(name: str) -> Any:  # noqa: ANN401 - a callback as the library 
             run.give(name, value)
             if name == "config":
                 # Eager, so that the file is read before the command's own options look for defaults.
-                ctx.default_map = dict(run.settings.options)
+                ctx.default_map = _by_parameter(run.settings.options)
         return value
 
     return keep
@@ -153,8 +153,13 @@ def _given_after(name: str) -> Any:  # noqa: ANN401 - a callback as the library 
 
 def _defaults(options: Mapping[str, object]) -> dict[str, Any]:
     """The same defaults for every command, and for the commands below `catalog`."""
-    own = dict(options)
+    own = _by_parameter(options)
     return {**dict.fromkeys(COMMANDS, own), "catalog": dict.fromkeys(("check", "show", "update"), own)}
+
+
+def _by_parameter(options: Mapping[str, object]) -> dict[str, Any]:
+    """The options by the names of the commands' parameters, where `format` is spelled `format_`."""
+    return {**options, **({"format_": options["format"]} if "format" in options else {})}
 
 
 def _version_option() -> Parameter:

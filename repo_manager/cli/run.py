@@ -166,7 +166,15 @@ class Run:
         from repo_manager.edges.download import Downloader, Policy
 
         hosts = self.catalog.hosts | {host.lower() for host in (*self.settings.hosts, *extra_hosts)}
-        return Downloader(Policy(hosts=hosts, proxy=self.settings.proxy, ca_file=self.settings.ca_file))
+        return Downloader(
+            Policy(
+                hosts=hosts,
+                attempts=self.settings.attempts,
+                backoff_s=0.5,
+                proxy=self.settings.proxy,
+                ca_file=self.settings.ca_file,
+            )
+        )
 
     def workbench(self, *, yes: bool, fetcher: Fetcher | None = None) -> Workbench:
         """What an operation on the repository is handed."""

@@ -50,14 +50,20 @@ class TerminalVoice(Voice):
         return lambda count: progress.update(task, advance=count)
 
     def fetching(self, downloads: tuple[Download, ...]) -> Callable[[str, int], None]:
-        """A bar for all files together; grows as sizes are unknown before they arrive."""
+        """A bar for all files together."""
         sizes = [item.size_bytes for item in downloads]
         total = None if None in sizes else sum(size or 0 for size in sizes)
         task = self._bar(f"downloading {len(downloads)} files", total) if downloads else None
         if task is None or self._progress is None:
             return lambda _name, _count: None
         progress = self._progress
-        return lambda _name, count: progress.update(task, advance=count)
+        there: dict[str, int] = {}
+
+        def told(name: str, count: int) -> None:
+            there[name] = count
+            progress.update(task, completed=sum(there.values()))
+
+        return told
 
     def finished(self) -> None:
         """Take the bar away."""

@@ -6,7 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from urllib.parse import quote, urlsplit
 
 from repo_manager import names
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from repo_manager.edges.download import Downloader
     from repo_manager.plan import Download
+
+_Result = TypeVar("_Result")
 
 WORKERS: Final = 4
 
@@ -82,13 +84,14 @@ class Fetcher:
         self._making = threading.Lock()
         self._reserve_bytes = reserve_bytes
         self._cancelled = threading.Event()
+        self._unreachable: dict[str, TransferError] = {}
 
     def collect(
         self, downloads: Sequence[Download], staging: Staging, progress: Callable[[str, int], None]
     ) -> Collected:
         """Fetch everything; a failure of one does not stop the others, so that the next run has less to do.
 
-        `progress` is told name and bytes, from several threads.
+        `progress` is told a name and how many bytes of it are there by now, from several threads.
 
         Raises:
             MachineError: there is no room; nothing was fetched, or all of it was given back.
@@ -141,12 +144,17 @@ class Fetcher:
             return item.size_bytes
         for source in item.sources:
             try:
-                size = self._http().size(source) if _is_url(source) else _folder(source).size(names.parse(item.name))
+                size = self._size_at(source, item.name)
             except (TransferError, MachineError):
                 continue
             if size is not None:
                 return size
         return None
+
+    def _size_at(self, source: str, name: str) -> int | None:
+        if _is_url(source):
+            return self._over_http([source], lambda http: http.size(source))
+        return _folder(source).size(names.parse(name))
 
     def _fetch(self, item: Download, staging: Staging, progress: Callable[[str, int], None]) -> Stage:
         name = names.parse(item.name)
@@ -163,19 +171,35 @@ class Fetcher:
 
         urls = [source for source in item.sources if _is_url(source)]
         if urls:
-            fetched = self._http().fetch(
-                name,
+            fetched = self._over_http(
                 urls,
-                part,
-                sha256=item.sha256,
-                size_bytes=item.size_bytes,
-                progress=told,
-                cancelled=self._cancelled.is_set,
+                lambda http: http.fetch(
+                    name,
+                    urls,
+                    part,
+                    sha256=item.sha256,
+                    size_bytes=item.size_bytes,
+                    progress=told,
+                    cancelled=self._cancelled.is_set,
+                ),
             )
         else:
             fetched = _folder(item.sources[0]).fetch(name, part, progress=told, cancelled=self._cancelled.is_set)
         staging.promote(item.name)
         return Stage(item.name, fetched.sha256, fetched.size_bytes)
+
+    def _over_http(self, urls: Sequence[str], act: Callable[[Downloader], _Result]) -> _Result:
+        """Ask, unless the only host was found to be out of reach before: each attempt takes seconds of waiting."""
+        hosts = {host for url in urls if (host := host_of(url))}
+        host = hosts.pop() if len(hosts) == 1 else None
+        if host in self._unreachable:
+            raise self._unreachable[host]
+        try:
+            return act(self._http())
+        except TransferError as error:
+            if host is not None and error.code == "cannot-connect":
+                self._unreachable[host] = error
+            raise
 
     def _http(self) -> Downloader:
         with self._making:
