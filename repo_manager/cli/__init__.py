@@ -5,75 +5,113 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from repo_manager.errors import ExitCode, InputError, MachineError, RepoManagerError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from repo_manager.cli.console import Console
+    from repo_manager.cli.run import Run
 
 
-def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return for each way a run can end
-    """Run one command line and return the process's exit code. Never raises, never prints a traceback unasked."""
+class _Interrupted(RepoManagerError):
+    """Somebody pressed Ctrl-C."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
+def run(arguments: Sequence[str], make: Callable[[dict[str, Any]], Run] | None = None) -> int:
+    """Run one command line and return the process's exit code. Never raises, never prints a traceback unasked.
+
+    Args:
+        arguments: without the program's name.
+        make: builds the run of the global options that were given; its parts may be stand-ins.
+    """
+    runs: list[Run] = []
+
+    def begin(given: dict[str, Any]) -> Run:
+        from repo_manager.cli.run import Run
+
+        runs.append((make or Run)(given))
+        return runs[-1]
+
+    code = _run(arguments, begin, runs)
+    # Here, and not when the process ends: a reader that has gone away must not change the exit code.
+    from repo_manager.cli.console import flush
+
+    flush()
+    return code
+
+
+def _run(  # noqa: PLR0911 - one return for each way a run can end
+    arguments: Sequence[str], begin: Callable[[dict[str, Any]], Run], runs: Sequence[Run]
+) -> int:
     from typer import Abort
     from typer._click.exceptions import UsageError
 
     try:
         from repo_manager.cli.root import root
 
-        return int(root().main(list(arguments), prog_name="repo-manager", standalone_mode=False) or 0)
+        return int(root().main(list(arguments), prog_name="repo-manager", standalone_mode=False, obj=begin) or 0)
     except UsageError as error:
+        command = error.ctx.command_path if error.ctx else "repo-manager"
+        hint = f"see '{command} --help'"
         if type(error).__name__ == "NoArgsIsHelpError":
             print(error.format_message(), file=sys.stderr)  # noqa: T201 - the help
+            _console(arguments, runs).emit(_document(InputError("usage", "no command was named", hint)))
             return ExitCode.USAGE
-        command = error.ctx.command_path if error.ctx else "repo-manager"
-        problem = InputError("usage", error.format_message(), f"see '{command} --help'")
-        return _failed(problem, arguments)
+        return _failed(InputError("usage", error.format_message(), hint), arguments, runs)
     except RepoManagerError as error:
-        return _failed(error, arguments)
+        return _failed(error, arguments, runs)
     except (KeyboardInterrupt, Abort):
-        print("interrupted; the repository is as it was", file=sys.stderr)  # noqa: T201 - the last word
+        _failed(MachineError("interrupted", "interrupted; the repository is as it was", _AGAIN), arguments, runs)
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read the help has seen enough.
         return ExitCode.DONE
     except Exception as error:
         # The last resort: a person gets a sentence, not a traceback.
-        if _verbose(arguments):
-            raise
         words = f"{type(error).__name__}: {error}"
-        return _failed(
-            MachineError("internal-error", f"something the tool did not expect: {words}", _REPORT), arguments
-        )
+        problem = MachineError("internal-error", f"something the tool did not expect: {words}", _REPORT)
+        problem.__cause__ = error
+        return _failed(problem, arguments, runs)
 
 
+_AGAIN = "run the same command again; it goes on with what has arrived"
 _REPORT = "run the same command with -vv and report what it prints; nothing was left half done"
 
 
-def _failed(error: RepoManagerError, arguments: Sequence[str]) -> int:
+def _document(error: RepoManagerError) -> dict[str, Any]:
     from repo_manager.report import documents
 
-    console = _console(arguments)
-    console.emit(documents.error(error))
+    return documents.error(error)
+
+
+def _failed(error: RepoManagerError, arguments: Sequence[str], runs: Sequence[Run]) -> int:
+    console = _console(arguments, runs)
+    console.emit(_document(error))
     console.error(error)
-    if _verbose(arguments):
+    if console.verbosity > 1:
         import traceback
 
         traceback.print_exception(error)
     return int(error.exit_code)
 
 
-def _console(arguments: Sequence[str]) -> Console:
-    """A console for the error of a command line that may not have been understood."""
+def _console(arguments: Sequence[str], runs: Sequence[Run]) -> Console:
+    """The run's own console, or one for a command line or a configuration that may not have been understood."""
     from repo_manager.cli.console import Console
 
+    if runs:
+        with contextlib.suppress(RepoManagerError):
+            return runs[-1].console
     wanted = os.environ.get("REPO_MANAGER_JSON", "").strip().lower() in {"1", "true", "yes", "on", "t", "y"}
-    return Console(json_wanted=wanted or "--json" in arguments)
+    return Console(json_wanted=wanted or "--json" in arguments, verbosity=2 * _verbose(arguments))
 
 
 def _verbose(arguments: Sequence[str]) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from repo_manager.errors import DocumentError
 from repo_manager.report.text import safe
@@ -41,17 +42,17 @@ class Console:
     def answer(self, text: str) -> None:
         """The answer for people: stdout, or stderr when stdout carries JSON."""
         if self.verbosity >= 0 or not self.json_wanted:
-            print(text, file=sys.stderr if self.json_wanted else sys.stdout)
+            _say(text, sys.stderr if self.json_wanted else sys.stdout)
 
     def emit(self, document: dict[str, Any]) -> None:
         """The answer for programs, when it was asked for."""
         if self.json_wanted:
-            print(json.dumps(document, indent=2))  # noqa: T201 - see above
+            _say(json.dumps(document, indent=2), sys.stdout)
 
     def note(self, text: str) -> None:
         """Worth knowing beside the answer; left out by -q."""
         if self.verbosity >= 0:
-            print(safe_lines(text), file=sys.stderr)  # noqa: T201 - see above
+            _say(safe_lines(text), sys.stderr)
 
     def detail(self, text: str) -> None:
         """A step, for -v."""
@@ -65,11 +66,37 @@ class Console:
         text = "\n".join([f"error[{error.code}]: {first}", *(f"  {line.strip()}" for line in lines[1:])])
         if error.hint:
             text += f"\n  hint: {error.hint}"
-        print(safe_lines(text), file=sys.stderr)  # noqa: T201 - see above
+        _say(safe_lines(text), sys.stderr)
 
     def coloured(self, text: str, severity: Severity) -> str:
         """The text in the colour of a severity, where colour is wanted and seen."""
         return f"\x1b[{_COLOURS[severity]}m{text}\x1b[0m" if self._colour else text
+
+
+def _say(text: str, stream: TextIO) -> None:
+    try:
+        print(text, file=stream)
+    except OSError as error:
+        _deafen(stream, error)
+
+
+def flush() -> None:
+    """Write out what is still waiting to be printed."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            _deafen(stream, error)
+
+
+def _deafen(stream: TextIO, error: OSError) -> None:
+    """Whoever read this has seen enough: the work goes on and its exit code counts, the words go nowhere.
+
+    Windows says EINVAL where others say EPIPE.
+    """
+    if error.errno not in {errno.EPIPE, errno.EINVAL}:
+        raise error
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def safe_lines(text: str) -> str:

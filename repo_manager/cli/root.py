@@ -75,8 +75,10 @@ class _Root(TyperGroup):
 
     def invoke(self, ctx: Context) -> Any:  # noqa: ANN401 - the base class's signature
         """Let the configuration file speak where neither flag nor variable does, then run the command."""
-        ctx.obj = Run({name: value for name, value in ctx.params.items() if value})
-        ctx.default_map = _defaults(ctx.obj.settings.options)
+        make = ctx.obj or Run
+        # A variable that says no counts as much as one that says yes: both beat the configuration file.
+        ctx.obj = make({name: value for name, value in ctx.params.items() if _was_given(ctx, name)})
+        ctx.default_map = _defaults(_options_so_far(ctx))
         return super().invoke(ctx)
 
     def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002 - the base class's signature
@@ -107,6 +109,22 @@ class _Root(TyperGroup):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def _was_given(ctx: Context, name: str) -> bool:
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
+
+
+def _options_so_far(ctx: Context) -> Mapping[str, object]:
+    """What the configuration file says; one that cannot be read is forgiven where the command names another."""
+    run: Run = ctx.obj
+    try:
+        return run.settings.options
+    except InputError:
+        if any(word.partition("=")[0] == "--config" for word in ctx.args):
+            return {}
+        raise
+
+
 def _prepare(command: Command, summary: str) -> None:
     """Give a command, and the commands below it, the global options."""
     command.context_settings.update(_CONTEXT)
@@ -114,8 +132,7 @@ def _prepare(command: Command, summary: str) -> None:
     if isinstance(command, TyperGroup):
         for below in command.commands.values():
             _prepare(below, below.short_help or below.help or "")
-    else:
-        command.params = [*command.params, *_global_options(after=True)]
+    command.params = [*command.params, *_global_options(after=True)]
 
 
 def _global_options(*, after: bool) -> list[Parameter]:
@@ -154,7 +171,10 @@ def _given_after(name: str) -> Any:  # noqa: ANN401 - a callback as the library 
 def _defaults(options: Mapping[str, object]) -> dict[str, Any]:
     """The same defaults for every command, and for the commands below `catalog`."""
     own = _by_parameter(options)
-    return {**dict.fromkeys(COMMANDS, own), "catalog": dict.fromkeys(("check", "show", "update"), own)}
+    return {**dict.fromkeys(COMMANDS, own), "catalog": dict.fromkeys(_BELOW_CATALOG, own)}
+
+
+_BELOW_CATALOG: Final = ("check", "show", "update")
 
 
 def _by_parameter(options: Mapping[str, object]) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class Run:
 
     def option(self, name: str) -> Any:  # noqa: ANN401 - options are texts, numbers and flags
         """A global option: what was given, else what the configuration file says, else None."""
-        return self.given.get(name) or self.settings.options.get(name)
+        return self.given[name] if name in self.given else self.settings.options.get(name)
 
     @cached_property
     def console(self) -> Console:

@@ -180,7 +180,7 @@ class Inspector:
         )
 
 
-def inspect(chunks: Iterable[bytes], name: InstallerName) -> Contents:
+def inspect(chunks: Iterable[bytes | bytearray | memoryview], name: InstallerName) -> Contents:
     """Inspect a whole installer given in portions.
 
     Raises:

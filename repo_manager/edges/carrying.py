@@ -56,8 +56,9 @@ class Carrier:
             raise disk_error(error, self.staged(name)) from error
 
     def drop_staged(self, name: str) -> None:
-        """Give back what was begun; a whole file under its name is dropped only when it is not whole after all."""
-        for path in (self.staged(name), self.part(name), self.part(f"{name}").with_name(f"{name}.part.json")):
+        """Give back what was begun. A file that has its name stays."""
+        part = self.part(name)
+        for path in (part, part.with_name(f"{part.name}.json")):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
 

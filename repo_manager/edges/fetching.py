@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ class Staging(Protocol):
         ...
 
     def drop_staged(self, name: str) -> None:
-        """Give the space back."""
+        """Give back the space of what was begun."""
         ...
 
     def free_bytes(self) -> int:
@@ -160,10 +161,9 @@ class Fetcher:
         name = names.parse(item.name)
         whole = staging.staged(item.name)
         if whole.exists():
-            try:
+            # What is not whole after all is replaced when the download is.
+            with contextlib.suppress(VerificationError, OSError):
                 return Stage(item.name, inspect_file(whole, name), whole.stat().st_size)
-            except (VerificationError, OSError):
-                staging.drop_staged(item.name)
         part = staging.part(item.name)
 
         def told(count: int) -> None:

@@ -235,9 +235,9 @@ class Folder:
     def trim(self, *, keep: int, days: int, now: datetime) -> tuple[Retired, ...]:
         """Delete retired files that are too many or too old. Returns what was deleted.
 
-        `keep` older builds of every package stay, however old they are; beyond them, and for
-        files of no package, `days` decide. The last transaction is never touched, so that it can
-        be undone.
+        Of every package the `keep` newest retired builds stay, for stepwise upgrades; files of no
+        package stay for so many `days`. The last transaction is never touched, so that it can be
+        undone.
         """
         everything = self.retired()
         last = everything[0].transaction if everything else ""
@@ -247,9 +247,8 @@ class Folder:
         for file in everything:
             token = _token(file.name)
             seen[token] = seen.get(token, 0) + 1
-            too_many = bool(token) and seen[token] > keep
-            too_old = file.transaction < oldest and (not token or seen[token] > keep)
-            if file.transaction != last and (too_many or too_old):
+            surplus = seen[token] > keep if token else file.transaction < oldest
+            if surplus and file.transaction != last:
                 with _translated(self._resolve(file.path)):
                     self._step(f"delete {file.path}")
                     self._resolve(file.path).unlink()

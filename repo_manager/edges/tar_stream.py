@@ -72,7 +72,7 @@ class TarStream:
         """
         at, end = 0, len(piece)
         while at < end:
-            if self._data_left:
+            if self._data_left and not self._sparse_more:
                 at = self._pass(piece, at)
             elif self._ended:
                 self._expect_zeros(piece[at:])

@@ -1,0 +1,450 @@
+"""A small world to break: a source folder, a messy repository, things that must not be touched.
+
+Four packages in two releases, files of about 2 KB, so that a whole run takes milliseconds. `bench`
+introduces the real parts to each other as the command line does; `operations` are the four changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import sys
+import traceback
+import warnings
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from repo_manager import audit, catalog, names, plan, selection
+from repo_manager.audit import Circumstances
+from repo_manager.edges.archive import inspect
+from repo_manager.edges.checking import Checker
+from repo_manager.edges.digests import Digests
+from repo_manager.edges.download import Downloader, Policy
+from repo_manager.edges.fetching import Fetcher, host_of, join
+from repo_manager.edges.folder import SUBFOLDER, Folder, no_step
+from repo_manager.edges.sample import sample_installer
+from repo_manager.edges.service import AbsentService
+from repo_manager.errors import InputError, VerificationError
+from repo_manager.names import InstallerName, InvalidNameError, Token
+from repo_manager.operation import Retention, Task, Voice, Workbench, perform
+from repo_manager.plan import Arrival
+from repo_manager.restart import Patience
+from repo_manager.selection import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from repo_manager.operation import Seen
+    from repo_manager.plan import Download, Plan
+    from repo_manager.repository import File, Listing
+    from repo_manager.transaction import Outcome
+
+Step = Callable[[str], None] if TYPE_CHECKING else object
+
+TOKENS: Final = tuple(Token(token) for token in ("Windows", "RHEL9-64", "OL8-64", "UBUNTU-22.04-64"))
+_DATES: Final = {"9.64": "19Dec2024", "9.65": "23Apr2025", "9.66": "20Sep2025"}
+NOW: Final = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
+
+
+def name_of(token: str, release: str = "9.66") -> str:
+    """The published name of a package's installer."""
+    extension = ".exe" if token == "Windows" else ".tar.gz"  # noqa: S105 - a package, not a secret
+    return f"Microsoft-ASR_UA_{release}.0.0_{token}_GA_{_DATES[release]}_release{extension}"
+
+
+@cache
+def data_of(name: str) -> bytes:
+    """The right bytes of an installer."""
+    return sample_installer(names.parse(name), payload_bytes=500)
+
+
+def _catalog_text() -> str:
+    lines = ["schema: 1", "hosts: [download.example]", "support_window: 4", 'vulnerable_below: "9.49.6395.1"']
+    lines += ["sources: {page: a page}", "packages:"]
+    for token in TOKENS:
+        extension = ".exe" if token == names.WINDOWS else ".tar.gz"
+        lines.append(f'  {token}: {{systems: [a system], extension: {extension}, since: "9.64", evidence: [page]}}')
+    lines.append("releases:")
+    for release in reversed(_DATES):
+        lines += [f'  "{release}":', "    for_classic: yes", "    links:"]
+        lines += [f"      {token}: https://download.example/{release}/{name_of(token, release)}" for token in TOKENS]
+    return "\n".join(lines) + "\n"
+
+
+CATALOG_TEXT: Final = _catalog_text()
+CATALOG: Final = catalog.parse(CATALOG_TEXT)
+
+COPY: Final = f"Copy of {name_of('OL8-64', '9.65')}"
+HALF_LOADED: Final = f"{name_of('UBUNTU-22.04-64')}.part"
+PUSH_CLIENT: Final = "RHEL9-64_pushinstallclient.tar.gz"
+FOREIGN: Final = "who-to-call.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything lies below `root`; `outside` and `source` must stay as they are."""
+
+    root: Path
+
+    @property
+    def repository(self) -> Path:
+        return self.root / "repository"
+
+    @property
+    def source(self) -> Path:
+        return self.root / "source"
+
+    @property
+    def outside(self) -> Path:
+        return self.root / "outside"
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
+
+    @property
+    def catalog(self) -> Path:
+        return self.root / "catalog.yaml"
+
+    def at(self, root: Path) -> World:
+        """A copy of this world, its links and times included."""
+        shutil.copytree(self.root, root, symlinks=True)
+        return World(root)
+
+    def put(self, name: str, data: bytes | None = None) -> None:
+        """Lay a file into the repository; the right installer of that name where no bytes are given."""
+        (self.repository / name).write_bytes(data_of(name) if data is None else data)
+
+
+def build(root: Path, *, mess: bool = True) -> World:
+    """Make a world. The mess holds one package of every kind of trouble.
+
+    Windows is outdated; RHEL9 has a broken new installer beside a good old one; OL8 lies there twice;
+    Ubuntu is missing, and a browser has left a part of it.
+    """
+    world = World(root)
+    for folder in (world.repository, world.source, world.outside):
+        folder.mkdir(parents=True)
+    world.catalog.write_text(CATALOG_TEXT, encoding="ascii")
+    for token in TOKENS:
+        (world.source / name_of(token)).write_bytes(data_of(name_of(token)))
+    (world.outside / "treasure.txt").write_bytes(b"nobody's business")
+    world.put(PUSH_CLIENT, b"comes with the server")
+    world.put(FOREIGN, b"the backup team")
+    (world.repository / "notes").mkdir()
+    (world.repository / "notes" / name_of("OL8-64", "9.64")).write_bytes(b"not looked at")
+    if sys.platform != "win32":
+        (world.repository / "link to treasure").symlink_to(world.outside / "treasure.txt")
+    if mess:
+        world.put(name_of("Windows", "9.65"))
+        world.put(name_of("RHEL9-64", "9.65"))
+        world.put(name_of("RHEL9-64"), data_of(name_of("RHEL9-64"))[:900])
+        world.put(name_of("OL8-64", "9.65"))
+        world.put(name_of("OL8-64"))
+        world.put(COPY, data_of(name_of("OL8-64", "9.65")))
+        world.put(HALF_LOADED, b"half")
+    return world
+
+
+# Introducing the parts
+
+
+class Clock:
+    """Time that passes only when somebody waits."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+class StepVoice(Voice):
+    """Counts what fetching says as steps."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+
+    def fetching(self, downloads: tuple[Download, ...]) -> Callable[[str, int], None]:
+        return lambda name, count: self._step(f"fetched {count} bytes of {name}")
+
+
+def bench(world: World, step: Step = no_step, *, source: str | None = None, reserve_bytes: int = 0) -> Workbench:
+    """The real parts at work on this world."""
+    folder = Folder(world.repository, step=step, sleep=lambda _: None)
+    host = host_of(source) if source else None
+    policy = Policy(hosts=frozenset({host} if host else ()), trust_env=False)
+    return Workbench(
+        folder=folder,
+        catalog=CATALOG,
+        checker=lambda: Checker(folder.path, Digests(world.cache, folder.path), folder.records()),
+        fetcher=Fetcher(lambda: Downloader(policy, sleep=lambda _: None), reserve_bytes=reserve_bytes),
+        service=AbsentService("none"),
+        clock=Clock(),
+        patience=Patience(),
+        now=lambda: NOW,
+        owner={"pid": os.getpid(), "host": "here"},
+        retention=Retention(),
+        voice=StepVoice(step),
+    )
+
+
+def sync_task(world: World, *, source: str | None = None, packages: tuple[str, ...] = ()) -> Task:
+    """`sync --release latest --source SOURCE`."""
+    request = Request(release="latest", packages=packages)
+
+    def select(listing: Listing) -> selection.Selection:
+        wanted = selection.select(request, listing, CATALOG)
+        base = source or str(world.source)
+        targets = {
+            token: replace(target, sources=(join(base, target.name.text),)) for token, target in wanted.targets.items()
+        }
+        return replace(wanted, targets=targets)
+
+    def planner(seen: Seen) -> Plan:
+        wanted = select(seen.listing)
+        return plan.sync(seen.listing, wanted, _judged(seen, wanted), seen.verdicts)
+
+    def matter(listing: Listing) -> tuple[File, ...]:
+        return tuple(file for found in listing.by_token.values() for _, file in found)
+
+    return Task("sync", planner, matter)
+
+
+def prune_task() -> Task:
+    """`prune`."""
+
+    def planner(seen: Seen) -> Plan:
+        wanted = selection.select(Request(), seen.listing, CATALOG)
+        return plan.prune(seen.listing, _judged(seen, wanted), seen.verdicts)
+
+    def matter(listing: Listing) -> tuple[File, ...]:
+        return tuple(file for found in listing.by_token.values() if len(found) > 1 for _, file in found)
+
+    return Task("prune", planner, matter)
+
+
+def add_task(*paths: Path) -> Task:
+    """`add PATH...`."""
+    arrivals = tuple(Arrival(names.parse(path.name), str(path), path.stat().st_size) for path in paths)
+
+    def planner(seen: Seen) -> Plan:
+        return plan.add(seen.listing, arrivals, seen.verdicts)
+
+    def matter(listing: Listing) -> tuple[File, ...]:
+        tokens = {arrival.name.token for arrival in arrivals}
+        return tuple(file for token in tokens for _, file in listing.by_token.get(token, ()))
+
+    return Task("add", planner, matter)
+
+
+def restore_task(folder: Folder, identity: str) -> Task:
+    """`restore IDENTITY`."""
+    journal = next(journal for journal in folder.history() if journal.identity == identity)
+
+    def planner(seen: Seen) -> Plan:
+        available = {file.path: file.size_bytes for file in folder.retired()}
+        return plan.undo(journal.past, seen.listing, available)
+
+    return Task("restore", planner, lambda _: (), converges=False)
+
+
+def _judged(seen: Seen, wanted: selection.Selection) -> audit.Audit:
+    return audit.audit(seen.listing, wanted, CATALOG, Circumstances(seen.verdicts))
+
+
+Operation = Callable[[World, Step], "Outcome | None"] if TYPE_CHECKING else object
+"""One change of a world's repository, told of each step. None when there was nothing left to do."""
+
+
+def sync(world: World, step: Step) -> Outcome | None:
+    return perform(bench(world, step), sync_task(world))
+
+
+def add(world: World, step: Step) -> Outcome | None:
+    paths = [world.source / name_of(token) for token in ("Windows", "RHEL9-64", "UBUNTU-22.04-64")]
+    return perform(bench(world, step), add_task(*paths))
+
+
+def prune(world: World, step: Step) -> Outcome | None:
+    return perform(bench(world, step), prune_task())
+
+
+def restore(world: World, step: Step) -> Outcome | None:
+    """Take the world's first transaction back."""
+    folder = bench(world).folder
+    first = min((item.identity for item in folder.history()), default=None)
+    assert first is not None
+    try:
+        return perform(bench(world, step), restore_task(folder, first))
+    except InputError as error:
+        if error.code == "nothing-to-restore":
+            return None
+        raise
+
+
+def synced(root: Path) -> World:
+    """A world after a sync, so that there is something to take back."""
+    world = build(root)
+    outcome = sync(world, no_step)
+    assert outcome is not None
+    assert outcome.error is None
+    return world
+
+
+OPERATIONS: Final[Mapping[str, tuple[Callable[[Path], World], Operation]]] = {
+    "sync": (build, sync),
+    "add": (build, add),
+    "prune": (build, prune),
+    "restore": (synced, restore),
+}
+"""Each change with the world it begins in."""
+
+
+# Looking at what came of it
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that can be seen of a world: digests by path below the folders, and the installers that are good."""
+
+    files: Mapping[str, str]
+    retired: tuple[tuple[str, str], ...]
+    elsewhere: Mapping[str, str]
+    good: frozenset[str]
+
+    @property
+    def contents(self) -> Counter[str]:
+        """How often each content lies in the repository or its retired area."""
+        return Counter([*self.files.values(), *(digest for _, digest in self.retired)])
+
+    @property
+    def state(self) -> tuple[dict[str, str], tuple[tuple[str, str], ...]]:
+        """What two runs must agree on: the folder, and what was retired from it."""
+        return dict(self.files), self.retired
+
+
+def snapshot(world: World) -> Snapshot:
+    files = {path: digest for path, digest in _tree(world.repository).items() if not path.startswith(SUBFOLDER)}
+    retired = sorted(
+        (Path(path).name, digest) for path, digest in _tree(world.repository / SUBFOLDER / "retired").items()
+    )
+    elsewhere = {**_tree(world.source), **_tree(world.outside)}
+    good = frozenset(name for name in files if _good(world.repository / name))
+    return Snapshot(files, tuple(retired), elsewhere, good)
+
+
+def check(before: Snapshot, world: World) -> None:
+    """What must hold whenever anybody looks: G1, G3 and G5."""
+    now = snapshot(world)
+    for name, digest in now.files.items():
+        if _installer(name) is not None:
+            assert name in now.good or before.files.get(name) == digest, f"{name} is neither whole nor as it was"
+    had = {_installer(name).token for name in before.good}  # type: ignore[union-attr] - good ones parse
+    have = {_installer(name).token for name in now.good}  # type: ignore[union-attr] - same
+    assert had <= have, f"no good installer left for {had - have}"
+    for name in (PUSH_CLIENT, FOREIGN, f"notes/{name_of('OL8-64', '9.64')}", "link to treasure"):
+        assert now.files.get(name) == before.files.get(name), f"{name} was touched"
+    assert now.elsewhere == before.elsewhere, "something outside was touched"
+    new = {name for name in now.files if name not in before.files and _installer(name) is None}
+    returned = {name for name, _ in before.retired}
+    assert new <= returned, f"{new} lie in the repository itself"
+    lost = before.contents - now.contents - _staged(world)
+    assert not lost, "something was deleted"
+
+
+def _staged(world: World) -> Counter[str]:
+    return Counter(_tree(world.repository / SUBFOLDER / "staging").values())
+
+
+def left_over(world: World) -> list[str]:
+    """What a run that ended well must not leave in the sub-folder."""
+    sub = world.repository / SUBFOLDER
+    return [path for path in _tree(sub) if path.startswith("staging") or path.endswith((".new", "journal.json"))]
+
+
+def _tree(folder: Path) -> dict[str, str]:
+    found = {}
+    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+        status = path.lstat()
+        key = path.relative_to(folder).as_posix()
+        if stat.S_ISREG(status.st_mode):
+            found[key] = hashlib.sha256(path.read_bytes()).hexdigest()
+        elif stat.S_ISLNK(status.st_mode):
+            found[key] = f"-> {path.readlink()}"
+        elif not stat.S_ISDIR(status.st_mode):
+            found[key] = "a device"
+    return found
+
+
+def _installer(name: str) -> InstallerName | None:
+    try:
+        return names.parse(name)
+    except InvalidNameError:
+        return None
+
+
+def _good(path: Path) -> bool:
+    name = _installer(path.name)
+    return name is not None and path.is_file() and not path.is_symlink() and _whole(name.text, path.read_bytes())
+
+
+@cache
+def _whole(name: str, data: bytes) -> bool:
+    try:
+        inspect([data], names.parse(name))
+    except VerificationError:
+        return False
+    return True
+
+
+# Children that may be killed
+
+KILLED: Final = 9
+BROKEN: Final = 70
+
+can_fork = hasattr(os, "fork")
+
+
+def in_child(act: Callable[[], object]) -> int:
+    """Do it in a forked child; the value is the child's exit code, `BROKEN` after an exception."""
+    with warnings.catch_warnings():
+        # The child runs the operation alone and never meets the parent's threads.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        try:
+            act()
+        except BaseException:  # noqa: BLE001 - nothing may come back into the test runner of the child
+            traceback.print_exc()
+            os._exit(BROKEN)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+class KillAt:
+    """A step hook that ends the process before the step of that number, counted from 1."""
+
+    def __init__(self, number: int) -> None:
+        self._left = number
+
+    def __call__(self, _what: str) -> None:
+        self._left -= 1
+        if self._left == 0:
+            os._exit(KILLED)
+
+
+def steps_of(operation: Operation, world: World) -> list[str]:
+    """The steps of an undisturbed run, in words."""
+    steps: list[str] = []
+    operation(world, steps.append)
+    return steps
