@@ -6,6 +6,7 @@ server (ranges, validators, HEAD), with a knob for each way of being cut off; th
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import threading
@@ -222,8 +223,9 @@ def reset_after(data: bytes, count: int) -> Script:
     def script(request: Request) -> None:
         request.answer(200, {"Content-Length": str(len(data)), "ETag": '"reset"'})
         request.send_body(data[:count])
-        # To linger for no time is to reset.
-        request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        # To linger for no time is to reset; Windows has shorter fields.
+        linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+        request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         request.connection.close()
         request.hang_up()
 

@@ -14,6 +14,7 @@ import sys
 import traceback
 import warnings
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -38,14 +39,12 @@ from repo_manager.restart import Patience
 from repo_manager.selection import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from repo_manager.operation import Seen
     from repo_manager.plan import Download, Plan
     from repo_manager.repository import File, Listing
     from repo_manager.transaction import Outcome
 
-Step = Callable[[str], None] if TYPE_CHECKING else object
+Step = Callable[[str], None]
 
 TOKENS: Final = tuple(Token(token) for token in ("Windows", "RHEL9-64", "OL8-64", "UBUNTU-22.04-64"))
 _DATES: Final = {"9.64": "19Dec2024", "9.65": "23Apr2025", "9.66": "20Sep2025"}
@@ -72,7 +71,7 @@ def _catalog_text() -> str:
         lines.append(f'  {token}: {{systems: [a system], extension: {extension}, since: "9.64", evidence: [page]}}')
     lines.append("releases:")
     for release in reversed(_DATES):
-        lines += [f'  "{release}":', "    for_classic: yes", "    links:"]
+        lines += [f'  "{release}":', "    for_classic: \"yes\"", "    links:"]
         lines += [f"      {token}: https://download.example/{release}/{name_of(token, release)}" for token in TOKENS]
     return "\n".join(lines) + "\n"
 
@@ -262,7 +261,7 @@ def _judged(seen: Seen, wanted: selection.Selection) -> audit.Audit:
     return audit.audit(seen.listing, wanted, CATALOG, Circumstances(seen.verdicts))
 
 
-Operation = Callable[[World, Step], "Outcome | None"] if TYPE_CHECKING else object
+Operation = Callable[[World, Step], "Outcome | None"]
 """One change of a world's repository, told of each step. None when there was nothing left to do."""
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from repo_manager.cli.run import Run
 
 
-class _Interrupted(RepoManagerError):
+class _InterruptedError(RepoManagerError):
     """Somebody pressed Ctrl-C."""
 
     exit_code = ExitCode.INTERRUPTED

@@ -17,7 +17,7 @@ from repo_manager.edges.places import candidates
 from repo_manager.errors import ExitCode, RepoManagerError
 from repo_manager.report.text import paragraph, size
 from repo_manager.restart import ServiceState
-from repo_manager.settings import PREFIX
+from repo_manager.settings import PREFIX, machine_wide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,7 +96,8 @@ def _machine(_run: Run) -> Iterator[Check]:
 
 
 def _configuration(run: Run) -> Iterator[Check]:
-    named = run.option("config")
+    machine_wide_file = machine_wide(run.environ)
+    named = run.option("config") or (machine_wide_file if machine_wide_file.is_file() else None)
     yield Check("configuration", Health.OK, str(named) if named else "none; defaults are in force")
     yield Check("profile", Health.OK, run.profile.name)
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import repo_manager
 from repo_manager import catalog as catalogs
 from repo_manager import document, repository, settings
 from repo_manager.cli.console import Console
@@ -85,7 +86,7 @@ class Run:
         named = self.option("catalog")
         if named:
             return Path(named)
-        package = Path(catalogs.__file__).parent
+        package = Path(repo_manager.__file__).parent
         inside = package / "catalog.yaml"
         return inside if inside.is_file() else package.parent / "catalog.yaml"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.edges.fetched import Fetched, disk_error, ignore, never
@@ -17,7 +17,6 @@ from repo_manager.errors import InputError, TransferError, VerificationError
 if TYPE_CHECKING:
     import io
     from collections.abc import Callable
-    from pathlib import Path
 
     from repo_manager.names import InstallerName
 
@@ -95,7 +94,8 @@ class CopySource:
 
     def _look(self, path: Path) -> os.stat_result:
         """The file's facts; refuses what is no file, and links that lead out of the folder."""
-        if not path.resolve(strict=True).is_relative_to(self._base.resolve(strict=True)):
+        # Unlike Path.resolve, this has an answer for loops and for volumes that cannot resolve.
+        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self._base)):
             raise TransferError("outside-source", f"{path}: a link that leads out of the source", _HINT)
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):

@@ -44,7 +44,6 @@ _BY_ERRNO: Final = {
     errno.EPERM: _NO_RIGHTS,
     errno.EROFS: _READ_ONLY,
     errno.EBUSY: _IN_USE,
-    errno.ETXTBSY: _IN_USE,
     errno.EMFILE: _TOO_MANY,
     errno.ENFILE: _TOO_MANY,
     errno.ENOENT: _AWAY,

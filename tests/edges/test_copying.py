@@ -95,6 +95,16 @@ def test_a_link_out_of_the_folder_is_not_followed(base: Path, part: Path, tmp_pa
     assert failure.value.code == "outside-source"
 
 
+def test_a_link_to_itself_is_no_file(base: Path, part: Path) -> None:
+    (base / NAME.text).unlink()
+    (base / NAME.text).symlink_to(NAME.text)
+
+    with pytest.raises(TransferError) as failure:
+        CopySource(base).fetch(NAME, part)
+
+    assert failure.value.code == "source-went-away"
+
+
 def test_a_link_inside_the_folder_and_a_linked_folder_are_followed(base: Path, part: Path, tmp_path: Path) -> None:
     (base / NAME.text).rename(base / "real")
     (base / NAME.text).symlink_to("real")

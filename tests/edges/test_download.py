@@ -316,6 +316,30 @@ def test_resumed_bytes_of_another_build_never_become_a_file(
     assert part.read_bytes() == DATA, reason
 
 
+def test_a_source_that_gives_wrong_bytes_twice_is_left(server: AbuseServer, part: Path) -> None:
+    url = server.url(PATH, Honest(OTHER_BUILD))
+    pretend_earlier_run(part, DATA[:150_000], url)
+
+    with downloader(policy_for(server)) as made, pytest.raises(VerificationError) as failure:
+        made.fetch(NAME, [url], part, sha256=SHA256)
+
+    assert failure.value.code == "digest-mismatch"
+    assert server.ranges(PATH) == ["bytes=150000-", None]
+    assert left_over(part) == []
+
+
+def test_a_leftover_that_cannot_be_read_is_the_machines_fault(server: AbuseServer, part: Path) -> None:
+    url = server.url(PATH, Honest(DATA))
+    pretend_earlier_run(part, b"", url)
+    part.unlink()
+    part.mkdir()
+
+    with downloader(policy_for(server)) as made, pytest.raises(MachineError):
+        made.fetch(NAME, [url], part)
+
+    assert part.is_dir(), "what is not ours is left alone"
+
+
 def test_a_416_after_the_last_byte_means_that_all_is_here(server: AbuseServer, part: Path) -> None:
     url = server.url(PATH, Honest(DATA))
     part.write_bytes(DATA)
@@ -770,6 +794,15 @@ def test_bytes_that_come_too_slowly_count_as_a_stall(server: AbuseServer, part: 
         made.fetch(NAME, [url], part)
 
     assert failure.value.code == "stalled"
+
+
+def test_any_rate_will_do_when_the_policy_says_so(server: AbuseServer, part: Path) -> None:
+    url = server.url(PATH, Honest(DATA))
+    hours = iter(range(0, 1_000_000, 3600))
+    policy = replace(policy_for(server), attempts=1, min_rate=0)
+
+    with Downloader(policy, clock=lambda: float(next(hours))) as made:
+        assert made.fetch(NAME, [url], part).sha256 == SHA256
 
 
 def test_a_host_that_does_not_listen_is_tried_again(server: AbuseServer, part: Path) -> None:
