@@ -215,7 +215,8 @@ def undo(past: Past, listing: Listing, available: Mapping[str, int]) -> Plan:
     """Take a past transaction back: what it retired comes in again, what it placed goes out.
 
     `available` gives the sizes of the files in the retired area, by path. What was deleted since,
-    or lies in the folder by now, stays as it is.
+    or lies in the folder by now, stays as it is. A name that the transaction gave to another file
+    goes back with that file or stays: once it is back, it must not go out as if it had been placed.
 
     Raises:
         InputError: nothing of it can be taken back.
@@ -226,9 +227,9 @@ def undo(past: Past, listing: Listing, available: Mapping[str, int]) -> Plan:
         if path in available:
             reason = f"retired by {past.command}"
             places.append(Place(_token(name), name, path, f"retired by {past.identity}", available[path], reason))
-    returning = {place.name for place in places}
+    replaced = {path.rpartition("/")[2] for path in past.retired}
     there = {file.name for file in listing.files}
-    leaving = {name: f"placed by {past.identity}" for name in past.placed if name in there - returning}
+    leaving = {name: f"placed by {past.identity}" for name in past.placed if name in there - replaced}
     if not places and not leaving:
         raise InputError(
             "nothing-to-restore",
@@ -326,9 +327,10 @@ def _why(listing: Listing, target: Target, verdicts: Verdicts) -> str:
 
 
 def _ordered(listing: Listing, places: list[Place], leaving: dict[str, str]) -> list[Place | Retire]:
-    """New ones come in before old ones go, but a name that is taken is freed first.
+    """New ones come in before old ones go; a name that is taken is freed right before it is given.
 
-    A name is taken also by a file that differs in case alone: Windows knows only one of the two.
+    Names that are free come first: a package must not be without a good installer while one of its
+    names changes hands. A name is taken also by a file that differs in case alone: Windows knows only one of the two.
     """
     retire = {name: _retire(listing, name, reason) for name, reason in sorted(leaving.items())}
     freed: list[Place | Retire] = []
@@ -340,7 +342,7 @@ def _ordered(listing: Listing, places: list[Place], leaving: dict[str, str]) -> 
             continue
         going = retire.pop(there.name) if there.name in retire else _retire(listing, there.name, "replaced")
         freed += [going, place]
-    return [*freed, *free, *retire.values()]
+    return [*free, *freed, *retire.values()]
 
 
 def _retire(listing: Listing, name: str, reason: str) -> Retire:

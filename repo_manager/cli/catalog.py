@@ -157,10 +157,9 @@ def _target(run: Run, to: Path | None) -> Path:
 
 def _read(run: Run, source: str) -> str:
     if "://" in source:
-        from urllib.parse import urlsplit
+        from repo_manager.edges.http_rules import host_of
 
-        host = urlsplit(source).netloc.rpartition("@")[2].lower()
-        with run.downloader((host,)) as downloader:
+        with run.downloader((host_of(source),)) as downloader:
             return downloader.text(source, _MOST_CHARACTERS)
     try:
         data = Path(source).read_bytes()

@@ -194,8 +194,8 @@ class _Story:
 def _plain_fetcher(run: Run, url: str) -> Fetcher:
     """A fetcher that goes straight to the sandbox's server, whatever proxy the machine uses."""
     from repo_manager.edges.download import Downloader, Policy
-    from repo_manager.edges.fetching import Fetcher, host_of
+    from repo_manager.edges.fetching import Fetcher
+    from repo_manager.edges.http_rules import host_of
 
-    host = host_of(url)
-    policy = Policy(hosts=frozenset({host} if host else set()), trust_env=False)
+    policy = Policy(hosts=frozenset({host_of(url)}), trust_env=False)
     return Fetcher(lambda: Downloader(policy), reserve_bytes=run.settings.reserve_bytes)

@@ -67,7 +67,7 @@ def task_of(run: Run, request: Request, source: str | None, *, restart: bool) ->
 
 def source_hosts(source: str | None) -> tuple[str, ...]:
     """The host of a source that the operator named: it may be downloaded from."""
-    from repo_manager.edges.fetching import host_of
+    from repo_manager.edges.http_rules import host_of
 
     host = host_of(source) if source else None
     return (host,) if host else ()

@@ -13,6 +13,8 @@ from urllib.parse import quote, urlsplit
 from repo_manager import names
 from repo_manager.edges.checking import inspect_file
 from repo_manager.edges.copying import CopySource
+from repo_manager.edges.fetched import disk_error
+from repo_manager.edges.http_rules import host_of
 from repo_manager.errors import InputError, MachineError, RepoManagerError, TransferError, VerificationError
 
 if TYPE_CHECKING:
@@ -101,8 +103,9 @@ class Fetcher:
         errors: dict[str, RepoManagerError] = {}
         with ThreadPoolExecutor(max_workers=WORKERS) as pool:
             try:
-                self._check_room(downloads, staging, pool)
-                jobs = [(item, pool.submit(self._fetch, item, staging, progress)) for item in downloads]
+                errors |= self._check_room(downloads, staging, pool)
+                able = [item for item in downloads if item.name not in errors]
+                jobs = [(item, pool.submit(self._fetch, item, staging, progress)) for item in able]
                 for item, job in jobs:
                     try:
                         staged[item.name] = job.result()
@@ -125,32 +128,41 @@ class Fetcher:
         if self._downloader is not None:
             self._downloader.close()
 
-    def _check_room(self, downloads: Sequence[Download], staging: Staging, pool: ThreadPoolExecutor) -> None:
-        """See that everything fits before the first byte. Unknown sizes count as nothing."""
-        missing = [item for item in downloads if not staging.staged(item.name).exists()]
-        sizes = list(pool.map(self._size, missing))
-        parts = [staging.part(item.name) for item in missing]
-        there = sum(path.stat().st_size for path in parts if path.exists())
-        needed = sum(size or 0 for size in sizes) - there
+    def _check_room(
+        self, downloads: Sequence[Download], staging: Staging, pool: ThreadPoolExecutor
+    ) -> dict[str, RepoManagerError]:
+        """See that everything fits before the first byte. Unknown sizes count as nothing.
+
+        Returns the errors of what no source has, by name: there is no need to try it again.
+        """
+        missing = [item for item in downloads if not _there(staging.staged(item.name))]
+        sizes = dict(zip([item.name for item in missing], pool.map(self._size, missing), strict=True))
+        errors = {name: size for name, size in sizes.items() if isinstance(size, RepoManagerError)}
+        needed = sum(size for size in sizes.values() if isinstance(size, int))
+        needed -= sum(_there(staging.part(item.name)) for item in missing)
         free = staging.free_bytes()
-        if missing and needed + self._reserve_bytes > free:
+        if len(errors) < len(missing) and needed + self._reserve_bytes > free:
             raise MachineError(
                 "no-space",
                 f"{needed:,} bytes are needed and {self._reserve_bytes:,} kept in reserve, but {free:,} are free",
                 "make room on the repository's volume, or lower reserve_mb in the configuration",
             )
+        return errors
 
-    def _size(self, item: Download) -> int | None:
+    def _size(self, item: Download) -> int | RepoManagerError | None:
+        """The size in bytes, None when no source says; the first error when none has the file."""
         if item.size_bytes is not None:
             return item.size_bytes
+        errors: list[RepoManagerError] = []
         for source in item.sources:
             try:
                 size = self._size_at(source, item.name)
-            except (TransferError, MachineError):
-                continue
-            if size is not None:
-                return size
-        return None
+            except (TransferError, MachineError) as error:
+                errors.append(error)
+            else:
+                if size is not None:
+                    return size
+        return errors[0] if len(errors) == len(item.sources) and errors else None
 
     def _size_at(self, source: str, name: str) -> int | None:
         if _is_url(source):
@@ -184,20 +196,27 @@ class Fetcher:
                 ),
             )
         else:
-            fetched = _folder(item.sources[0]).fetch(name, part, progress=told, cancelled=self._cancelled.is_set)
+            fetched = _folder(item.sources[0]).fetch(
+                name,
+                part,
+                sha256=item.sha256,
+                size_bytes=item.size_bytes,
+                progress=told,
+                cancelled=self._cancelled.is_set,
+            )
         staging.promote(item.name)
         return Stage(item.name, fetched.sha256, fetched.size_bytes)
 
     def _over_http(self, urls: Sequence[str], act: Callable[[Downloader], _Result]) -> _Result:
         """Ask, unless the only host was found to be out of reach before: each attempt takes seconds of waiting."""
         hosts = {host for url in urls if (host := host_of(url))}
-        host = hosts.pop() if len(hosts) == 1 else None
+        host = hosts.pop() if len(hosts) == 1 else ""
         if host in self._unreachable:
             raise self._unreachable[host]
         try:
             return act(self._http())
         except TransferError as error:
-            if host is not None and error.code == "cannot-connect":
+            if host and error.code == "cannot-connect":
                 self._unreachable[host] = error
             raise
 
@@ -227,14 +246,19 @@ def join(base: str, name: str) -> str:
     return parts._replace(path=path, fragment="").geturl()
 
 
-def host_of(base: str) -> str | None:
-    """The host of a URL with its port, if it names one; None for a folder."""
-    return urlsplit(base).netloc.rpartition("@")[2].lower() if _is_url(base) else None
-
-
 def _is_url(source: str) -> bool:
     return "://" in source
 
 
 def _folder(source: str) -> CopySource:
     return CopySource(Path(source).parent)
+
+
+def _there(path: Path) -> int:
+    """How many bytes lie there; 0 when there is no such file."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise disk_error(error, path) from error

@@ -1,0 +1,237 @@
+"""What the tests of the command line share: a small world, the tool in it, and what it said.
+
+Commands run through the real door with the world's folder as the current one, so that paths are
+short and the same everywhere. The catalog is the project's own; installers are small stand-ins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from repo_manager import catalog, cli, names
+from repo_manager.cli.run import Run
+from repo_manager.edges.download import Downloader, Policy
+from repo_manager.edges.sample import sample_installer
+from repo_manager.names import Release
+from repo_manager.restart import Patience, ServiceState
+
+if TYPE_CHECKING:
+    import pytest
+
+    from repo_manager.restart import Service
+    from repo_manager.settings import Settings
+
+ROOT: Final = Path(__file__).parent.parent
+CATALOG: Final = catalog.parse((ROOT / "catalog.yaml").read_text(encoding="utf-8"))
+NEW: Final = Release(9, 66)
+OLD: Final = Release(9, 64)
+CLASSIC: Final = tuple(
+    link.token for link in CATALOG.links(NEW) if not CATALOG.packages[link.token].modernized_only
+)
+SUBFOLDER: Final = ".repo-manager"
+
+
+def name_of(token: str, release: Release = NEW) -> str:
+    """The published name of a package's installer."""
+    facts = CATALOG.facts(release)
+    assert facts is not None
+    return facts.links[CATALOG.require(token).token].name.text
+
+
+@cache
+def data_of(name: str, seed: int = 0, token: str | None = None) -> bytes:
+    """Right bytes for a name; for another package with `token`."""
+    built_for = None if token is None else CATALOG.require(token).token
+    return sample_installer(names.parse(name), payload_bytes=1500, seed=seed, token=built_for)
+
+
+@dataclass
+class StandIn:
+    """A service that does as told; with `broken` it ends as soon as it has started, that often."""
+
+    name: str = "InMage PushInstall"
+    now: ServiceState = ServiceState.RUNNING
+    broken: int = 0
+    starts: int = 0
+
+    def state(self) -> ServiceState:
+        return self.now
+
+    def request_stop(self) -> None:
+        self.now = ServiceState.STOPPED
+
+    def request_start(self) -> None:
+        self.starts += 1
+        if self.broken:
+            self.broken -= 1
+        else:
+            self.now = ServiceState.RUNNING
+
+
+class QuickRun(Run):
+    """A run that waits for nobody, with a service of the test's choice."""
+
+    stand_in: Service | None = None
+
+    @property
+    def service(self) -> Service:  # type: ignore[override] - the base class makes it once, this one has it
+        return self.stand_in or super().__getattribute__("_own_service")
+
+    @cached_property
+    def _own_service(self) -> Service:
+        from repo_manager.edges.service import service_of
+
+        return service_of(self.profile.service)
+
+    @cached_property
+    def settings(self) -> Settings:
+        from dataclasses import replace
+
+        return replace(super().settings, patience=Patience(stop_s=1, start_s=1, steady_s=0.02, poll_s=0.01))
+
+    def downloader(self, extra_hosts: tuple[str, ...] = ()) -> Downloader:
+        hosts = CATALOG.hosts | set(self.settings.hosts) | set(extra_hosts)
+        return Downloader(Policy(hosts=frozenset(hosts), attempts=2, trust_env=False), sleep=lambda _: None)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a run said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """All of stdout as JSON."""
+        found = json.loads(self.out)
+        assert isinstance(found, dict)
+        return found
+
+    @property
+    def error(self) -> dict[str, str]:
+        """The error of an error document, which must say the same as the people's text."""
+        assert self.document["schema"] == "repo-manager/error/1"
+        found: dict[str, str] = self.document["error"]
+        assert f"error[{found['code']}]: " in self.err
+        return found
+
+
+@dataclass
+class Cli:
+    """The tool at work in a folder."""
+
+    folder: Path
+    capture: pytest.CaptureFixture[str]
+    service: StandIn | None = None
+    environ: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def repository(self) -> Path:
+        return self.folder / "repo"
+
+    @property
+    def source(self) -> Path:
+        return self.folder / "source"
+
+    def __call__(self, *arguments: str) -> Answer:
+        """One command line, in this process."""
+        stand_in = self.service
+
+        class ThisRun(QuickRun):
+            pass
+
+        ThisRun.stand_in = stand_in
+        self.capture.readouterr()
+        code = cli.run(arguments, make=ThisRun)
+        out, err = self.capture.readouterr()
+        return Answer(code, out, err)
+
+    def json(self, *arguments: str) -> Answer:
+        """The same with `--json`."""
+        return self("--json", *arguments)
+
+    def repo(self, *arguments: str) -> Answer:
+        """A command on the world's repository, for people."""
+        return self("--repository", "repo", *arguments)
+
+    def repo_json(self, *arguments: str) -> Answer:
+        """A command on the world's repository, for programs."""
+        return self("--json", "--repository", "repo", *arguments)
+
+    def fill(self, tokens: tuple[str, ...] = CLASSIC, release: Release = NEW) -> None:
+        """Put right installers into the repository."""
+        self.repository.mkdir(exist_ok=True)
+        for token in tokens:
+            name = name_of(token, release)
+            self.put(name, data_of(name))
+
+    def put(self, name: str, data: bytes = b"x") -> Path:
+        """Put any file into the repository."""
+        self.repository.mkdir(exist_ok=True)
+        path = self.repository / name
+        path.write_bytes(data)
+        return path
+
+    def mess(self) -> None:
+        """One of each kind of trouble, three packages that are right, all others missing."""
+        self.fill(("RHEL7-64", "OL7-64", "DEBIAN11-64"))
+        self.fill(("RHEL8-64", "RHEL7-64"), OLD)
+        half = name_of("UBUNTU-20.04-64")
+        self.put(half, data_of(half)[:900])
+        self.put(name_of("SLES15-64"), data_of(name_of("SLES15-64"), token="SLES12-64"))  # noqa: S106 - a package
+        self.put("Copy of RHEL7-64.tar.gz")
+        self.put(f"{name_of('OL6-64')}.part")
+        self.put("Microsoft-ASR_UA_9.66.7567.1_OL6.-64_GA_20Sep2025_release.tar.gz")
+        self.put("RHEL7-64_pushinstallclient.tar.gz", b"comes with the servers")
+        self.put("who-to-call.txt", b"the backup team")
+
+    def fill_source(self, tokens: tuple[str, ...] | None = None, release: Release = NEW) -> Path:
+        """A folder that has installers of a release, all of them unless told which."""
+        self.source.mkdir(exist_ok=True)
+        for token in tokens or tuple(link.token for link in CATALOG.links(release)):
+            name = name_of(token, release)
+            (self.source / name).write_bytes(data_of(name))
+        return self.source
+
+    def names(self) -> set[str]:
+        """The files of the repository."""
+        return {path.name for path in self.repository.iterdir() if path.is_file()}
+
+    def config(self, text: str) -> str:
+        """A configuration file; its name."""
+        (self.folder / "config.yaml").write_text(text, encoding="utf-8")
+        return "config.yaml"
+
+
+def tree(folder: Path, *, own: bool = True) -> Mapping[str, str]:
+    """Every file and folder below, with the digest of its bytes; without the tool's own unless `own`."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = os.fsencode(path.relative_to(folder)).decode("utf-8", "backslashreplace")
+        if own or Path(name).parts[0] != SUBFOLDER:
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+    return found
+
+
+def real(*arguments: str | bytes, cwd: Path, **options: Any) -> subprocess.CompletedProcess[bytes]:  # noqa: ANN401 - handed on
+    """A process of its own, as people start it. The environment is this one's, with `env` added."""
+    env = {**os.environ, **options.pop("env", {})}
+    return subprocess.run(
+        [sys.executable, "-m", "repo_manager", *arguments],
+        cwd=cwd,
+        env=env,
+        check=False,
+        timeout=60,
+        **{"capture_output": True, "stdin": subprocess.DEVNULL, **options},
+    )
