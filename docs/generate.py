@@ -30,7 +30,7 @@ CORE_MODULES: Final = (
     "errors.py",
     "names.py",
     "document.py",
-    "catalog.py",
+    "catalog/*.py",
     "linklist.py",
     "systems/*.py",
     "manual.py",

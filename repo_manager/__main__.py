@@ -12,9 +12,9 @@ def main() -> None:
 
         print(f"repo-manager {__version__}")  # noqa: T201 - the answer
         return
-    from repo_manager.cli import run
+    from repo_manager import cli
 
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(cli.main(sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -131,7 +131,8 @@ class Circumstances:
 
     `verdicts` holds what is known of files' bytes, by name; a file that nobody read has none.
     `second` is the listing of the second folder, None when there is none to compare.
-    `command` is how the fixes begin, with the global options of this run.
+    `command` is how the fixes begin, with the global options of this run; `sync` is the command that
+    mends most of them, with the release where one was asked for.
     """
 
     verdicts: Mapping[str, Verdict]
@@ -139,6 +140,7 @@ class Circumstances:
     server_release: Release | None = None
     second: Listing | None = None
     command: str = "repo-manager"
+    sync: str = "sync"
 
 
 def audit(listing: Listing, selection: Selection, catalog: Catalog, circumstances: Circumstances) -> Audit:
@@ -212,7 +214,7 @@ class _Auditor:
         yield from self._about_second_folder()
 
     def _about_package(self, token: Token) -> Iterator[Finding]:
-        sync = self._fix(f"sync --package {token}")
+        sync = self._fix(f"{self.about.sync} --package {token}")
         newest = self.listing.newest(token)
         release = self.selection.release
         if newest is None:
@@ -255,7 +257,7 @@ class _Auditor:
         token = installer.token
         verdict = self._verdict(file)
         if verdict.code is not None:
-            fix = self._fix(f"sync --package {token}" if token in self.selection.targets else "prune")
+            fix = self._fix(f"{self.about.sync} --package {token}" if token in self.selection.targets else "prune")
             yield Finding(verdict.code, Severity.ERROR, verdict.message, fix, token, file.name)
         if not self.catalog.known(token):
             yield self._unknown(file, installer)
@@ -280,7 +282,7 @@ class _Auditor:
             return Finding(
                 Code.UNKNOWN_PACKAGE, Severity.ERROR, message, self._fix("prune"), installer.token, file.name
             )
-        message += f" Release {installer.release} is newer than the catalog, which may have to be updated"
+        message += f"{'' if nearest else ';'} release {installer.release} is newer than the catalog, which may be old"
         return Finding(
             Code.UNKNOWN_PACKAGE, Severity.WARNING, message, self._fix("catalog show"), installer.token, file.name
         )
@@ -293,7 +295,7 @@ class _Auditor:
         if len(tokens) > 1:
             kinds = "; ".join(f"{release}: {len(tokens[release])}" for release in sorted(tokens))
             message = f"the packages belong to {len(tokens)} releases ({kinds})"
-            yield Finding(Code.MIXED_RELEASES, Severity.WARNING, message, self._fix("sync"))
+            yield Finding(Code.MIXED_RELEASES, Severity.WARNING, message, self._fix(self.about.sync))
         for release in sorted(tokens):
             yield from self._about_release(release, ", ".join(tokens[release]))
 
@@ -331,7 +333,7 @@ class _Auditor:
             else:
                 words = "has another size in"
             message = f"{words} the second folder {second.repository}"
-            yield Finding(Code.SECOND_FOLDER_DIFFERS, Severity.WARNING, message, self._fix("sync"), file=name)
+            yield Finding(Code.SECOND_FOLDER_DIFFERS, Severity.WARNING, message, self._fix(self.about.sync), file=name)
 
     def _verdict(self, file: File) -> Verdict:
         if file.entry.size_bytes == 0:

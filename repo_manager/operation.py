@@ -139,11 +139,15 @@ def perform(bench: Workbench, task: Task) -> Outcome:
         if left is not None:
             bench.voice.note(f"put back what an interrupted run ({left.command}, {left.identity}) had left half done")
         plan = _planned(bench, task, _look(bench, task))
-        if not plan.actions or not bench.voice.agree(plan):
+        if plan.actions and not bench.voice.agree(plan):
             return Outcome(identity, tuple((action, Result.SKIPPED) for action in plan.actions), _state(bench))
-        outcome, staged = _apply(bench, task, plan, identity)
+        if not plan.actions:
+            _tidy(bench)
+            return Outcome(identity, (), _state(bench))
+        outcome, digests = _apply(bench, task, plan, identity)
         if outcome.error is None:
-            _tidy(bench, staged)
+            bench.checker().learn(look(bench), digests)
+            _tidy(bench)
             _look_again(bench, task)
         return outcome
 
@@ -155,9 +159,7 @@ def exit_code(outcome: Outcome) -> ExitCode:
 
 def look(bench: Workbench) -> Listing:
     """What lies in the folder now."""
-    return repository.survey(
-        str(bench.folder.path), bench.folder.scan(), [*bench.catalog.packages, *bench.catalog.legacy]
-    )
+    return repository.survey(str(bench.folder.path), bench.folder.scan())
 
 
 def _look(bench: Workbench, task: Task) -> Seen:
@@ -245,9 +247,8 @@ def _with_sizes(plan: Plan, sizes: Mapping[str, int]) -> Plan:
     )
 
 
-def _tidy(bench: Workbench, digests: Mapping[str, str]) -> None:
-    """After the commit: remember the digests, bound the retired area, give back old staging space."""
-    bench.checker().learn(look(bench), digests)
+def _tidy(bench: Workbench) -> None:
+    """When the goal is reached: bound the retired area, give back old staging space."""
     gone = bench.folder.trim(keep=bench.retention.keep, days=bench.retention.days, now=bench.now())
     if gone:
         bench.voice.note(f"deleted {len(gone)} retired files beyond the {bench.retention.keep} kept of each package")

@@ -222,13 +222,14 @@ def undo(past: Past, listing: Listing, available: Mapping[str, int]) -> Plan:
         InputError: nothing of it can be taken back.
     """
     places = []
+    there = {file.name for file in listing.files}
+    taken = {name.casefold() for name in there} - {name.casefold() for name in past.placed}
     for path in past.retired:
         name = path.rpartition("/")[2]
-        if path in available:
+        if path in available and name.casefold() not in taken:
             reason = f"retired by {past.command}"
             places.append(Place(_token(name), name, path, f"retired by {past.identity}", available[path], reason))
     replaced = {path.rpartition("/")[2] for path in past.retired}
-    there = {file.name for file in listing.files}
     leaving = {name: f"placed by {past.identity}" for name in past.placed if name in there - replaced}
     if not places and not leaving:
         raise InputError(
@@ -303,10 +304,12 @@ _GO_OUT: Final = frozenset({Code.STRAY, Code.PARTIAL, Code.UNKNOWN_PACKAGE})
 def _others(listing: Listing, token: Token, keep: str | None, verdicts: Verdicts) -> dict[str, str]:
     """Every installer of a package but the one that stays, with the reason it goes."""
     reasons = {}
+    # Where `keep` lies under its very name, a name that differs in case alone is one too many.
+    same = str if any(file.name == keep for _, file in listing.by_token.get(token, ())) else str.casefold
     for _, file in listing.by_token.get(token, ()):
         if not _good(file, verdicts):
             reasons[file.name] = verdicts[file.name].message if file.name in verdicts else "is empty"
-        elif keep is not None and file.name.casefold() != keep.casefold():
+        elif keep is not None and same(file.name) != same(keep):
             reasons[file.name] = f"superseded by {_version(keep)}"
     return reasons
 
@@ -323,7 +326,8 @@ def _why(listing: Listing, target: Target, verdicts: Verdicts) -> str:
     newest, file = found[0]
     if not _good(file, verdicts) and newest.text == target.name.text:
         return "the file in the folder is not whole"
-    return f"replaces {newest.version}"
+    back = (newest.version, newest.date) > (target.name.version, target.name.date)
+    return f"goes back from {newest.version}, as asked" if back else f"replaces {newest.version}"
 
 
 def _ordered(listing: Listing, places: list[Place], leaving: dict[str, str]) -> list[Place | Retire]:

@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 # Evidence: public build scripts of 2022 put these helpers of the push beside the agents.
 _PUSH_CLIENT: Final = re.compile(r"[A-Za-z0-9.\-]+_pushinstallclient\.tar\.gz", re.ASCII | re.IGNORECASE)
 
+# What somebody, or the push service, could take for a package: a name with the product's prefix, or
+# with something of a token's shape, be it a package's or not (CENTOS7-64 is none). `Windows` is an
+# everyday word, so it counts only as a whole field between underscores.
+_LOOKALIKE: Final = re.compile(
+    r"microsoft-asr|inmage_ua|_windows_"
+    r"|(?<![a-z0-9])(?:rhel|centos|ol|oel|sles|ubuntu|debian)-?[0-9][0-9a-z.]*(?:-sp[0-9])?-(?:64|32)(?![a-z0-9])",
+    re.ASCII | re.IGNORECASE,
+)
+
 # What browsers, copy tools and download managers append while a file is not whole yet.
 _UNFINISHED: Final = (
     ".part",
@@ -100,15 +109,15 @@ class Listing:
         return found[0][0] if found else None
 
     def find(self, name: str) -> File | None:
-        """The file of that name, compared without regard to case as Windows does."""
+        """The file of that name, or else of one that differs in case alone: to Windows it is the same."""
         folded = name.casefold()
-        return next((file for file in self.files if file.name.casefold() == folded), None)
+        found = [file for file in self.files if file.name.casefold() == folded]
+        return next((file for file in found if file.name == name), found[0] if found else None)
 
 
-def survey(repository: str, entries: Iterable[Entry], tokens: Iterable[str]) -> Listing:
-    """Say of every entry what it is. `tokens` are the packages' tokens a name may carry."""
-    lookalike = _lookalike(tokens)
-    files = sorted((_classify(entry, lookalike) for entry in entries), key=lambda file: file.name)
+def survey(repository: str, entries: Iterable[Entry]) -> Listing:
+    """Say of every entry what it is."""
+    files = sorted(map(_classify, entries), key=lambda file: file.name)
     by_token: dict[Token, list[tuple[InstallerName, File]]] = defaultdict(list)
     for file in files:
         if file.installer is not None:
@@ -119,7 +128,7 @@ def survey(repository: str, entries: Iterable[Entry], tokens: Iterable[str]) -> 
     return Listing(repository, tuple(files), MappingProxyType(newest_first))
 
 
-def _classify(entry: Entry, lookalike: re.Pattern[str]) -> File:
+def _classify(entry: Entry) -> File:
     name = entry.name
     try:
         installer = names.parse(name)
@@ -131,19 +140,7 @@ def _classify(entry: Entry, lookalike: re.Pattern[str]) -> File:
         return File(entry, Kind.STRAY, takable=True, reason="is a link or a device, not a file")
     if _PUSH_CLIENT.fullmatch(name) is not None:
         return File(entry, Kind.PUSH_CLIENT)
-    takable = lookalike.search(name) is not None
+    takable = _LOOKALIKE.search(name) is not None
     if takable and name.lower().endswith(_UNFINISHED):
         return File(entry, Kind.PARTIAL, takable=True, reason="is a file that is not whole yet")
     return File(entry, Kind.STRAY, takable=takable, reason=reason)
-
-
-def _lookalike(tokens: Iterable[str]) -> re.Pattern[str]:
-    """Match names that carry a token or the product's prefix.
-
-    `Windows` is an everyday word, so it counts only as a whole field between underscores.
-    """
-    words = "|".join(re.escape(token) for token in sorted(tokens) if token != names.WINDOWS)
-    alternatives = ["microsoft-asr", "inmage_ua", rf"_{names.WINDOWS}_"]
-    if words:
-        alternatives.append(rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z0-9])")
-    return re.compile("|".join(alternatives), re.IGNORECASE)

@@ -12,7 +12,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from repo_manager import document
 from repo_manager.errors import InputError
 from repo_manager.restart import Patience
 
@@ -130,6 +129,8 @@ def parse(text: str, name: str) -> Settings:
     Raises:
         DocumentError: with every mistake in it.
     """
+    from repo_manager import document
+
     root = document.read(text)
     settings = Settings(
         options=_options(root),
@@ -169,6 +170,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         raise InputError("no-configuration", f"there is no file {file}", "check --config") from error
     except OSError as error:
         raise InputError("no-configuration", f"{file} cannot be read: {error.strerror}", "check --config") from error
+    from repo_manager import document
+
     return parse(document.decode(data, str(file), "configuration"), str(file))
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from repo_manager import plan as plans
 from repo_manager.errors import MachineError, RepoManagerError, ServiceError
@@ -134,24 +134,34 @@ def carry_out(plan: Plan, identity: str, command: str, means: Means) -> Outcome:
     (KeyboardInterrupt) is raised, after everything was put back.
 
     Raises:
-        MachineError: putting back failed too; the next run does it.
+        MachineError: a file that should come in is not there, and nothing was begun; or putting back
+            failed too, and the next run does it.
+        ServiceError: the state of the service cannot be told, and nothing was begun.
     """
     wants_restart = plan.restart is not None
     was = means.service.state() if wants_restart else ServiceState.ABSENT
     journal = Journal(identity, command, moves_of(plan, identity), was)
+    _see_what_comes(journal, means.store)
+    seen = False
     try:
         means.store.begin(journal)
+    except RepoManagerError as error:
+        # Nothing has moved. A journal that got as far as the disk says nothing that happened; the next run closes it.
+        report = _untouched(means, "the repository is as it was")
+        return Outcome(identity, _results(plan, Result.UNDONE, report), report, error)
+    try:
         for move in journal.moves:
             means.say(f"{move.origin} -> {move.destination}")
             means.store.move(move.origin, move.destination)
         means.store.settle()
+        seen = wants_restart
         report = restart(means.service, means.clock, means.patience) if wants_restart else _untouched(means)
         _look(journal, means.store)
         means.store.commit(journal)
     except RepoManagerError as error:
-        return _put_back(plan, journal, means, error)
+        return _put_back(plan, journal, means, error, seen=seen)
     except BaseException:
-        undo(journal, means)
+        undo(journal, means, seen=seen)
         raise
     return Outcome(identity, _results(plan, Result.DONE, report), report)
 
@@ -169,8 +179,10 @@ def recover(means: Means) -> Journal | None:
     return journal
 
 
-def undo(journal: Journal, means: Means) -> None:
+def undo(journal: Journal, means: Means, *, seen: bool = True) -> None:
     """Take back every move that happened, last one first, then the service. Safe to repeat and to kill.
+
+    `seen` says that the service may have started on the new set: then it is restarted on the old one.
 
     Raises:
         MachineError: a file cannot be put back now; the journal stays for the next run.
@@ -183,28 +195,43 @@ def undo(journal: Journal, means: Means) -> None:
             store.move(move.destination, move.origin)
     store.settle()
     try:
-        if journal.service_was is ServiceState.RUNNING:
-            bring_up(means.service, means.clock, means.patience)
+        if journal.service_was in _UP:
+            again = restart if seen and means.service.state() in _UP else bring_up
+            again(means.service, means.clock, means.patience)
     finally:
         # The files are back, whatever the service does: a service that stays down must not keep
         # later runs from mending the folder.
         store.abandon(journal)
 
 
-def _put_back(plan: Plan, journal: Journal, means: Means, error: RepoManagerError) -> Outcome:
+_UP: Final = frozenset({ServiceState.RUNNING, ServiceState.STARTING})
+
+
+def _put_back(plan: Plan, journal: Journal, means: Means, error: RepoManagerError, *, seen: bool) -> Outcome:
+    remark = "the repository is as it was"
     try:
-        undo(journal, means)
-        state = means.service.state()
-        report = ServiceReport(restarted=False, state=state, remark="the repository is as it was")
+        undo(journal, means, seen=seen)
     except ServiceError as second:
-        report = ServiceReport(restarted=False, state=means.service.state(), remark=second.message)
+        remark = second.message
     except MachineError as second:
         raise MachineError(
             "not-put-back",
             f"{error.message}\n  and putting back failed: {second.message}",
             "mend what is named above and run the same command again; it puts back first",
         ) from error
+    report = _untouched(means, remark)
     return Outcome(journal.identity, _results(plan, Result.UNDONE, report), report, error)
+
+
+def _see_what_comes(journal: Journal, store: Store) -> None:
+    """Refuse to begin without a file that should come in: `undo` could not tell its move from one that happened."""
+    for move in journal.moves:
+        if not move.origin.startswith("../") and store.size(move.origin) is None:
+            raise MachineError(
+                "staged-file-gone",
+                f"{move.origin} is gone: another program works in the sub-folder",
+                "run the same command again",
+            )
 
 
 def _look(journal: Journal, store: Store) -> None:
@@ -224,8 +251,11 @@ def _look(journal: Journal, store: Store) -> None:
             )
 
 
-def _untouched(means: Means) -> ServiceReport:
-    return ServiceReport(restarted=False, state=means.service.state())
+def _untouched(means: Means, remark: str = "") -> ServiceReport:
+    try:
+        return ServiceReport(restarted=False, state=means.service.state(), remark=remark)
+    except ServiceError as error:
+        return ServiceReport(restarted=False, state=ServiceState.ABSENT, remark=error.message)
 
 
 def _results(plan: Plan, result: Result, report: ServiceReport) -> tuple[tuple[Action, Result], ...]:

@@ -11,8 +11,9 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from repo_manager import catalog, cli, names
 from repo_manager.cli.run import Run
 from repo_manager.edges.download import Downloader, Policy
+from repo_manager.edges.service import AbsentService
 from repo_manager.edges.sample import sample_installer
 from repo_manager.names import Release
 from repo_manager.restart import Patience, ServiceState
@@ -83,19 +85,11 @@ class QuickRun(Run):
     stand_in: Service | None = None
 
     @property
-    def service(self) -> Service:  # type: ignore[override] - the base class makes it once, this one has it
-        return self.stand_in or super().__getattribute__("_own_service")
-
-    @cached_property
-    def _own_service(self) -> Service:
-        from repo_manager.edges.service import service_of
-
-        return service_of(self.profile.service)
+    def service(self) -> Service:  # type: ignore[override]  # the base class makes it once, this one is handed it
+        return self.stand_in or AbsentService(self.profile.service or "")
 
     @cached_property
     def settings(self) -> Settings:
-        from dataclasses import replace
-
         return replace(super().settings, patience=Patience(stop_s=1, start_s=1, steady_s=0.02, poll_s=0.01))
 
     def downloader(self, extra_hosts: tuple[str, ...] = ()) -> Downloader:
@@ -153,7 +147,7 @@ class Cli:
 
         ThisRun.stand_in = stand_in
         self.capture.readouterr()
-        code = cli.run(arguments, make=ThisRun)
+        code = cli.main(arguments, make=ThisRun)
         out, err = self.capture.readouterr()
         return Answer(code, out, err)
 
@@ -235,3 +229,42 @@ def real(*arguments: str | bytes, cwd: Path, **options: Any) -> subprocess.Compl
         timeout=60,
         **{"capture_output": True, "stdin": subprocess.DEVNULL, **options},
     )
+
+
+def unprivileged(tool: Cli, *arguments: str) -> Answer:
+    """The same command line by a user without special rights: whoever runs the tests, or nobody instead of root.
+
+    Nobody may be unable to read Python's own files, so the modules must have been loaded before.
+    """
+    if os.geteuid() != 0:
+        return tool(*arguments)
+    read, write = os.pipe()
+    with warnings.catch_warnings():
+        # The child runs one command and never meets the parent's threads.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(_NOBODY)
+            os.setuid(_NOBODY)
+            answer = tool(*arguments)
+            os.write(write, json.dumps([answer.code, answer.out, answer.err]).encode())
+        finally:
+            # Nothing may come back into the test runner of the child.
+            os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        said = pipe.read()
+    os.waitpid(child, 0)
+    return Answer(*json.loads(said))
+
+
+_NOBODY: Final = 65534
+
+
+def open_up(folder: Path) -> None:
+    """Let everybody walk down to a folder of the tests."""
+    for place in (folder, *folder.parents):
+        if place.stat().st_uid == os.geteuid() and not place.stat().st_mode & 0o001:
+            place.chmod(place.stat().st_mode | 0o055)

@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 import stat
+import subprocess
 import sys
 import traceback
 import warnings
@@ -27,8 +28,9 @@ from repo_manager.edges.archive import inspect
 from repo_manager.edges.checking import Checker
 from repo_manager.edges.digests import Digests
 from repo_manager.edges.download import Downloader, Policy
-from repo_manager.edges.fetching import Fetcher, host_of, join
+from repo_manager.edges.fetching import Fetcher, join
 from repo_manager.edges.folder import SUBFOLDER, Folder, no_step
+from repo_manager.edges.http_rules import host_of
 from repo_manager.edges.sample import sample_installer
 from repo_manager.edges.service import AbsentService
 from repo_manager.errors import InputError, VerificationError
@@ -323,6 +325,11 @@ class Snapshot:
     good: frozenset[str]
 
     @property
+    def tokens(self) -> frozenset[Token]:
+        """The packages that have a good installer."""
+        return frozenset(names.parse(name).token for name in self.good)
+
+    @property
     def contents(self) -> Counter[str]:
         """How often each content lies in the repository or its retired area."""
         return Counter([*self.files.values(), *(digest for _, digest in self.retired)])
@@ -343,16 +350,18 @@ def snapshot(world: World) -> Snapshot:
     return Snapshot(files, tuple(retired), elsewhere, good)
 
 
-def check(before: Snapshot, world: World) -> None:
-    """What must hold whenever anybody looks: G1, G3 and G5."""
+def check(before: Snapshot, world: World, goal: Snapshot | None = None) -> None:
+    """What must hold whenever anybody looks: G1, G3 and G5.
+
+    `goal` is the end that was asked for, where it takes packages away: restoring may.
+    """
     now = snapshot(world)
     for name, digest in now.files.items():
         if _installer(name) is not None:
             was_there = before.files.get(name) == digest or (name, digest) in before.retired
             assert name in now.good or was_there, f"{name} is neither whole nor as it was"
-    had = {_installer(name).token for name in before.good}  # type: ignore[union-attr] - good ones parse
-    have = {_installer(name).token for name in now.good}  # type: ignore[union-attr] - same
-    assert had <= have, f"no good installer left for {had - have}"
+    lost_packages = before.tokens & (goal or before).tokens - now.tokens
+    assert not lost_packages, f"no good installer left for {lost_packages}"
     for name in (PUSH_CLIENT, FOREIGN, f"notes/{name_of('OL8-64', '9.64')}", "link to treasure"):
         assert now.files.get(name) == before.files.get(name), f"{name} was touched"
     assert now.elsewhere == before.elsewhere, "something outside was touched"
@@ -449,3 +458,38 @@ def steps_of(operation: Operation, world: World) -> list[str]:
     steps: list[str] = []
     operation(world, steps.append)
     return steps
+
+
+# The real command line
+
+
+def environment(world: World) -> dict[str, str]:
+    """What a child needs, without what this machine's user has set up."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("REPO_MANAGER_")}
+    for name in list(kept):
+        if name.lower().endswith("_proxy"):
+            del kept[name]
+    named = {"REPO_MANAGER_CACHE_DIR": str(world.cache), "REPO_MANAGER_CATALOG": str(world.catalog)}
+    return {**kept, **named, "REPO_MANAGER_CONFIG": str(_configuration(world)), "NO_COLOR": "1"}
+
+
+def _configuration(world: World) -> Path:
+    path = world.root / "config.yaml"
+    if not path.exists():
+        path.write_text("reserve_mb: 0\n", encoding="ascii")
+    return path
+
+
+def cli(world: World, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command line to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "repo_manager", *arguments],
+        env=environment(world),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="backslashreplace",
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+        check=False,
+    )

@@ -1,6 +1,6 @@
 """The command line: one module per command, each loaded when it is called.
 
-`run` is the only door: it turns whatever happens into an exit code and one clear message.
+`main` is the only door: it turns whatever happens into an exit code and one clear message.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class _InterruptedError(RepoManagerError):
     exit_code = ExitCode.INTERRUPTED
 
 
-def run(arguments: Sequence[str], make: Callable[[dict[str, Any]], Run] | None = None) -> int:
+def main(arguments: Sequence[str], make: Callable[[dict[str, Any]], Run] | None = None) -> int:
     """Run one command line and return the process's exit code. Never raises, never prints a traceback unasked.
 
     Args:
@@ -57,7 +57,8 @@ def _run(  # noqa: PLR0911 - one return for each way a run can end
     try:
         from repo_manager.cli.root import root
 
-        return int(root().main(list(arguments), prog_name="repo-manager", standalone_mode=False, obj=begin) or 0)
+        # Not `list(arguments)`: once the command of that name is loaded, `list` here is its module.
+        return int(root().main([*arguments], prog_name="repo-manager", standalone_mode=False, obj=begin) or 0)
     except UsageError as error:
         command = error.ctx.command_path if error.ctx else "repo-manager"
         hint = f"see '{command} --help'"
@@ -69,10 +70,10 @@ def _run(  # noqa: PLR0911 - one return for each way a run can end
     except RepoManagerError as error:
         return _failed(error, arguments, runs)
     except (KeyboardInterrupt, Abort):
-        _failed(MachineError("interrupted", "interrupted; the repository is as it was", _AGAIN), arguments, runs)
-        return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the help has seen enough.
+        interrupted = _InterruptedError("interrupted", "interrupted; the repository is as it was", _AGAIN)
+        return _failed(interrupted, arguments, runs)
+    except SystemExit:
+        # So the library ends when whoever read the help has seen enough.
         return ExitCode.DONE
     except Exception as error:
         # The last resort: a person gets a sentence, not a traceback.

@@ -85,10 +85,12 @@ def audit(
         server_release=run.settings.server_release,
         second=_second(run),
         command=run.command,
+        sync="sync" if release.strip().lower() == selections.AUTO else f"sync --release {selection.release}",
     )
     judged = audits.audit(listing, selection, run.catalog, circumstances)
     _say_pending(run)
-    _write(run, judged, format_, output, deep=deep)
+    fix = f"{run.command} {circumstances.sync}" if judged.count(Severity.ERROR) else None
+    _write(run, judged, format_, output, fix, deep=deep)
     if any(finding.severity in _FAILING[fail_on] for finding in judged.findings):
         raise typer.Exit(ExitCode.FINDINGS)
 
@@ -123,11 +125,10 @@ def _say_pending(run: Run) -> None:
         run.console.note("a change was interrupted here; the next sync, add, prune or restore puts it back first")
 
 
-def _write(run: Run, judged: Audit, format_: Format, output: Path | None, *, deep: bool) -> None:
+def _write(run: Run, judged: Audit, format_: Format, output: Path | None, fix: str | None, *, deep: bool) -> None:
     import json
 
     document = documents.audit(judged, run.profile.name, deep=deep)
-    fix = f"{run.command} sync" if judged.count(Severity.ERROR) else None
     if output is None:
         run.console.emit(document)
         if run.console.json_wanted:

@@ -11,6 +11,7 @@ import typer
 from repo_manager import audit as audits
 from repo_manager import plan as plans
 from repo_manager.audit import Circumstances
+from repo_manager.cli.voice import TerminalVoice
 from repo_manager.edges.folder import Folder
 from repo_manager.edges.service import AbsentService
 from repo_manager.errors import ExitCode, RepoManagerError
@@ -64,7 +65,13 @@ def _equalise(run: Run, bench: Workbench) -> Outcome | None:
         run.console.note(f"the second folder {path} does not exist; nothing was copied there")
         return None
     folder = Folder(path)
-    bench = replace(bench, folder=folder, service=AbsentService(""), checker=lambda: run.checker(folder))
+    bench = replace(
+        bench,
+        folder=folder,
+        service=AbsentService(""),
+        checker=lambda: run.checker(folder),
+        voice=TerminalVoice(run.console, ask=False, title=f"in the second folder {path}"),
+    )
     try:
         return perform(bench, _copy_of(run, run.listing()))
     except RepoManagerError as error:

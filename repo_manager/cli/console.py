@@ -28,7 +28,7 @@ class Console:
     def __init__(self, *, json_wanted: bool = False, verbosity: int = 0, colour: bool = True) -> None:
         self.json_wanted = json_wanted
         self.verbosity = verbosity
-        self._colour = colour and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
+        self._colour = colour and not os.environ.get("NO_COLOR") and _shows_colours(sys.stdout)
         for stream in (sys.stdout, sys.stderr):
             # A console in cp1252 must not end the run because of one character.
             if hasattr(stream, "reconfigure"):
@@ -71,6 +71,21 @@ class Console:
     def coloured(self, text: str, severity: Severity) -> str:
         """The text in the colour of a severity, where colour is wanted and seen."""
         return f"\x1b[{_COLOURS[severity]}m{text}\x1b[0m" if self._colour else text
+
+
+def _shows_colours(stream: TextIO) -> bool:
+    """Whether the stream is a terminal that understands escape codes."""
+    if not stream.isatty() or os.environ.get("TERM") == "dumb":
+        return False
+    if sys.platform != "win32":
+        return True
+    import ctypes
+    import msvcrt
+
+    # Consoles before Windows 10 and Server 2016 print the codes; later ones must be asked to obey them.
+    handle, mode = msvcrt.get_osfhandle(stream.fileno()), ctypes.c_ulong()
+    console = ctypes.windll.kernel32
+    return bool(console.GetConsoleMode(handle, ctypes.byref(mode)) and console.SetConsoleMode(handle, mode.value | 4))
 
 
 def _say(text: str, stream: TextIO) -> None:

@@ -12,7 +12,7 @@ from repo_manager.cli.root import run_of
 from repo_manager.errors import ExitCode
 from repo_manager.names import InvalidNameError
 from repo_manager.report import documents
-from repo_manager.report.text import safe
+from repo_manager.report.text import paragraph, safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,7 +38,7 @@ def parse(
     run.console.emit(documents.names(answers))
     if not run.console.json_wanted:
         for answer in answers:
-            run.console.answer(_lines(answer))
+            run.console.answer(_lines(answer, run.console.width))
     if not all(answer["ok"] for answer in answers):
         raise typer.Exit(ExitCode.FINDINGS)
 
@@ -58,9 +58,10 @@ def _answer(text: str, catalog: Catalog) -> Document:
         return documents.refused_name(text, error.reason)
 
 
-def _lines(answer: Document) -> str:
+def _lines(answer: Document, width: int) -> str:
     if not answer["ok"]:
-        return f"{safe(answer['name'])}\n  no installer's name: it {answer['reason']}"
+        reason = paragraph(f"no installer's name: it {answer['reason']}", width, first="  ", rest="  ")
+        return f"{safe(answer['name'])}\n{reason}"
     unknown = f" (unknown; nearest: {answer['nearest'] or 'none'})"
     build = f"{answer['build']} (derived from the date)" if answer["build_derived"] else answer["build"]
     facts = {

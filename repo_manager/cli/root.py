@@ -14,7 +14,6 @@ from typer.core import TyperGroup, TyperOption
 
 from repo_manager import __version__
 from repo_manager.cli.run import Run
-from repo_manager.document import nearest
 from repo_manager.errors import InputError
 from repo_manager.settings import PREFIX
 
@@ -96,6 +95,8 @@ class _Root(TyperGroup):
         """Offer the nearest command where there is none of that name."""
         # The base class suggests from `commands`, which stays empty here so that nothing is imported.
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from repo_manager.document import nearest
+
             near = nearest(args[0], COMMANDS)
             raise InputError(
                 "usage",
@@ -162,7 +163,8 @@ def _given_after(name: str) -> Any:  # noqa: ANN401 - a callback as the library 
             run.give(name, value)
             if name == "config":
                 # Eager, so that the file is read before the command's own options look for defaults.
-                ctx.default_map = _by_parameter(run.settings.options)
+                own = _by_parameter(run.settings.options)
+                ctx.default_map = {**own, **dict.fromkeys(_BELOW_CATALOG, own)}
         return value
 
     return keep

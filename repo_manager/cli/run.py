@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import repo_manager
-from repo_manager import catalog as catalogs
-from repo_manager import document, repository, settings
+from repo_manager import repository, settings
 from repo_manager.cli.console import Console
 from repo_manager.edges.places import find_repository
 from repo_manager.edges.scanning import scan
@@ -102,11 +101,15 @@ class Run:
             raise InputError(
                 "no-catalog", f"{self.catalog_path} cannot be read: {error.strerror}", "check --catalog"
             ) from error
+        from repo_manager import document
+
         return document.decode(data, str(self.catalog_path), "invalid-catalog")
 
     @cached_property
     def catalog(self) -> Catalog:
         """What should exist."""
+        from repo_manager import catalog as catalogs
+
         return catalogs.parse(self.catalog_text(), str(self.catalog_path))
 
     # What only some commands need is imported where it is made: `list` and `resolve` start twice as fast.
@@ -127,7 +130,7 @@ class Run:
     def listing(self, path: Path | None = None) -> Listing:
         """What lies in the repository, or in another folder."""
         path = path or self.path
-        return repository.survey(str(path), scan(path), [*self.catalog.packages, *self.catalog.legacy])
+        return repository.survey(str(path), scan(path))
 
     @cached_property
     def service(self) -> Service:

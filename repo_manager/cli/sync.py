@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -42,6 +44,7 @@ def sync(
     """
     run = run_of(context)
     request = run.request(release=release, packages=tuple(package or ()), manual_only=manual_only)
+    check_source(source, run.folder.path)
     hosts = source_hosts(source)
     change(run, task_of(run, request, source, restart=not no_restart), dry_run=dry_run, yes=yes, hosts=hosts)
 
@@ -63,6 +66,23 @@ def task_of(run: Run, request: Request, source: str | None, *, restart: bool) ->
         return tuple(dict.fromkeys((*files, *contested(listing))))
 
     return Task("sync", planner, matter, restart=restart)
+
+
+def check_source(source: str | None, repository: Path) -> None:
+    """Refuse to fill a repository from itself: what is missing is not there, and what is broken stays so.
+
+    Raises:
+        InputError: the source is the repository or a folder in it, by whatever path or link.
+    """
+    if source is None or "://" in source:
+        return
+    real, own = (Path(os.path.normcase(os.path.realpath(path))) for path in (source, repository))
+    if real.is_relative_to(own):
+        raise InputError(
+            "source-is-target",
+            f"the source {source} is the repository itself, or lies in it",
+            "give --source another folder, a UNC path or a URL",
+        )
 
 
 def source_hosts(source: str | None) -> tuple[str, ...]:

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 
 class TerminalVoice(Voice):
-    """Speaks through a console; asks only where somebody can answer."""
+    """Speaks through a console; asks only where somebody can answer. `title` stands above the plan."""
 
-    def __init__(self, console: Console, *, ask: bool) -> None:
+    def __init__(self, console: Console, *, ask: bool, title: str = "") -> None:
         self._console = console
         self._ask = ask
+        self._title = title
         self._progress: Progress | None = None
 
     def note(self, text: str) -> None:
@@ -35,6 +36,8 @@ class TerminalVoice(Voice):
 
     def agree(self, plan: Plan) -> bool:
         """Show the plan; ask where that was not waived."""
+        if self._title:
+            self._console.note(f"\n{self._title}\n")
         self._console.note(tables.plan(plan, self._console.width))
         if not self._ask:
             return True

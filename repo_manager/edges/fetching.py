@@ -14,7 +14,7 @@ from repo_manager import names
 from repo_manager.edges.checking import inspect_file
 from repo_manager.edges.copying import CopySource
 from repo_manager.edges.fetched import disk_error
-from repo_manager.edges.http_rules import host_of
+from repo_manager.edges.http_rules import host_of, shown
 from repo_manager.errors import InputError, MachineError, RepoManagerError, TransferError, VerificationError
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ def join(base: str, name: str) -> str:
     if parts.scheme.lower() not in {"http", "https"} or not parts.hostname:
         raise InputError(
             "unknown-source",
-            f"{base.partition('?')[0]!r} is not a folder, an http or an https address",
+            f"{shown(base)!r} is not a folder, an http or an https address",
             "give a folder, a UNC path, or a URL that begins with https://",
         )
     path = f"{parts.path.rstrip('/')}/{quote(name)}"

@@ -143,7 +143,8 @@ def _planned(items: Sequence[Download | Place | Retire], width: int) -> list[str
         line = f"{head}  {item.reason}{amount}"
         if len(line) > width:
             indent = " " * (first + second + 6 if version else 4)
-            line = f"{head.rstrip()}\n{paragraph(item.reason + amount, width, first=indent, rest=indent)}"
+            beginning = f"{head}  " if version else f"{head}\n{indent}"
+            line = beginning + paragraph(item.reason + amount, width, first=indent, rest=indent).removeprefix(indent)
         lines.append(line)
     return lines
 

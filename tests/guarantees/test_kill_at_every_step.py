@@ -15,18 +15,18 @@ from repo_manager.edges.folder import no_step
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scenarios import Operation, World
+    from scenarios import Operation, Snapshot, World
 
 pytestmark = pytest.mark.skipif(not scenarios.can_fork, reason="killing a forked child needs POSIX")
 
 SAMPLE = 9
 
 
-def assert_goal(world: World, operation: Operation, goal: object, context: str) -> None:
+def assert_goal(world: World, operation: Operation, goal: Snapshot, context: str) -> None:
     """One more run reaches the end state of an undisturbed one, and another one has nothing to do."""
     outcome = operation(world, no_step)
     assert outcome is None or outcome.error is None, context
-    assert snapshot(world).state == goal, context
+    assert snapshot(world).state == goal.state, context
     assert left_over(world) == [], context
     again = operation(world, no_step)
     assert again is None or again.results == (), context
@@ -39,18 +39,18 @@ def test_a_run_killed_before_any_step_is_made_good_by_the_next(command: str, tmp
     begin = make(tmp_path / "begin")
     whole = begin.at(tmp_path / "whole")
     steps = steps_of(operation, whole)
-    goal = snapshot(whole).state
+    goal = snapshot(whole)
     before = snapshot(begin)
-    assert goal != before.state
+    assert goal.state != before.state
     assert len(steps) > 10
 
     for number, what in enumerate(steps, start=1):
         context = f"{command} killed before step {number}: {what}"
         world = begin.at(tmp_path / f"{number}")
         assert in_child(lambda: operation(world, KillAt(number))) == KILLED, context  # noqa: B023 - called at once
-        check(before, world)
+        check(before, world, goal)
         assert_goal(world, operation, goal, context)
-        check(before, world)
+        check(before, world, goal)
 
 
 @pytest.mark.slow
@@ -60,7 +60,7 @@ def test_a_recovery_killed_before_any_step_is_made_good_by_the_next(command: str
     begin = make(tmp_path / "begin")
     whole = begin.at(tmp_path / "whole")
     steps = steps_of(operation, whole)
-    goal, before = snapshot(whole).state, snapshot(begin)
+    goal, before = snapshot(whole), snapshot(begin)
     moves = [number for number, what in enumerate(steps, start=1) if what.startswith("move")]
     closing = next(number for number, what in enumerate(steps, start=1) if what.startswith("close"))
 
@@ -75,7 +75,7 @@ def test_a_recovery_killed_before_any_step_is_made_good_by_the_next(command: str
             context = f"{command} killed before step {first}, its recovery before step {number}"
             world = broken.at(tmp_path / f"{first}-{number}")
             assert in_child(lambda: operation(world, KillAt(number))) == KILLED, context  # noqa: B023 - same
-            check(before, world)
+            check(before, world, goal)
             assert_goal(world, operation, goal, context)
 
 
@@ -85,11 +85,11 @@ def test_a_run_killed_from_outside_is_made_good_by_the_next(command: str, tmp_pa
     begin = make(tmp_path / "begin")
     whole = begin.at(tmp_path / "whole")
     count = len(steps_of(operation, whole))
-    goal, before = snapshot(whole).state, snapshot(begin)
+    goal, before = snapshot(whole), snapshot(begin)
     for number in sorted({max(1, count * part // SAMPLE) for part in range(1, SAMPLE + 1)}):
         world = begin.at(tmp_path / f"{number}")
         _kill_from_outside(world, operation, number)
-        check(before, world)
+        check(before, world, goal)
         assert_goal(world, operation, goal, f"{command} killed at step {number} of {count}")
 
 

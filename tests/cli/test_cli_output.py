@@ -1,0 +1,366 @@
+"""What people see: golden tables at a width of 80, plain streams, colours only where they mean something.
+
+`REPO_MANAGER_TESTS_WRITE_GOLDEN=1 pytest tests/cli/test_cli_output.py` writes the golden files anew.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from cli_world import CLASSIC, OLD, ROOT, StandIn, data_of, name_of, real
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cli_world import Cli
+
+GOLDEN: Final = Path(__file__).parent / "golden"
+# Read when the module is loaded: the world takes all variables of the tool away.
+WRITE: Final = bool(os.environ.get("REPO_MANAGER_TESTS_WRITE_GOLDEN"))
+LINKS: Final = str(ROOT / "tests" / "data" / "AgentDownloadLinks.md")
+ESCAPE: Final = "\x1b"
+
+
+def normalised(text: str, folder: Path) -> str:
+    """The text with what differs from run to run and from machine to machine replaced."""
+    text = text.replace(str(ROOT), "<project>").replace(str(folder), "<world>").replace(str(folder.parent), "<machine>")
+    text = re.sub(r"\b\d{8}T\d{6}Z-[0-9a-f]{4}\b", "20260101T000000Z-0000", text)
+    text = re.sub(r"(\d{4}-\d\d-\d\d) +\d+ (?:d|mon|y)\b", r"\1  <age>", text)
+    text = re.sub(r"DATE +AGE", "DATE        <age>", text)
+    text = re.sub(r"http://127\.0\.0\.1:\d+", "http://127.0.0.1:<port>", text)
+    return re.sub(r"\S*repo-manager-demo-\w+", "<sandbox>", text)
+
+
+# Each scene prepares the world and gives the command line.
+
+
+def messy(tool: Cli) -> None:
+    tool.mess()
+    tool.fill_source()
+    tool.service = StandIn()
+
+
+def whole(tool: Cli) -> None:
+    tool.fill()
+    tool.fill_source()
+    tool.service = StandIn()
+
+
+def pruned(tool: Cli) -> None:
+    messy(tool)
+    assert tool.repo("prune").code == 0
+
+
+def broken_service(tool: Cli) -> None:
+    messy(tool)
+    tool.service = StandIn(broken=1)
+
+
+def cut_off(tool: Cli) -> None:
+    messy(tool)
+    path = tool.source / name_of("RHEL5-64")
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def incoming(tool: Cli) -> None:
+    whole(tool)
+    old = name_of("RHEL5-64", OLD)
+    (tool.source / old).write_bytes(data_of(old))
+    wrong = name_of("OL8-64")
+    (tool.source / wrong).write_bytes(data_of(wrong, token="OL7-64"))  # noqa: S106 - a package
+    (tool.source / "agent.tar.gz").write_bytes(b"?")
+
+
+def missing_ol8(tool: Cli) -> None:
+    incoming(tool)
+    (tool.repository / name_of("OL8-64")).unlink()
+
+
+def ten_mistakes(tool: Cli) -> None:
+    (tool.folder / "mine.yaml").write_text("schema: 1\nhost: [x]\npackages: [a]\nreleases: 4\n", encoding="ascii")
+
+
+def empty(tool: Cli) -> None:
+    tool.repository.mkdir()
+
+
+def nothing(tool: Cli) -> None:
+    pass
+
+
+REPO: Final = ("--repository", "repo")
+
+SCENES: Final[dict[str, tuple[Callable[[Cli], None], tuple[str, ...]]]] = {
+    "help": (nothing, ("--help",)),
+    "usage": (nothing, ("lisst",)),
+    "no_repository": (nothing, ("list",)),
+    "parse": (nothing, ("parse", name_of("RHEL9-64"), "Microsoft-ASR_UA_9.30.0.0_OL6.-64_GA_22Oct2019_release.tar.gz",
+                        "UA_Windows_8.0.4.0_GA_Update_4_x.exe", "readme.txt")),
+    "resolve": (whole, (*REPO, "resolve", "Red Hat Enterprise Linux 7.9", "debian", "Solaris 11", "what", "rhel 9")),
+    "list": (messy, (*REPO, "list")),
+    "list_empty": (empty, (*REPO, "list")),
+    "list_csv": (messy, (*REPO, "list", "--format", "csv")),
+    "audit": (messy, (*REPO, "audit")),
+    "audit_deep": (messy, (*REPO, "audit", "--deep")),
+    "audit_csv": (messy, (*REPO, "audit", "--format", "csv")),
+    "audit_well": (whole, (*REPO, "audit", "--deep")),
+    "audit_one_package": (messy, (*REPO, "audit", "--package", "rhel8-64")),
+    "show": (nothing, ("show", "RHEL5-64")),
+    "show_windows": (nothing, ("show", "Windows", "--cs-ip", "10.0.0.4")),
+    "show_unknown": (nothing, ("show", "RHEL77")),
+    "sync_dry_run": (messy, (*REPO, "sync", "--source", "source", "--dry-run")),
+    "sync": (messy, (*REPO, "sync", "--source", "source")),
+    "sync_again": (whole, (*REPO, "sync", "--source", "source")),
+    "sync_broken_service": (broken_service, (*REPO, "sync", "--source", "source")),
+    "sync_cut_off": (cut_off, (*REPO, "sync", "--source", "source")),
+    "sync_missing": (messy, (*REPO, "sync", "--source", "nowhere")),
+    "sync_no_links": (messy, (*REPO, "sync", "--release", "9.57")),
+    "sync_unknown_release": (messy, (*REPO, "sync", "--release", "9.12")),
+    "download": (incoming, ("download", "RHEL5-64", "RHEL6-64", "--source", "source", "--to", "carry")),
+    "download_dry_run": (nothing, ("download", "RHEL5-64", "Windows", "--dry-run")),
+    "add": (missing_ol8, (*REPO, "add", f"source/{name_of('OL7-64')}")),
+    "add_mislabelled": (missing_ol8, (*REPO, "add", f"source/{name_of('OL8-64')}")),
+    "add_older": (incoming, (*REPO, "add", f"source/{name_of('RHEL5-64', OLD)}")),
+    "add_allow_older": (incoming, (*REPO, "add", f"source/{name_of('RHEL5-64', OLD)}", "--allow-older")),
+    "add_foreign": (incoming, (*REPO, "add", "source/agent.tar.gz")),
+    "prune_dry_run": (messy, (*REPO, "prune", "--dry-run")),
+    "prune": (messy, (*REPO, "prune")),
+    "prune_again": (whole, (*REPO, "prune")),
+    "restore_none": (whole, (*REPO, "restore")),
+    "restore": (pruned, (*REPO, "restore")),
+    "restore_last": (pruned, (*REPO, "restore", "last")),
+    "restart": (whole, (*REPO, "restart")),
+    "catalog_check": (nothing, ("catalog", "check")),
+    "catalog_check_bad": (ten_mistakes, ("catalog", "check", "mine.yaml")),
+    "catalog_update": (nothing, ("catalog", "update", LINKS, "--to", "mine.yaml")),
+    "demo": (nothing, ("demo",)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_people_see_what_the_golden_file_says(tool: Cli, scene: str) -> None:
+    prepare, arguments = SCENES[scene]
+    prepare(tool)
+    answer = tool(*arguments)
+    seen = normalised(
+        f"$ repo-manager {' '.join(arguments)}\n{answer.out}--- stderr\n{answer.err}--- exit {answer.code}\n", tool.folder
+    )
+    file = GOLDEN / f"{scene}.txt"
+    if WRITE:
+        file.write_text(seen, encoding="ascii", newline="\n")
+    assert seen == file.read_text(encoding="ascii")
+
+
+def test_every_golden_file_has_its_scene() -> None:
+    assert {path.stem for path in GOLDEN.glob("*.txt")} == set(SCENES)
+
+
+@pytest.mark.parametrize("scene", sorted(set(SCENES) - {"show", "show_windows", "list_csv", "audit_csv"}))
+def test_no_line_is_wider_than_80_columns_but_for_what_must_not_be_broken(scene: str) -> None:
+    """Names, addresses and commands stay whole, so that they can be copied."""
+    lines = (GOLDEN / f"{scene}.txt").read_text(encoding="ascii").splitlines()[1:]
+    wide = [line for line in lines if len(line) > 80 and not re.search(r"_release\.|error\[|  hint: |<|^to mend|^note: ", line)]
+    assert wide == []
+
+
+# Streams
+
+
+@pytest.mark.parametrize("arguments", [("list",), ("audit",), ("sync", "--source", "source"), ("show", "RHEL7-64")])
+def test_output_that_is_no_terminal_has_no_escape_codes_and_no_bar(tool: Cli, arguments: tuple[str, ...]) -> None:
+    messy(tool)
+    answer = real("--repository", "repo", *arguments, cwd=tool.folder)
+    assert b"\x1b" not in answer.stdout + answer.stderr
+    assert b"\r" not in (answer.stdout + answer.stderr).replace(b"\r\n", b"\n")
+
+
+HOSTILE: Final = (
+    b"r\xc3\xa9sum\xc3\xa9.txt",
+    "übung-資料-🚀.tar.gz".encode(),
+    b"not-utf8-\xff\xfe.txt",
+    b"Microsoft-ASR_UA_\xff_copy.tar.gz",
+    b"new\nline.txt",
+    b"bell\x07-escape-\x1b[31mred.txt",
+    "right‮tfel.txt".encode(),
+    b"=cmd|' calc'!A0",
+    b"  spaces  ",
+    b"x" * 250,
+)
+
+
+def hostile(tool: Cli) -> None:
+    tool.fill(("RHEL7-64",))
+    for name in HOSTILE:
+        (Path(os.fsdecode(os.fsencode(tool.repository) + b"/" + name))).write_bytes(b"?")
+
+
+needs_bytes_in_names = pytest.mark.skipif(sys.platform in {"win32", "darwin"}, reason="names there are Unicode")
+
+
+@needs_bytes_in_names
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("list",),
+        ("list", "--format", "csv"),
+        ("list", "--json"),
+        ("audit",),
+        ("audit", "--format", "csv"),
+        ("audit", "--json"),
+        ("prune", "--dry-run"),
+    ],
+)
+def test_hostile_names_are_shown_on_every_console_without_harm(
+    tool: Cli, arguments: tuple[str, ...], encoding: str
+) -> None:
+    hostile(tool)
+    answer = real("--repository", "repo", *arguments, cwd=tool.folder, env={"PYTHONIOENCODING": encoding})
+    assert answer.returncode in {0, 1}, answer.stderr
+    assert b"Traceback" not in answer.stderr
+    said = answer.stdout.decode(encoding)
+    assert "\x1b" not in said
+    assert "\x07" not in said
+    assert "\u202e" not in said
+    if "--json" in arguments:
+        import json
+
+        document = json.loads(said)
+        if "list" in arguments:
+            names = {os.fsencode(item["name"]) for item in document["files"]}
+            assert names == {name_of("RHEL7-64").encode(), *HOSTILE}
+    if "csv" in arguments:
+        assert "\n=cmd" not in said
+
+
+@needs_bytes_in_names
+def test_prune_and_restore_carry_hostile_names_byte_for_byte(tool: Cli) -> None:
+    hostile(tool)
+    before = {os.fsencode(path.name) for path in tool.repository.iterdir()}
+    assert tool.repo("prune").code == 0
+    between = {os.fsencode(path.name) for path in tool.repository.iterdir()} - {b".repo-manager"}
+    assert before - between == {b"Microsoft-ASR_UA_\xff_copy.tar.gz"}
+    assert tool.repo("restore", "last").code == 0
+    assert {os.fsencode(path.name) for path in tool.repository.iterdir()} - {b".repo-manager"} == before
+
+
+def test_a_reader_that_goes_away_changes_nothing_but_the_words(tool: Cli) -> None:
+    """As with `| head -1`: no complaint, and the exit code stays that of the command."""
+    messy(tool)
+    for arguments, code in ((("catalog", "show"), 0), (("--repository", "repo", "audit"), 1), (("--help",), 0)):
+        read, write = os.pipe()
+        os.close(read)
+        with os.fdopen(write, "wb") as pipe:
+            answer = real(*arguments, cwd=tool.folder, stdout=pipe, stderr=subprocess.PIPE, capture_output=False)
+        assert (answer.returncode, answer.stderr) == (code, b""), arguments
+
+
+def test_a_change_is_made_whole_when_nobody_reads_on(tool: Cli) -> None:
+    messy(tool)
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as pipe:
+        answer = real(
+            "--repository", "repo", "prune", "-v", "--json", cwd=tool.folder, stdout=pipe, stderr=pipe, capture_output=False
+        )
+    assert answer.returncode == 0
+    assert "who-to-call.txt" in tool.names()
+    assert "Copy of RHEL7-64.tar.gz" not in tool.names()
+
+
+# Terminals
+
+
+def on_a_terminal(tool: Cli, *arguments: str, env: dict[str, str] | None = None) -> tuple[int, str]:
+    """Exit code and everything a terminal of 80 columns was sent."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    environ = {key: value for key, value in os.environ.items() if key not in {"COLUMNS", "NO_COLOR"}}
+    with subprocess.Popen(
+        [sys.executable, "-m", "repo_manager", "--repository", "repo", *arguments],
+        cwd=tool.folder,
+        env={**environ, "TERM": "xterm", **(env or {})},
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+    ) as process:
+        os.close(follower)
+        said = bytearray()
+        try:
+            while piece := os.read(leader, 65536):
+                said += piece
+        except OSError:
+            # Linux says so when the last process has closed its end.
+            pass
+        code = process.wait(30)
+    os.close(leader)
+    return code, said.decode()
+
+
+needs_terminals = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX's")
+
+
+@needs_terminals
+def test_on_a_terminal_findings_have_a_colour(tool: Cli) -> None:
+    messy(tool)
+    code, said = on_a_terminal(tool, "audit")
+    assert code == 1
+    assert re.search(r"\x1b\[31mRHEL5-64 +missing", said)
+    assert re.search(r"\x1b\[31merror missing", said)
+    assert re.search(r"\x1b\[33mwarning mixed-releases", said)
+    assert re.search(r"^OL7-64 +ok", said, re.MULTILINE), "what is well has none"
+
+
+@needs_terminals
+@pytest.mark.parametrize(
+    ("arguments", "env"),
+    [
+        (("audit",), {"NO_COLOR": "1"}),
+        (("--no-color", "audit"), {}),
+        (("audit", "--no-color"), {}),
+        (("audit",), {"REPO_MANAGER_NO_COLOR": "1"}),
+        (("audit",), {"TERM": "dumb"}),
+        (("audit", "--json"), {}),
+        (("audit", "--format", "csv"), {}),
+    ],
+)
+def test_colours_can_be_switched_off(tool: Cli, arguments: tuple[str, ...], env: dict[str, str]) -> None:
+    messy(tool)
+    code, said = on_a_terminal(tool, *arguments, env=env)
+    assert code == 1
+    assert ESCAPE not in said
+    assert "RHEL5-64" in said
+
+
+@needs_terminals
+def test_a_change_on_a_terminal_asks_first_unless_told_not_to(tool: Cli) -> None:
+    messy(tool)
+    before = tool.names()
+    with_yes = on_a_terminal(tool, "prune", "--dry-run", "--yes")
+    assert with_yes[0] == 0
+    assert "Go on?" not in with_yes[1]
+    assert tool.names() == before
+    code, said = on_a_terminal(tool, "prune", "--yes")
+    assert (code, "Go on?" in said) == (0, False)
+    assert tool.names() < before
+
+
+def test_the_columns_there_are_decide_where_lines_end(tool: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool.mess()
+    narrow = tool.repo("audit").out
+    monkeypatch.setenv("COLUMNS", "160")
+    wide = tool.repo("audit").out
+    assert len(wide.splitlines()) < len(narrow.splitlines())
+    assert max(map(len, wide.splitlines())) <= 160
+    assert len([line for line in tool.repo("list").out.splitlines() if "_release.tar.gz" in line]) >= len(CLASSIC) // 4

@@ -1,0 +1,125 @@
+"""The disk refuses at any single step, once or for ever: the folder is as before or as after, and says so."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+import pytest
+import scenarios
+from scenarios import check, left_over, snapshot, steps_of
+
+from repo_manager.edges.folder import no_step
+from repo_manager.errors import MachineError, RepoManagerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from scenarios import Operation, World
+
+    from repo_manager.transaction import Outcome
+
+
+class SharingViolationError(OSError):
+    """What Windows says of a file that another program holds."""
+
+    winerror = 32
+
+
+FAULTS: dict[str, tuple[Callable[[], OSError], str]] = {
+    "full": (lambda: OSError(errno.ENOSPC, "no space left on device"), "no-space"),
+    "broken": (lambda: OSError(errno.EIO, "input/output error"), "disk-error"),
+    "denied": (lambda: OSError(errno.EACCES, "permission denied"), "no-rights"),
+    "too many files": (lambda: OSError(errno.EMFILE, "too many open files"), "too-many-files"),
+    "share gone": (lambda: OSError(errno.ESTALE, "stale file handle"), "folder-went-away"),
+    "held": (lambda: SharingViolationError(errno.EACCES, "the file is being used by another process"), "file-in-use"),
+}
+
+
+class FailAt:
+    """A step hook that fails at the disk's step of that number, counted from 1, and ever after when told to."""
+
+    def __init__(self, number: int, make: Callable[[], OSError], *, for_ever: bool) -> None:
+        self._number, self._make, self._for_ever = number, make, for_ever
+        self.count = 0
+
+    def __call__(self, what: str) -> None:
+        if not of_the_disk(what):
+            return
+        self.count += 1
+        if self.count == self._number or (self._for_ever and self.count > self._number):
+            raise self._make()
+
+
+def of_the_disk(what: str) -> bool:
+    """Progress is told to people, and is no step at which a disk can refuse."""
+    return not what.startswith("fetched")
+
+
+def attempt(operation: Operation, world: World, step: FailAt) -> RepoManagerError | None:
+    """The error it ended with; any other exception goes through and fails the test."""
+    outcome: Outcome | None
+    try:
+        outcome = operation(world, step)
+    except RepoManagerError as error:
+        return error
+    return outcome.error if outcome is not None else None
+
+
+# Every fault on the run that has all kinds of steps; the two most different ones on the others.
+CASES = [("sync", fault) for fault in FAULTS]
+CASES += [(command, fault) for command in ("add", "prune", "restore") for fault in ("full", "held")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("for_ever", [False, True], ids=["once", "for ever"])
+@pytest.mark.parametrize(("command", "fault"), CASES)
+def test_a_refusal_at_any_step_leaves_the_folder_as_before_or_as_after(
+    command: str, fault: str, *, for_ever: bool, tmp_path: Path
+) -> None:
+    make, operation = scenarios.OPERATIONS[command]
+    error_of, code = FAULTS[fault]
+    begin = make(tmp_path / "begin")
+    whole = begin.at(tmp_path / "whole")
+    steps = [what for what in steps_of(operation, whole) if of_the_disk(what)]
+    before, goal = snapshot(begin), snapshot(whole)
+
+    for number, what in enumerate(steps, start=1):
+        context = f"{command}, {fault} at step {number}: {what}"
+        world = begin.at(tmp_path / f"{number}")
+        step = FailAt(number, error_of, for_ever=for_ever)
+        error = attempt(operation, world, step)
+        assert step.count >= number, context
+        check(before, world, goal)
+        now = snapshot(world)
+        if error is None:
+            assert now.state == goal.state, context
+        elif error.code == "not-put-back":
+            assert for_ever, context
+            assert (world.repository / ".repo-manager" / "journal.json").exists(), context
+        else:
+            assert (type(error), error.code) == (MachineError, code), context
+            assert error.hint, context
+            assert now.files in (before.files, goal.files), context
+
+        outcome = operation(world, no_step)
+        assert outcome is None or outcome.error is None, context
+        assert snapshot(world).state == goal.state, context
+        assert left_over(world) == [], context
+
+
+def test_no_refusal_goes_unnoticed_and_a_hopeless_disk_is_reported(tmp_path: Path) -> None:
+    """The table above would also hold if no step ever failed: here are the two ends of it."""
+    world = scenarios.build(tmp_path / "world")
+    error = attempt(scenarios.sync, world, FailAt(1, FAULTS["full"][0], for_ever=True))
+    assert error is not None
+    assert error.code == "no-space"
+    begin = snapshot(world)
+    steps: list[str] = []
+    scenarios.sync(world.at(tmp_path / "other"), steps.append)
+    moving = 1 + [what for what in steps if of_the_disk(what)].index(next(s for s in steps if s.startswith("sync ")))
+    error = attempt(scenarios.sync, world, FailAt(moving + 6, FAULTS["denied"][0], for_ever=True))
+    assert error is not None
+    assert error.exit_code == 3
+    check(begin, world)

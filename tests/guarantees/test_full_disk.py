@@ -1,0 +1,168 @@
+"""A real full disk: the old state stands, the staging space is given back, and the run says so."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+import scenarios
+from abuse_server import Honest, Request, serving
+from scenarios import TOKENS, name_of, snapshot
+
+from repo_manager import names
+from repo_manager.edges.folder import no_step
+from repo_manager.edges.sample import sample_installer
+from repo_manager.errors import MachineError
+from repo_manager.operation import perform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from scenarios import World
+
+DISK_BYTES = 1 << 20
+LARGE = 600_000
+"""Each of the four files; two of them do not fit."""
+
+
+@pytest.fixture
+def small_world(tmp_path: Path) -> Iterator[World]:
+    """A world whose repository lies on a disk of one megabyte, and whose source has more than that."""
+    world = scenarios.build(tmp_path / "world")
+    for token in TOKENS:
+        name = names.parse(name_of(token))
+        (world.source / name.text).write_bytes(sample_installer(name, payload_bytes=LARGE))
+    filled = tmp_path / "filled"
+    world.repository.rename(filled)
+    world.repository.mkdir()
+    _mount(world.repository)
+    try:
+        shutil.copytree(filled, world.repository, symlinks=True, dirs_exist_ok=True)
+        yield world
+    finally:
+        # Lazily: a file that a failed test still holds must not keep the disk.
+        subprocess.run(["umount", "-l", str(world.repository)], check=True)
+
+
+def _mount(folder: Path) -> None:
+    if not sys.platform.startswith("linux"):
+        pytest.skip("needs Linux to make a small disk")
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("there is no mount command")
+    if done.returncode != 0:
+        pytest.skip(f"may not mount a small disk here: {done.stderr.strip()}")
+
+
+def free_bytes(world: World) -> int:
+    return shutil.disk_usage(world.repository).free
+
+
+def assert_refused(world: World, source: str | None) -> MachineError:
+    """The sync ends with `no-space`, and all but the memory of it is as before."""
+    bench = scenarios.bench(world, source=source)
+    bench.folder.prepare()
+    before, room = snapshot(world), free_bytes(world)
+    with pytest.raises(MachineError) as caught:
+        perform(bench, scenarios.sync_task(world, source=source))
+    assert caught.value.code == "no-space"
+    assert caught.value.exit_code == 3
+    assert caught.value.hint
+    assert snapshot(world) == before
+    assert scenarios.left_over(world) == []
+    # The lock file may have taken a page.
+    assert room - free_bytes(world) <= 4096
+    return caught.value
+
+
+def assert_works_with_room(world: World, source: str | None) -> None:
+    """The next run, for the packages that fit, reaches its goal."""
+    task = scenarios.sync_task(world, source=source, packages=("Windows",))
+    outcome = perform(scenarios.bench(world, source=source), task)
+    assert outcome.error is None
+    assert (world.repository / name_of("Windows")).read_bytes() == (world.source / name_of("Windows")).read_bytes()
+
+
+def without_length(data: bytes) -> Callable[[Request], None]:
+    """A server that says neither beforehand nor in the answer how much will come."""
+
+    def script(request: Request) -> None:
+        request.answer(200, {"Connection": "close"}, data)
+        request.hang_up()
+
+    return script
+
+
+def test_too_little_room_for_a_folder_is_seen_before_the_first_byte(small_world: World) -> None:
+    error = assert_refused(small_world, None)
+    assert "bytes are needed" in error.message
+    assert_works_with_room(small_world, None)
+
+
+def test_too_little_room_for_downloads_is_seen_before_the_first_byte(small_world: World) -> None:
+    with serving() as server:
+        for path in small_world.source.iterdir():
+            server.url(f"/{path.name}", Honest(path.read_bytes()))
+        error = assert_refused(small_world, server.base)
+        assert "bytes are needed" in error.message
+        assert server.sent == {}
+        assert_works_with_room(small_world, server.base)
+
+
+def test_a_disk_that_fills_up_in_the_middle_gives_everything_back(small_world: World) -> None:
+    with serving() as server:
+        for path in small_world.source.iterdir():
+            server.url(f"/{path.name}", without_length(path.read_bytes()))
+        error = assert_refused(small_world, server.base)
+        assert "bytes are needed" not in error.message
+        assert sum(server.sent.values()) > 0
+        assert_works_with_room(small_world, server.base)
+
+
+def test_a_disk_without_a_single_byte_left_still_gets_a_clear_answer(small_world: World) -> None:
+    bench = scenarios.bench(small_world)
+    bench.folder.prepare()
+    with (small_world.repository / "filler.bin").open("wb", buffering=0) as filler:
+        try:
+            while True:
+                filler.write(bytes(65536))
+        except OSError:
+            pass
+    before = snapshot(small_world)
+    with pytest.raises(MachineError) as caught:
+        perform(bench, scenarios.sync_task(small_world))
+    assert caught.value.code == "no-space"
+    assert snapshot(small_world) == before
+
+
+def test_a_prune_on_a_full_disk_changes_nothing_or_all(small_world: World) -> None:
+    """Pruning needs room for the journal alone; where there is none, the folder stays as it is."""
+    bench = scenarios.bench(small_world)
+    bench.folder.prepare()
+    filler = small_world.repository / "filler.bin"
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(65536))
+        except OSError:
+            pass
+    before = snapshot(small_world)
+    try:
+        outcome = scenarios.prune(small_world, no_step)
+    except MachineError as error:
+        assert error.code == "no-space"  # noqa: PT017 - either end is right
+        assert snapshot(small_world).files == before.files
+    else:
+        assert outcome is not None
+        assert outcome.error is None or snapshot(small_world).files == before.files
+    filler.unlink()
+    again = scenarios.prune(small_world, no_step)
+    assert again is not None
+    assert again.error is None
+    assert not (small_world.repository / scenarios.COPY).exists()

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from simulator import NEW_NAMES, audit_of, listing_of, selection_of
+
+from repo_manager.report import listings, tables
+from repo_manager.report.sheets import sheet
+
+
+def rows(printed: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(printed)))
+
+
+def test_a_sheet_has_a_heading_and_a_line_per_row() -> None:
+    printed = sheet(("name", "bytes"), [{"name": "a,b", "bytes": 7, "more": 1}, {"name": 'say "x"', "bytes": None}])
+    assert printed == 'name,bytes\n"a,b",7\n"say ""x""",'
+    assert rows(printed)[1:] == [["a,b", "7"], ['say "x"', ""]]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@"])
+def test_a_cell_cannot_be_taken_for_a_formula(start: str) -> None:
+    assert sheet(("a",), [{"a": f"{start}1+1"}]) == f"a\n'{start}1+1"
+
+
+@pytest.mark.parametrize("control", ["\t", "\r", "\n"])
+def test_a_control_character_does_not_get_through(control: str) -> None:
+    assert control not in sheet(("a",), [{"a": f"{control}=1"}]).removeprefix("a\n")
+
+
+@given(st.lists(st.text(), min_size=1))
+def test_every_row_stays_one_line(cells: list[str]) -> None:
+    printed = sheet(("n", "a"), [{"n": "x", "a": cell} for cell in cells])
+    assert len(printed.split("\n")) == len(cells) + 1
+    assert len(rows(printed)) == len(cells) + 1
+
+
+def test_a_listing_as_a_sheet() -> None:
+    name = NEW_NAMES[1]
+    assert rows(listings.csv(listing_of(name, "=cmd.txt"))) == [
+        ["name", "kind", "package", "version", "date", "bytes"],
+        ["'=cmd.txt", "stray", "", "", "", "1000"],
+        [name, "installer", "RHEL9-64", "9.66.0.0", "2025-09-20", "1000"],
+    ]
+
+
+def test_an_audit_as_a_sheet() -> None:
+    listing = listing_of("notes.txt")
+    printed = rows(tables.audit_sheet(audit_of(listing, selection_of(listing, "OL6-64"))))
+    assert printed == [
+        ["severity", "code", "package", "file", "message", "fix"],
+        [
+            "error",
+            "missing",
+            "OL6-64",
+            "",
+            "no installer for OL6-64 (OL6-64 system, its twin)",
+            "repo-manager sync --package OL6-64",
+        ],
+        ["info", "stray", "", "notes.txt", "is no installer; it is left alone", "repo-manager list"],
+    ]
