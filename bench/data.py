@@ -49,7 +49,8 @@ def check_folder(folder: Path, made: tuple[Made, ...]) -> None:
         path = folder / wanted.name
         if not path.is_file() or digest(path) != wanted.sha256:
             sys.exit(f"wrong bytes: {path}")
-    extra = {path.name for path in folder.iterdir() if path.is_file()} - {wanted.name for wanted in made}
+    expected = {wanted.name for wanted in made} | {"SHA256SUMS"}
+    extra = {path.name for path in folder.iterdir() if path.is_file()} - expected
     if extra:
         sys.exit(f"left behind in {folder}: {', '.join(sorted(extra))}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -13,8 +14,13 @@ def main() -> None:
         print(f"repo-manager {__version__}")  # noqa: T201 - the answer
         return
     from repo_manager import cli
+    from repo_manager.errors import ExitCode
 
-    sys.exit(cli.main(sys.argv[1:]))
+    code = cli.main(sys.argv[1:])
+    if code == ExitCode.INTERRUPTED:
+        # A download may still be waiting for a silent server; nobody who pressed Ctrl-C waits with it.
+        os._exit(code)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -238,8 +238,8 @@ class _Auditor:
         return (newest.version, newest.date) < (target.name.version, target.name.date)
 
     def _about_file(self, file: File) -> Iterator[Finding]:
-        if file.kind is Kind.INSTALLER:
-            yield from self._about_installer(file)
+        if file.installer is not None:
+            yield from self._about_installer(file, file.installer)
         elif file.kind is Kind.PARTIAL:
             message = "is not whole: a copy or a download that was cut off, or is still going on"
             yield Finding(Code.PARTIAL, Severity.ERROR, message, self._fix("prune"), file=file.name)
@@ -250,10 +250,7 @@ class _Auditor:
             message = "is no installer; it is left alone"
             yield Finding(Code.STRAY, Severity.INFO, message, self._fix("list"), file=file.name)
 
-    def _about_installer(self, file: File) -> Iterator[Finding]:
-        installer = file.installer
-        if installer is None:
-            return
+    def _about_installer(self, file: File, installer: InstallerName) -> Iterator[Finding]:
         token = installer.token
         verdict = self._verdict(file)
         if verdict.code is not None:

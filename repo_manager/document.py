@@ -289,7 +289,7 @@ class Mapping:
         """
         if not self._problems:
             return
-        found = sorted(set(self._problems), key=lambda problem: (problem.line, problem.column))
+        found = sorted(dict.fromkeys(self._problems), key=lambda problem: (problem.line, problem.column))
         shown = found[:MAX_PROBLEMS]
         if len(found) > len(shown):
             last = shown[-1]

@@ -219,14 +219,11 @@ def _version(text: str) -> Version:
 @lru_cache(maxsize=4096)
 def _date(text: str) -> dt.date | None:
     match = _DATE.fullmatch(text)
-    if match is None:
-        return None
-    day, month, year = match.groups()
-    number = _MONTHS.get(month.lower())
-    if number is None:
+    number = _MONTHS.get(match[2].lower()) if match else None
+    if match is None or number is None:
         return None
     try:
-        return dt.date(int(year), number, int(day))
+        return dt.date(int(match[3]), number, int(match[1]))
     except ValueError:
         return None
 

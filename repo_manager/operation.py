@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
@@ -132,10 +131,10 @@ def perform(bench: Workbench, task: Task) -> Outcome:
     """
     bench.folder.scan()
     bench.folder.prepare()
-    identity = f"{timestamp(bench.now())}-{secrets.token_hex(2)}"
     owner = {**bench.owner, "command": task.command, "since": timestamp(bench.now())}
     with Lock(bench.folder.lock_path, owner):
         left = recover(bench.means())
+        identity = bench.folder.next_identity(bench.now())
         if left is not None:
             bench.voice.note(f"put back what an interrupted run ({left.command}, {left.identity}) had left half done")
         plan = _planned(bench, task, _look(bench, task))

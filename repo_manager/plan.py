@@ -241,11 +241,8 @@ def undo(past: Past, listing: Listing, available: Mapping[str, int]) -> Plan:
 
 
 def _version(name: str) -> str:
-    """The version for people; the name itself where it has none."""
-    try:
-        return str(names.parse(name).version)
-    except InvalidNameError:
-        return name
+    """The version in an installer's name, for people."""
+    return str(names.parse(name).version)
 
 
 def _token(name: str) -> Token | None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from repo_manager import plan as plans
 from repo_manager.errors import MachineError, RepoManagerError, ServiceError
-from repo_manager.plan import Download, Past, Place, Restart, Retire
+from repo_manager.plan import Download, Past, Place, Restart
 from repo_manager.restart import ServiceReport, ServiceState, bring_up, restart
 
 if TYPE_CHECKING:
@@ -260,14 +260,12 @@ def _untouched(means: Means, remark: str = "") -> ServiceReport:
 
 def _results(plan: Plan, result: Result, report: ServiceReport) -> tuple[tuple[Action, Result], ...]:
     def of(action: Action) -> Result:
-        match action:
-            case Download():
-                return Result.DONE
-            case Restart() if result is Result.DONE:
-                return Result.DONE if report.restarted else Result.SKIPPED
-            case Restart():
-                return Result.FAILED
-            case Place() | Retire():
-                return result
+        if isinstance(action, Download):
+            return Result.DONE
+        if not isinstance(action, Restart):
+            return result
+        if result is not Result.DONE:
+            return Result.FAILED
+        return Result.DONE if report.restarted else Result.SKIPPED
 
     return tuple((action, of(action)) for action in plan.actions)

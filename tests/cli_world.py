@@ -13,7 +13,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Final
 from repo_manager import catalog, cli, names
 from repo_manager.cli.run import Run
 from repo_manager.edges.download import Downloader, Policy
-from repo_manager.edges.service import AbsentService
 from repo_manager.edges.sample import sample_installer
+from repo_manager.edges.service import AbsentService
 from repo_manager.names import Release
 from repo_manager.restart import Patience, ServiceState
 
@@ -36,9 +36,7 @@ ROOT: Final = Path(__file__).parent.parent
 CATALOG: Final = catalog.parse((ROOT / "catalog.yaml").read_text(encoding="utf-8"))
 NEW: Final = Release(9, 66)
 OLD: Final = Release(9, 64)
-CLASSIC: Final = tuple(
-    link.token for link in CATALOG.links(NEW) if not CATALOG.packages[link.token].modernized_only
-)
+CLASSIC: Final = tuple(link.token for link in CATALOG.links(NEW) if not CATALOG.packages[link.token].modernized_only)
 SUBFOLDER: Final = ".repo-manager"
 
 
@@ -128,7 +126,6 @@ class Cli:
     folder: Path
     capture: pytest.CaptureFixture[str]
     service: StandIn | None = None
-    environ: dict[str, str] = field(default_factory=dict)
 
     @property
     def repository(self) -> Path:
@@ -261,10 +258,3 @@ def unprivileged(tool: Cli, *arguments: str) -> Answer:
 
 
 _NOBODY: Final = 65534
-
-
-def open_up(folder: Path) -> None:
-    """Let everybody walk down to a folder of the tests."""
-    for place in (folder, *folder.parents):
-        if place.stat().st_uid == os.geteuid() and not place.stat().st_mode & 0o001:
-            place.chmod(place.stat().st_mode | 0o055)

@@ -35,7 +35,7 @@ from repo_manager.edges.sample import sample_installer
 from repo_manager.edges.service import AbsentService
 from repo_manager.errors import InputError, VerificationError
 from repo_manager.names import InstallerName, InvalidNameError, Token
-from repo_manager.operation import Retention, Task, Voice, Workbench, perform
+from repo_manager.operation import Retention, Task, Voice, Workbench, look, perform
 from repo_manager.plan import Arrival
 from repo_manager.restart import Patience
 from repo_manager.selection import Request
@@ -198,6 +198,11 @@ def bench(world: World, step: Step = no_step, *, source: str | None = None, rese
         retention=Retention(),
         voice=StepVoice(step),
     )
+
+
+def listing(world: World) -> Listing:
+    """What lies in the world's repository."""
+    return look(bench(world))
 
 
 def sync_task(world: World, *, source: str | None = None, packages: tuple[str, ...] = ()) -> Task:

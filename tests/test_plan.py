@@ -140,8 +140,8 @@ def test_a_package_nobody_has_a_link_for_is_left_as_it_is() -> None:
 def test_an_older_release_that_was_asked_for_replaces_the_newer_one() -> None:
     listing = listing_of(NEW)
     assert words(sync(listing, selection_of(listing, RHEL, release="9.65"))) == [
-        f"get {OLD}: replaces 9.66.0.0",
-        f"place {OLD}: replaces 9.66.0.0",
+        f"get {OLD}: goes back from 9.66.0.0, as asked",
+        f"place {OLD}: goes back from 9.66.0.0, as asked",
         f"retire {NEW}: superseded by 9.65.0.0",
     ]
 

@@ -58,7 +58,9 @@ def _run(  # noqa: PLR0911 - one return for each way a run can end
         from repo_manager.cli.root import root
 
         # Not `list(arguments)`: once the command of that name is loaded, `list` here is its module.
-        return int(root().main([*arguments], prog_name="repo-manager", standalone_mode=False, obj=begin) or 0)
+        code = int(root().main([*arguments], prog_name="repo-manager", standalone_mode=False, obj=begin) or 0)
+        # The library makes an exit code of an interruption and says nothing.
+        return code if code != ExitCode.INTERRUPTED else _failed(_interrupted(), arguments, runs)
     except UsageError as error:
         command = error.ctx.command_path if error.ctx else "repo-manager"
         hint = f"see '{command} --help'"
@@ -70,8 +72,7 @@ def _run(  # noqa: PLR0911 - one return for each way a run can end
     except RepoManagerError as error:
         return _failed(error, arguments, runs)
     except (KeyboardInterrupt, Abort):
-        interrupted = _InterruptedError("interrupted", "interrupted; the repository is as it was", _AGAIN)
-        return _failed(interrupted, arguments, runs)
+        return _failed(_interrupted(), arguments, runs)
     except SystemExit:
         # So the library ends when whoever read the help has seen enough.
         return ExitCode.DONE
@@ -83,8 +84,12 @@ def _run(  # noqa: PLR0911 - one return for each way a run can end
         return _failed(problem, arguments, runs)
 
 
-_AGAIN = "run the same command again; it goes on with what has arrived"
 _REPORT = "run the same command with -vv and report what it prints; nothing was left half done"
+
+
+def _interrupted() -> RepoManagerError:
+    again = "run the same command again; it goes on with what has arrived"
+    return _InterruptedError("interrupted", "interrupted; the repository is as it was", again)
 
 
 def _document(error: RepoManagerError) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from repo_manager.errors import DocumentError
 from repo_manager.report.text import safe
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from repo_manager.audit import Severity
     from repo_manager.errors import RepoManagerError
 
@@ -71,6 +73,15 @@ class Console:
     def coloured(self, text: str, severity: Severity) -> str:
         """The text in the colour of a severity, where colour is wanted and seen."""
         return f"\x1b[{_COLOURS[severity]}m{text}\x1b[0m" if self._colour else text
+
+
+def lines_from_stdin() -> Iterator[str]:
+    """The lines of stdin without their ends, whatever bytes they hold."""
+    if hasattr(sys.stdin, "reconfigure"):
+        sys.stdin.reconfigure(errors="surrogateescape")
+    for line in sys.stdin:
+        # Some shells of Windows begin what they pipe with a byte order mark.
+        yield line.removeprefix("\ufeff").rstrip("\r\n")
 
 
 def _shows_colours(stream: TextIO) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from repo_manager import names
+from repo_manager.cli.console import lines_from_stdin
 from repo_manager.cli.root import run_of
 from repo_manager.errors import ExitCode
 from repo_manager.names import InvalidNameError
@@ -46,7 +46,7 @@ def parse(
 def _texts(given: list[str]) -> Iterable[str]:
     for text in given:
         if text == "-":
-            yield from (line.rstrip("\r\n") for line in sys.stdin)
+            yield from lines_from_stdin()
         else:
             yield text
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from repo_manager import systems
+from repo_manager.cli.console import lines_from_stdin
 from repo_manager.cli.root import run_of
 from repo_manager.errors import ExitCode, InputError
 from repo_manager.report.text import paragraph, safe
@@ -60,13 +60,13 @@ def resolve(
 def _texts(given: list[str]) -> list[str]:
     texts: list[str] = []
     for text in given:
-        texts += [line.rstrip("\r\n") for line in sys.stdin if line.strip()] if text == "-" else [text]
+        texts += [line for line in lines_from_stdin() if line.strip()] if text == "-" else [text]
     return texts
 
 
 def _read(path: Path) -> str:
     if str(path) == "-":
-        return sys.stdin.read()
+        return "\n".join(lines_from_stdin())
     try:
         return path.read_bytes().decode("utf-8", errors="replace")
     except OSError as error:

@@ -6,6 +6,7 @@ does not pay for it.
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -212,6 +213,11 @@ def _cut_off(where: str) -> PassingError:
     return PassingError("cut-off", f"{where}: the connection broke off")
 
 
+def _words(error: Exception) -> str:
+    """What the system says, without its number: `Connection refused`."""
+    return re.sub(r"\[(?:Errno|WinError) -?[0-9]+\] ", "", str(error))
+
+
 def _not_connected(error: Exception, where: str) -> TransferError:
     import ssl
 
@@ -225,7 +231,7 @@ def _not_connected(error: Exception, where: str) -> TransferError:
             "if a proxy inspects TLS here, name its certificate with ca_file",
         )
     return PassingError(
-        "cannot-connect", f"{where}: no connection ({error})", "check the network, the name and the proxy"
+        "cannot-connect", f"{where}: no connection ({_words(error)})", "check the network, the name and the proxy"
     )
 
 

@@ -57,8 +57,9 @@ class Checker:
         verdicts = self.known(listing)
         unread = [file for file in files if file.installer is not None and self._digests.get(file.entry) is None]
         with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-            for file, known in zip(unread, pool.map(lambda file: self._inspect(file, progress), unread), strict=True):
-                if known.sha256 or known.verdict.code is not None:
+            read = pool.map(lambda file: self._inspect(file, progress), unread)
+            for file, (known, lasting) in zip(unread, read, strict=True):
+                if lasting:
                     self._digests.put(file.entry, known)
                 verdicts[file.name] = self._against_record(file, known).verdict
         self._digests.save(frozenset(file.name for file in listing.files))
@@ -75,17 +76,18 @@ class Checker:
                 self._digests.put(file.entry, Known(placed[file.name], Verdict()))
         self._digests.save(frozenset(file.name for file in listing.files))
 
-    def _inspect(self, file: File, progress: Callable[[int], None]) -> Known:
+    def _inspect(self, file: File, progress: Callable[[int], None]) -> tuple[Known, bool]:
+        """What the bytes show, and whether that will stay so: a file that cannot be read now may be right."""
         installer = file.installer
         if installer is None:
             raise AssertionError(file)
         try:
-            return Known(inspect_file(self._folder / file.name, installer, progress), Verdict())
+            return Known(inspect_file(self._folder / file.name, installer, progress), Verdict()), True
         except VerificationError as error:
             code = Code.MISLABELLED if error.code == Code.MISLABELLED else Code.CORRUPT
-            return Known("", Verdict(code, error.message.removeprefix(f"{file.name}: ")))
+            return Known("", Verdict(code, error.message.removeprefix(f"{file.name}: "))), True
         except OSError as error:
-            return Known("", Verdict(Code.CORRUPT, f"cannot be read: {error.strerror or error}"))
+            return Known("", Verdict(Code.CORRUPT, f"cannot be read: {error.strerror or error}")), False
 
     def _against_record(self, file: File, known: Known) -> Known:
         record = self._records.get(file.name)

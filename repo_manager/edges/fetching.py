@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -101,21 +102,24 @@ class Fetcher:
         """
         staged: dict[str, Stage] = {}
         errors: dict[str, RepoManagerError] = {}
-        with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-            try:
-                errors |= self._check_room(downloads, staging, pool)
-                able = [item for item in downloads if item.name not in errors]
-                jobs = [(item, pool.submit(self._fetch, item, staging, progress)) for item in able]
-                for item, job in jobs:
-                    try:
-                        staged[item.name] = job.result()
-                    except RepoManagerError as error:
-                        errors[item.name] = error
-                        if error.code == "no-space":
-                            self._cancelled.set()
-            except BaseException:
-                self._cancelled.set()
-                raise
+        pool = ThreadPoolExecutor(max_workers=WORKERS)
+        try:
+            errors |= self._check_room(downloads, staging, pool)
+            able = [item for item in downloads if item.name not in errors]
+            jobs = [(item, pool.submit(self._fetch, item, staging, progress)) for item in able]
+            for item, job in jobs:
+                try:
+                    staged[item.name] = job.result()
+                except RepoManagerError as error:
+                    errors[item.name] = error
+                    if error.code == "no-space":
+                        self._cancelled.set()
+        except BaseException:
+            # Without waiting: a thread may be reading from a server that says nothing.
+            self._cancelled.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        pool.shutdown()
         full = next((error for error in errors.values() if error.code == "no-space"), None)
         if full is not None:
             for item in downloads:
@@ -172,11 +176,14 @@ class Fetcher:
     def _fetch(self, item: Download, staging: Staging, progress: Callable[[str, int], None]) -> Stage:
         name = names.parse(item.name)
         whole = staging.staged(item.name)
-        if whole.exists():
-            # What is not whole after all is replaced when the download is.
+        if size_bytes := _there(whole):
+            # What is not whole after all, or another build, is replaced when the download is.
             with contextlib.suppress(VerificationError, OSError):
-                return Stage(item.name, inspect_file(whole, name), whole.stat().st_size)
+                sha256 = inspect_file(whole, name)
+                if item.size_bytes in {None, size_bytes} and (item.sha256 or sha256).lower() == sha256:
+                    return Stage(item.name, sha256, size_bytes)
         part = staging.part(item.name)
+        _clear_the_way(part)
 
         def told(count: int) -> None:
             progress(item.name, count)
@@ -254,10 +261,23 @@ def _folder(source: str) -> CopySource:
     return CopySource(Path(source).parent)
 
 
+def _clear_the_way(part: Path) -> None:
+    """Remove what is no file: a link would have its target overwritten, a pipe would hold us up for ever."""
+    for path in (part, part.with_name(f"{part.name}.json")):
+        try:
+            if not stat.S_ISREG(path.lstat().st_mode):
+                path.unlink()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise disk_error(error, path) from error
+
+
 def _there(path: Path) -> int:
-    """How many bytes lie there; 0 when there is no such file."""
+    """How many bytes lie there; 0 when there is no such file. Links and pipes are none: they are replaced."""
     try:
-        return path.stat().st_size
+        found = path.lstat()
+        return found.st_size if stat.S_ISREG(found.st_mode) else 0
     except FileNotFoundError:
         return 0
     except OSError as error:

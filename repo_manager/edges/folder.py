@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import sys
 import time
@@ -46,6 +47,8 @@ _PATIENCE_S: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.0)
 
 # Access denied (a file in use or about to vanish), sharing violation, lock violation.
 _PASSING_WINERRORS: Final = frozenset({5, 32, 33})
+
+_NUMBERED: Final = re.compile("[0-9]{8}T[0-9]{6}Z-([0-9a-f]{4})")
 
 _PARTS_KEPT: Final = timedelta(days=7)
 
@@ -110,14 +113,10 @@ class Folder:
         Raises:
             MachineError: it is a link, or cannot be made.
         """
-        if self.sub.is_symlink() or (hasattr(self.sub, "is_junction") and self.sub.is_junction()):
-            raise MachineError(
-                "subfolder-is-a-link",
-                f"{self.sub} is a link; staging must lie on the repository's own volume",
-                "remove the link, then run the same command again",
-            )
+        _refuse_link(self.sub)
         for name in ("staging", "retired", "transactions"):
             with _translated(self.sub / name):
+                _refuse_link(self.sub / name)
                 if not (self.sub / name).is_dir():
                     self._step(f"make {name}")
                     (self.sub / name).mkdir(parents=True, exist_ok=True)
@@ -165,6 +164,8 @@ class Folder:
     def pending(self) -> Journal | None:
         """The journal of a transaction that has not ended."""
         data = _read_json(self.sub / "journal.json")
+        if data is None and self.size("journal.json") is not None:
+            raise _unreadable_journal()
         return None if data is None else _journal_from_json(data)
 
     def size(self, path: str) -> int | None:
@@ -223,6 +224,15 @@ class Folder:
         journals = (_read_json(folder / f"{stem}.json") for stem in found if not stem.endswith("-undone"))
         return tuple(_journal_from_json(data) for data in journals if data is not None)
 
+    def next_identity(self, now: datetime) -> str:
+        """A name for the next transaction, behind all others of the same second. Ask for it under the lock."""
+        second = timestamp(now)
+        with _translated(self.sub):
+            taken = [path.stem for path in (self.sub / "transactions").glob(f"{second}-*.json")]
+            taken += [path.name for path in (self.sub / "retired").glob(f"{second}-*")]
+        numbers = [int(found[1], 16) for name in taken if (found := _NUMBERED.match(name))]
+        return f"{second}-{max(numbers, default=-1) + 1:04x}"
+
     def retired(self) -> tuple[Retired, ...]:
         """All files in the retired area, newest transaction first, then by name."""
         found = []
@@ -276,18 +286,22 @@ class Folder:
     def _resolve(self, path: str) -> Path:
         """A path below the sub-folder, or `../NAME` for a file of the repository; nothing else."""
         head, _, name = path.rpartition("/")
+        if not head:
+            return self.sub / component(name)
         if head == "..":
-            return self.path / component(name)
+            return self.path / _own_name(name)
         folder = self.sub
         for part in head.split("/"):
             folder /= component(part)
-        return folder / component(name)
+        return folder / _own_name(name)
 
     def _write_json(self, path: Path, data: dict[str, Any]) -> None:
         temporary = path.with_suffix(".new")
         with _translated(path):
             self._step(f"write {temporary.name}")
-            with temporary.open("w", encoding="utf-8") as file:
+            # Made anew: what lies there may be a link that leads elsewhere.
+            temporary.unlink(missing_ok=True)
+            with temporary.open("x", encoding="utf-8") as file:
                 json.dump(data, file, indent=1)
                 file.flush()
                 self._step(f"sync {temporary.name}")
@@ -319,6 +333,28 @@ def component(name: str) -> str:
     if name in {"", ".", ".."} or any(character in name for character in "/\\:\0"):
         raise InputError("not-a-file-name", f"{name[:80]!r} is not a file's name", "give a name without a path")
     return name
+
+
+def _own_name(name: str) -> str:
+    """The name of a file as a scan found it: there, whatever the system allows in a name is a name.
+
+    Raises:
+        InputError: it is a path.
+    """
+    if sys.platform == "win32":
+        return component(name)
+    if name in {"", ".", ".."} or "/" in name or "\0" in name:
+        raise InputError("not-a-file-name", f"{name[:80]!r} is not a file's name", "give a name without a path")
+    return name
+
+
+def _refuse_link(path: Path) -> None:
+    if path.is_symlink() or (hasattr(path, "is_junction") and path.is_junction()):
+        raise MachineError(
+            "subfolder-is-a-link",
+            f"{path} is a link; what is staged and retired must lie on the repository's own volume",
+            "remove the link, then run the same command again",
+        )
 
 
 @contextlib.contextmanager
@@ -379,14 +415,40 @@ def _journal_to_json(journal: Journal) -> dict[str, Any]:
 
 def _journal_from_json(data: dict[str, Any]) -> Journal:
     try:
-        moves = tuple(Move(str(origin), str(destination), size) for origin, destination, size in data["moves"])
-        return Journal(str(data["id"]), str(data["command"]), moves, ServiceState(data["service_was"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise MachineError(
-            "journal-unreadable",
-            "the journal of the last transaction cannot be read",
-            f"look into {SUBFOLDER}/journal.json, put the files back by hand and remove it",
-        ) from error
+        identity = component(str(data["id"]))
+        moves = tuple(_move_from_json(origin, destination, size) for origin, destination, size in data["moves"])
+        return Journal(identity, str(data["command"]), moves, ServiceState(data["service_was"]))
+    except (KeyError, TypeError, ValueError, InputError) as error:
+        raise _unreadable_journal() from error
+
+
+def _move_from_json(origin: object, destination: object, size: object) -> Move:
+    """A move as the tool plans them: a file comes in, or goes out, under the name it has.
+
+    Raises:
+        ValueError: any other; a journal that was tampered with must not move anything else.
+    """
+    inside, outside = sorted((str(origin), str(destination)), key=lambda path: path.startswith("../"))
+    *folder, name = inside.split("/")
+    known = folder == ["staging"] or (len(folder) == _RETIRED_DEPTH and folder[0] == "retired")
+    sized = size is None or type(size) is int
+    if not known or outside != f"../{name}" or not sized:
+        raise ValueError(origin, destination, size)
+    component("/".join(folder[1:]) or "staging")
+    _own_name(name)
+    return Move(str(origin), str(destination), size if type(size) is int else None)
+
+
+# `retired` and the transaction's identity.
+_RETIRED_DEPTH: Final = 2
+
+
+def _unreadable_journal() -> MachineError:
+    return MachineError(
+        "journal-unreadable",
+        "the journal of the last transaction cannot be read",
+        f"look into {SUBFOLDER}/journal.json, put the files back by hand and remove it",
+    )
 
 
 def timestamp(now: datetime) -> str:

@@ -23,7 +23,8 @@ def scan(folder: Path) -> tuple[Entry, ...]:
     """
     try:
         with os.scandir(folder) as entries:
-            return tuple(_entry(entry) for entry in entries if not entry.is_dir(follow_symlinks=False))
+            seen = (_entry(entry) for entry in entries if not entry.is_dir(follow_symlinks=False))
+            return tuple(entry for entry in seen if entry is not None)
     except FileNotFoundError as error:
         raise InputError("no-repository", f"there is no folder {folder}", _NAME_IT) from error
     except NotADirectoryError as error:
@@ -39,9 +40,13 @@ def scan(folder: Path) -> tuple[Entry, ...]:
 _NAME_IT = "name the repository's folder with --repository"
 
 
-def _entry(entry: os.DirEntry[str]) -> Entry:
-    # On Windows a scan's own stat carries no file id, and its ctime is the time of creation.
-    stat = os.lstat(entry.path) if sys.platform == "win32" else entry.stat(follow_symlinks=False)
+def _entry(entry: os.DirEntry[str]) -> Entry | None:
+    """What a scan says of a file; None when it went away meanwhile, as it may while another run is at work."""
+    try:
+        # On Windows a scan's own stat carries no file id, and its ctime is the time of creation.
+        stat = os.lstat(entry.path) if sys.platform == "win32" else entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
     changed_ns = 0 if sys.platform == "win32" else stat.st_ctime_ns
     stamp = (stat.st_mtime_ns, changed_ns, stat.st_ino)
     return Entry(entry.name, stat.st_size, stamp, entry.is_file(follow_symlinks=False))

@@ -30,11 +30,11 @@ def size(size_bytes: int | None) -> str:
     if size_bytes is None:
         return "-"
     amount = float(size_bytes)
-    for unit in _UNITS:
-        if amount < _STEP or unit == _UNITS[-1]:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+    power = 0
+    while amount >= _STEP and power < len(_UNITS) - 1:
         amount /= _STEP
-    raise AssertionError(size_bytes)
+        power += 1
+    return f"{amount:.{min(power, 1)}f} {_UNITS[power]}"
 
 
 def age(then: date, today: date) -> str:

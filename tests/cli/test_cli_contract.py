@@ -478,9 +478,7 @@ def test_an_error_is_json_also_where_only_the_configuration_asks_for_it(tool: Cl
     assert tool("--config", config, "list").error["code"] == "no-repository"
 
 
-def test_an_error_is_json_also_where_only_the_variable_asks_for_it(
-    tool: Cli, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_is_json_also_where_only_the_variable_asks_for_it(tool: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPO_MANAGER_JSON", "1")
     assert tool("frobnicate").error["code"] == "usage"
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from abuse_server import Honest, serving
-from cli_world import CATALOG, CLASSIC, NEW, OLD, StandIn, data_of, name_of, open_up, tree, unprivileged
+from cli_world import CATALOG, CLASSIC, NEW, OLD, StandIn, data_of, name_of, tree, unprivileged
 
 if TYPE_CHECKING:
     from cli_world import Cli
@@ -345,7 +345,9 @@ def test_every_format_says_the_same(tool: Cli, arguments: tuple[str, ...], forma
             item.get("file", item.get("name")) or "" for item in document[key]
         ]
     else:
-        assert all((item.get("package") or item.get("name") or item["file"] or "") in answer.out for item in document[key])
+        assert all(
+            (item.get("package") or item.get("name") or item["file"] or "") in answer.out for item in document[key]
+        )
 
 
 @pytest.mark.parametrize("format_", ["table", "json", "csv"])
@@ -365,15 +367,14 @@ def test_a_report_that_cannot_be_written_is_one_clear_message(tool: Cli) -> None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="rights are another matter there")
-def test_an_audit_of_a_folder_that_may_only_be_read_works(tool: Cli) -> None:
-    tool.fill()
+def test_an_audit_of_a_folder_that_may_only_be_read_works(open_tool: Cli) -> None:
+    open_tool.fill()
     arguments = ("--repository", "repo", "--json", "audit", "--deep")
-    assert tool(*arguments).code == 0
-    open_up(tool.repository)
-    tool.repository.chmod(0o555)
-    before = tree(tool.folder)
-    answer = unprivileged(tool, *arguments)
+    assert open_tool(*arguments).code == 0
+    open_tool.repository.chmod(0o555)
+    before = tree(open_tool.folder)
+    answer = unprivileged(open_tool, *arguments)
     assert answer.code == 0, answer.err
     assert answer.document["summary"] == {"errors": 0, "warnings": 0, "infos": 0}
-    assert tree(tool.folder) == before
-    tool.repository.chmod(0o755)
+    assert tree(open_tool.folder) == before
+    open_tool.repository.chmod(0o755)

@@ -149,7 +149,8 @@ def test_people_see_what_the_golden_file_says(tool: Cli, scene: str) -> None:
     prepare(tool)
     answer = tool(*arguments)
     seen = normalised(
-        f"$ repo-manager {' '.join(arguments)}\n{answer.out}--- stderr\n{answer.err}--- exit {answer.code}\n", tool.folder
+        f"$ repo-manager {' '.join(arguments)}\n{answer.out}--- stderr\n{answer.err}--- exit {answer.code}\n",
+        tool.folder,
     )
     file = GOLDEN / f"{scene}.txt"
     if WRITE:
@@ -165,7 +166,11 @@ def test_every_golden_file_has_its_scene() -> None:
 def test_no_line_is_wider_than_80_columns_but_for_what_must_not_be_broken(scene: str) -> None:
     """Names, addresses and commands stay whole, so that they can be copied."""
     lines = (GOLDEN / f"{scene}.txt").read_text(encoding="ascii").splitlines()[1:]
-    wide = [line for line in lines if len(line) > 80 and not re.search(r"_release\.|error\[|  hint: |<|^to mend|^note: ", line)]
+    wide = [
+        line
+        for line in lines
+        if len(line) > 80 and not re.search(r"_release\.|error\[|  hint: |<|^to mend|^note: ", line)
+    ]
     assert wide == []
 
 
@@ -267,7 +272,15 @@ def test_a_change_is_made_whole_when_nobody_reads_on(tool: Cli) -> None:
     os.close(read)
     with os.fdopen(write, "wb") as pipe:
         answer = real(
-            "--repository", "repo", "prune", "-v", "--json", cwd=tool.folder, stdout=pipe, stderr=pipe, capture_output=False
+            "--repository",
+            "repo",
+            "prune",
+            "-v",
+            "--json",
+            cwd=tool.folder,
+            stdout=pipe,
+            stderr=pipe,
+            capture_output=False,
         )
     assert answer.returncode == 0
     assert "who-to-call.txt" in tool.names()

@@ -127,7 +127,9 @@ def test_a_flag_beats_a_variable_beats_the_file(option: Option, tool: Cli, monke
     monkeypatch.setenv(PREFIX + key.upper(), {True: "1", False: "0"}.get(variable, str(variable)))
     assert _plain(effective(option, [*begin, *words], monkeypatch)) == variable, "the variable beats the file"
     assert _plain(effective(option, [*words, *begin], monkeypatch)) == variable, "wherever the file is named"
-    assert _plain(effective(option, [*begin, *words, *_given(option, flag)], monkeypatch)) == flag, "the flag beats both"
+    assert _plain(effective(option, [*begin, *words, *_given(option, flag)], monkeypatch)) == flag, (
+        "the flag beats both"
+    )
     if option.everywhere:
         before = [*begin, *_given(option, flag), *words]
         assert _plain(effective(option, before, monkeypatch)) == flag, "also before the command"
@@ -135,7 +137,18 @@ def test_a_flag_beats_a_variable_beats_the_file(option: Option, tool: Cli, monke
 
 def test_every_option_was_looked_at() -> None:
     names = {option.name for option in OPTIONS}
-    assert names >= {"json", "profile", "repository", "release", "package", "source", "dry_run", "keep", "fail_on", "to"}
+    assert names >= {
+        "json",
+        "profile",
+        "repository",
+        "release",
+        "package",
+        "source",
+        "dry_run",
+        "keep",
+        "fail_on",
+        "to",
+    }
     assert len(OPTIONS) > 30
 
 
