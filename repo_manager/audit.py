@@ -227,6 +227,9 @@ class _Auditor:
             wanted = str(target.name.version) if target else f"release {release}"
             message = f"{token} is {newest.version}; {wanted} is wanted"
             yield Finding(Code.OUTDATED, Severity.ERROR, message, sync, token, newest.text)
+        elif newest.release > release:
+            message = f"{token} is {newest.version}, newer than the wanted release {release}"
+            yield Finding(Code.NEWER_THAN_SERVER, Severity.ERROR, message, sync, token, newest.text)
 
     def _outdated(self, token: Token) -> bool:
         newest = self.listing.newest(token)

@@ -341,6 +341,10 @@ def _ordered(listing: Listing, places: list[Place], leaving: dict[str, str]) -> 
         if there is None:
             free.append(place)
             continue
+        if any(isinstance(action, Retire) and action.name == there.name for action in freed):
+            # Freed before, for a name that differs in case alone.
+            freed.append(place)
+            continue
         going = retire.pop(there.name) if there.name in retire else _retire(listing, there.name, "replaced")
         freed += [going, place]
     return [*free, *freed, *retire.values()]

@@ -102,6 +102,8 @@ class Listing:
     files: tuple[File, ...]
     by_token: Mapping[Token, tuple[tuple[InstallerName, File], ...]]
     """The installers of each package, newest first, at least one each."""
+    by_folded_name: Mapping[str, tuple[File, ...]]
+    """The files by name without regard to case, at least one each."""
 
     def newest(self, token: Token) -> InstallerName | None:
         """The newest installer of a package, None when there is none."""
@@ -110,8 +112,7 @@ class Listing:
 
     def find(self, name: str) -> File | None:
         """The file of that name, or else of one that differs in case alone: to Windows it is the same."""
-        folded = name.casefold()
-        found = [file for file in self.files if file.name.casefold() == folded]
+        found = self.by_folded_name.get(name.casefold(), ())
         return next((file for file in found if file.name == name), found[0] if found else None)
 
 
@@ -125,7 +126,11 @@ def survey(repository: str, entries: Iterable[Entry]) -> Listing:
     for found in by_token.values():
         found.sort(key=lambda pair: pair[0].order, reverse=True)
     newest_first = {token: tuple(found) for token, found in sorted(by_token.items())}
-    return Listing(repository, tuple(files), MappingProxyType(newest_first))
+    folded: dict[str, tuple[File, ...]] = {}
+    for file in files:
+        key = file.name.casefold()
+        folded[key] = (*folded.get(key, ()), file)
+    return Listing(repository, tuple(files), MappingProxyType(newest_first), MappingProxyType(folded))
 
 
 def _classify(entry: Entry) -> File:

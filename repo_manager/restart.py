@@ -129,7 +129,7 @@ def bring_up(service: Service, clock: Clock, patience: Patience) -> None:
 def _stop(service: Service, clock: Clock, patience: Patience) -> None:
     if service.state() is ServiceState.STARTING:
         _await(service, ServiceState.RUNNING, patience.start_s, clock, patience)
-    if service.state() is not ServiceState.STOPPING:
+    if service.state() not in {ServiceState.STOPPING, ServiceState.STOPPED}:
         service.request_stop()
     if not _await(service, ServiceState.STOPPED, patience.stop_s, clock, patience):
         raise ServiceError(

@@ -207,6 +207,16 @@ CASES = [
         id="newer than the server",
     ),
     pytest.param(
+        Code.NEWER_THAN_SERVER,
+        judge(NEW, release="9.65"),
+        "error",
+        RHEL9,
+        NEW,
+        f"sync --package {RHEL9}",
+        "newer than the wanted release 9.65",
+        id="newer than the wanted release",
+    ),
+    pytest.param(
         Code.WITHDRAWN_RELEASE,
         judge(name_of(RHEL9, "9.58")),
         "warning",

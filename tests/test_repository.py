@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulator import listing_of, name_of
+from simulator import REAL, listing_of, name_of
 
 from repo_manager import repository
 from repo_manager.names import Token
@@ -95,3 +95,14 @@ def test_a_file_is_found_by_its_very_name_or_else_without_regard_to_case(
 def test_a_survey_keeps_every_entry_and_sorts_by_name(file_names: list[str]) -> None:
     listing = repository.survey("/r", [Entry(name, 1) for name in file_names])
     assert [file.name for file in listing.files] == sorted(file_names)
+
+
+@pytest.mark.parametrize("token", REAL.packages)
+def test_a_name_that_carries_a_token_of_the_catalog_could_be_taken_for_a_package(token: str) -> None:
+    (file,) = listing_of(f"old_{token}_copy.bin").files
+    assert file.takable
+
+
+def test_windows_alone_is_an_everyday_word() -> None:
+    (file,) = listing_of("how to patch Windows.txt").files
+    assert not file.takable

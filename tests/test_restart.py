@@ -51,6 +51,14 @@ def test_a_service_that_is_starting_is_let_come_up_before_it_is_stopped() -> Non
     assert service.asked == ["start", "stop", "start"]
 
 
+def test_a_service_that_crashed_while_starting_is_not_told_to_stop() -> None:
+    clock = FakeClock()
+    service = MemoryService(clock, was=ServiceState.STARTING)
+    service._timetable = [(1.0, ServiceState.STOPPED)]
+    assert restart(service, clock, PATIENCE).restarted
+    assert service.asked == ["start"]
+
+
 def test_a_service_that_is_stopping_already_is_not_told_again() -> None:
     service = MemoryService(FakeClock(), stop_takes_s=10)
     service.request_stop()

@@ -271,7 +271,7 @@ class Folder:
     def records(self) -> Mapping[str, Record]:
         """What is remembered of placed files, by name."""
         data = _read_json(self.sub / "records.json") or {}
-        with contextlib.suppress(KeyError, TypeError, AttributeError, ValueError):
+        with contextlib.suppress(KeyError, TypeError, AttributeError, ValueError, OverflowError):
             return {name: Record(str(item["sha256"]), int(item["size_bytes"])) for name, item in data["files"].items()}
         return {}
 
@@ -396,7 +396,7 @@ def _read_json(path: Path) -> dict[str, Any] | None:
         data = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     except OSError as error:
         raise disk_error(error, path) from error

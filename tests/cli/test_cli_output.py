@@ -192,7 +192,7 @@ HOSTILE: Final = (
     b"Microsoft-ASR_UA_\xff_copy.tar.gz",
     b"new\nline.txt",
     b"bell\x07-escape-\x1b[31mred.txt",
-    "right‮tfel.txt".encode(),
+    "right\u202etfel.txt".encode(),
     b"=cmd|' calc'!A0",
     b"  spaces  ",
     b"x" * 250,

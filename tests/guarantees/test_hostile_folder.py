@@ -45,8 +45,8 @@ NAMES = {
     "an option": ("--yes", False),
     "an option with a package's name": ("-rf RHEL9-64", True),
     "a shell's language": ("$(touch RHEL9-64);`id`", True),
-    "a terminal's language": ("\x1b[31mRHEL9-64\x07", True),
-    "a markup": ("<b>RHEL9-64</b>", True),
+    "a terminal's language": ("\x1b[31m RHEL9-64\x07", True),
+    "a markup": ("<b>RHEL9-64<b>", True),
     "a spreadsheet's language": ("=cmd|'RHEL9-64'!A1", True),
     "hidden": (".RHEL9-64.tar.gz", True),
     "a case twin of the product": (RHEL.lower(), True),
@@ -358,7 +358,7 @@ def test_an_installer_that_may_not_be_read_is_replaced_and_kept(tmp_path: Path) 
     as_nobody(world, act)
     (world.repository / RHEL).chmod(0o644)
     assert (world.repository / RHEL).read_bytes() == scenarios.data_of(RHEL)
-    kept = [path for path in (world.repository / SUBFOLDER / "retired").rglob(RHEL)]
+    kept = list((world.repository / SUBFOLDER / "retired").rglob(RHEL))
     assert len(kept) == 1
 
 
