@@ -6,11 +6,13 @@ trade. The repository is a typical one: 30 files, the newest release and a few f
 
 from __future__ import annotations
 
+import compileall
 import json
 import sys
 from pathlib import Path
 from statistics import median
 
+import repo_manager as package
 from bench import data
 from bench.race import Contender, Report, Result, need, parser, program, race, repo_manager, version, workplace
 
@@ -29,6 +31,8 @@ def typical_repository(folder: Path) -> int:
 def main() -> None:
     arguments = parser(__doc__ or "").parse_args()
     need("rclone")
+    # An installed package is compiled by pip; in a checkout it may not be.
+    compileall.compile_dir(Path(package.__file__).parent, quiet=2)
     report = Report("startup")
     report.facts(version("rclone", "version"))
     with workplace(arguments.work) as place:

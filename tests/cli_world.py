@@ -83,7 +83,7 @@ class QuickRun(Run):
     stand_in: Service | None = None
 
     @property
-    def service(self) -> Service:  # type: ignore[override]  # the base class makes it once, this one is handed it
+    def service(self) -> Service:
         return self.stand_in or AbsentService(self.profile.service or "")
 
     @cached_property

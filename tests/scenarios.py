@@ -12,6 +12,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 import traceback
 import warnings
 from collections import Counter
@@ -195,7 +196,7 @@ def bench(world: World, step: Step = no_step, *, source: str | None = None, rese
         # Every transaction has a second of its own, so that their names tell their order.
         now=lambda: NOW + timedelta(seconds=len(_tree(folder.sub / "transactions"))),
         owner={"pid": os.getpid(), "host": "here"},
-        retention=Retention(),
+        retention=Retention(keep=1000),
         voice=StepVoice(step),
     )
 
@@ -498,3 +499,25 @@ def cli(world: World, *arguments: str) -> subprocess.CompletedProcess[str]:
         timeout=60,
         check=False,
     )
+
+
+def start(world: World, *arguments: str) -> subprocess.Popen[str]:
+    """Start a command line and go on. Use as a context manager."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "repo_manager", *arguments],
+        env=environment(world),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="backslashreplace",
+    )
+
+
+def until(condition: Callable[[], bool], what: str, limit_s: float = 30.0) -> None:
+    """Wait for something that another process does."""
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {limit_s:g} s in vain until {what}"
+        time.sleep(0.01)

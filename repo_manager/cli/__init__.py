@@ -76,8 +76,7 @@ def _run(  # noqa: PLR0911 - one return for each way a run can end
     except SystemExit:
         # So the library ends when whoever read the help has seen enough.
         return ExitCode.DONE
-    except Exception as error:
-        # The last resort: a person gets a sentence, not a traceback.
+    except Exception as error:  # noqa: BLE001 - the last resort: a person gets a sentence, not a traceback
         words = f"{type(error).__name__}: {error}"
         problem = MachineError("internal-error", f"something the tool did not expect: {words}", _REPORT)
         problem.__cause__ = error

@@ -60,6 +60,7 @@ def _option(command: str, parameter: Any, *, everywhere: bool) -> Option | None:
     if parameter.name.startswith("global_"):
         return None
     flag = max(parameter.opts, key=len)
+    values: tuple[Any, Any, Any]
     choices = getattr(parameter.type, "choices", None)
     if parameter.is_flag:
         kind, values = "flag", (True, False, True)
@@ -188,12 +189,9 @@ def test_several_packages_stand_in_one_variable(tool: Cli, monkeypatch: pytest.M
     assert {item["package"] for item in document["actions"] if item["action"] == "download"} == {"RHEL7-64", "OL7-64"}
 
 
-def test_the_machine_wide_file_counts_where_none_is_named(tool: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-    from pathlib import Path
-
+def test_the_machine_wide_file_counts_where_none_is_named(tool: Cli) -> None:
     tool.fill(("RHEL7-64",))
-    folder = Path(os.environ["ProgramData"]) / "repo-manager"
+    folder = tool.folder.parent / "program-data" / "repo-manager"
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text("repository: repo\njson: true\n", encoding="ascii")
     assert tool("list").document["repository"] == "repo"
