@@ -174,7 +174,9 @@ def _look(bench: Workbench, task: Task) -> Seen:
 
 def _planned(bench: Workbench, task: Task, seen: Seen) -> Plan:
     plan = task.planner(seen)
-    _guard(plan, seen.listing)
+    if task.converges:
+        # A change that is taken back by name may leave the folder as empty as it found it.
+        _guard(plan, seen.listing)
     return plan.with_restart(bench.service.name if task.restart else None)
 
 

@@ -131,6 +131,10 @@ def parse(text: str, name: str) -> Settings:
     """
     from repo_manager import document
 
+    written = [line.strip() for line in text.splitlines() if line.strip()]
+    if written and all(line.startswith("#") for line in written):
+        # Nothing but comments is how many a configuration begins; nothing at all is a file that was cut off.
+        return Settings()
     root = document.read(text)
     settings = Settings(
         options=_options(root),

@@ -145,6 +145,8 @@ class _Reader:
         if extension and extension not in (".exe", ".tar.gz"):
             view.problem("extension", f"extension: {extension[:40]!r} is neither .exe nor .tar.gz")
             extension = ""
+        if "systems" in view and not view.texts("systems"):
+            view.problem("systems", "systems: name at least one")
         package = Package(
             token=token,
             systems=view.texts("systems"),

@@ -15,9 +15,13 @@ from repo_manager.cli.change import change, contested, judge, with_source
 from repo_manager.cli.root import run_of
 from repo_manager.errors import InputError
 from repo_manager.operation import Seen, Task
+from repo_manager.report.text import plural
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from repo_manager.cli.run import Run
+    from repo_manager.names import Token
     from repo_manager.plan import Plan
     from repo_manager.repository import File, Listing
     from repo_manager.selection import Request, Selection
@@ -94,7 +98,7 @@ def source_hosts(source: str | None) -> tuple[str, ...]:
 
 
 def _check_available(run: Run, seen: Seen, selection: Selection) -> None:
-    """Refuse to promise what cannot be fetched: a wanted package that is not there and has no link.
+    """Refuse to promise what cannot be fetched: a wanted package that is not there in that release and has no link.
 
     Raises:
         InputError: there is such a package, or nothing at all is wanted.
@@ -105,12 +109,26 @@ def _check_available(run: Run, seen: Seen, selection: Selection) -> None:
             f"no package of release {selection.release} is wanted",
             "check --package, --manual-only and require in the configuration file",
         )
-    absent = [token for token in selection.unavailable if not seen.listing.by_token.get(token)]
+    found = seen.listing.by_token
+    absent = [
+        token
+        for token in selection.unavailable
+        if all(name.release != selection.release for name, _ in found.get(token, ()))
+    ]
     if absent:
         linked = ", ".join(str(facts.release) for facts in run.catalog.releases if facts.links)
         raise InputError(
             "no-links",
-            f"the catalog has no link for {', '.join(absent)} of release {selection.release}",
+            f"the catalog has no link for {_few(absent)} of release {selection.release}",
             f"choose --release from those with links ({linked}), add links with 'repo-manager catalog update',"
             " or place the files with 'repo-manager add'",
         )
+
+
+_FEW = 4
+
+
+def _few(tokens: Sequence[Token]) -> str:
+    """The first of them and how many more there are."""
+    more = len(tokens) - _FEW
+    return ", ".join(tokens[:_FEW]) + (f" and {plural(more, 'other package')}" if more > 0 else "")

@@ -120,6 +120,18 @@ def test_which_release_is_wanted(tool: Cli, present: object, arguments: tuple[st
     assert tool.repo_json("audit", *arguments).document["release"] == release
 
 
+@pytest.mark.parametrize("present", [(), ("RHEL7-64",), CLASSIC])
+def test_a_release_without_links_is_refused_where_it_is_not_there(tool: Cli, present: tuple[str, ...]) -> None:
+    """Exit 0 would say that the wanted release lies in the repository."""
+    tool.repository.mkdir()
+    tool.fill(present)
+    before = tree(tool.repository)
+    answer = tool.repo_json("sync", "--release", "9.57")
+    assert (answer.code, answer.error["code"]) == (2, "no-links")
+    assert "9.64, 9.65, 9.66" in answer.error["hint"]
+    assert tree(tool.repository, own=False) == before
+
+
 def test_sync_downloads_over_http_from_a_base_address(tool: Cli) -> None:
     tool.fill(("RHEL7-64",), OLD)
     with serving() as server:

@@ -246,6 +246,11 @@ def test_a_file_that_is_no_configuration_is_one_clear_message(tool: Cli, data: b
     assert answer.error["hint"]
 
 
+def test_a_file_of_comments_sets_nothing(tool: Cli) -> None:
+    tool.fill(("RHEL7-64",))
+    assert tool.repo("--config", tool.config("# json: true\n\n  # nothing yet\n"), "list").code == 0
+
+
 def test_an_unknown_profile_is_told_those_there_are(tool: Cli) -> None:
     config = tool.config("profiles:\n  lab: {repository: repo}\n")
     answer = tool.json("--config", config, "--profile", "labb", "list")

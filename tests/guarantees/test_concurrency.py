@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import pytest
 import scenarios
 from abuse_server import drip, serving
-from scenarios import SUBFOLDER, TOKENS, cli, data_of, name_of, snapshot, start, until
+from scenarios import TOKENS, cli, data_of, name_of, snapshot, start, until
 
 from repo_manager import names
+from repo_manager.edges.folder import SUBFOLDER
 from repo_manager.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def test_a_held_lock_names_its_owner_and_a_killed_owner_is_replaced(tmp_path: Pa
                 done = cli(world, *at, *words)
                 assert done.returncode == ExitCode.LOCKED, done.stderr
                 assert "error[locked]" in done.stderr
-                assert f"sync since 20" in done.stderr
+                assert "sync since 20" in done.stderr
                 assert f"(process {owner.pid} on {socket.gethostname()})" in done.stderr
             assert cli(world, *at, "audit").returncode == ExitCode.FINDINGS
             now = snapshot(world)

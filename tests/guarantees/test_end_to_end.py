@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 import pytest
 import scenarios
 from abuse_server import Honest, always, serving
-from scenarios import SUBFOLDER, TOKENS, check, cli, data_of, name_of, snapshot, start, until
+from scenarios import TOKENS, check, cli, data_of, name_of, snapshot, start, until
 
 from repo_manager import catalog, names
+from repo_manager.edges.folder import SUBFOLDER
 from repo_manager.edges.sample import sample_installer
 from repo_manager.errors import ExitCode
-from repo_manager.names import Release
+from repo_manager.names import Release, Token
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from abuse_server import AbuseServer, Request
     from scenarios import World
 
@@ -132,6 +135,21 @@ def test_a_download_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None
     assert (world.repository / name.text).read_bytes() == data
 
 
+def script_of(mishap: str | None, data: bytes) -> Callable[[Request], None]:
+    """A server's answer where nothing, or one thing, is wrong."""
+    match mishap:
+        case "missing":
+            return always(404)
+        case "truncated":
+            return Honest(data[:-40])
+        case "login":
+            return always(200, {"Content-Type": "text/html"}, LOGIN_PAGE)
+        case "another package":
+            return Honest(sample_installer(names.parse(name_of("OL8-64"))))
+        case _:
+            return Honest(data)
+
+
 @pytest.mark.parametrize(
     ("mishaps", "exit_code", "code"),
     [
@@ -139,7 +157,7 @@ def test_a_download_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None
         ({"RHEL9-64": "truncated"}, ExitCode.VERIFICATION, "truncated-archive"),
         ({"RHEL9-64": "login"}, ExitCode.VERIFICATION, "not-an-archive"),
         ({"Windows": "login"}, ExitCode.VERIFICATION, "not-an-executable"),
-        ({"UBUNTU-22.04-64": "other"}, ExitCode.VERIFICATION, "mislabelled"),
+        ({"UBUNTU-22.04-64": "another package"}, ExitCode.VERIFICATION, "mislabelled"),
         (
             {"Windows": "missing", "RHEL9-64": "truncated", "UBUNTU-22.04-64": "login"},
             ExitCode.VERIFICATION,
@@ -153,16 +171,10 @@ def test_a_source_with_mishaps_places_nothing_and_the_next_run_fetches_only_what
     world = scenarios.build(tmp_path / "world")
     (world.repository / name_of("OL8-64")).unlink()
     before = snapshot(world)
-    scripts = {
-        "missing": lambda _data: always(404),
-        "truncated": lambda data: Honest(data[:-40]),
-        "login": lambda _data: always(200, {"Content-Type": "text/html"}, LOGIN_PAGE),
-        "other": lambda _data: Honest(sample_installer(names.parse(name_of("OL8-64")))),
-    }
     with serving() as server:
         for token in TOKENS:
             data = data_of(name_of(token))
-            server.url(f"/{name_of(token)}", scripts[mishaps[token]](data) if token in mishaps else Honest(data))
+            server.url(f"/{name_of(token)}", script_of(mishaps.get(token), data))
         done = cli(world, *sync(world, server))
         assert done.returncode == exit_code, done.stderr
         assert f"error[{code}]" in done.stderr, done.stderr
@@ -171,7 +183,7 @@ def test_a_source_with_mishaps_places_nothing_and_the_next_run_fetches_only_what
         whole = {name_of(token) for token in TOKENS if token not in mishaps}
         assert staged(world) == whole
 
-        for token in mishaps:
+        for token in map(Token, mishaps):
             server.url(f"/{name_of(token)}", Honest(data_of(name_of(token))))
         server.log.clear()
         done = cli(world, *sync(world, server))

@@ -1,0 +1,192 @@
+"""Guarantee 12: random sequences of everything that happens to a repository, against a small model of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import pytest
+import scenarios
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from scenarios import KILLED, TOKENS, KillAt, World, check, data_of, in_child, name_of, snapshot
+
+from repo_manager import names
+from repo_manager.edges.folder import no_step
+from repo_manager.errors import InputError
+from repo_manager.operation import perform
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="the crash is a killed child, which needs POSIX"),
+]
+
+Contents = Mapping[str, bytes]
+"""The model of a repository: the bytes of each file that is an installer or could be taken for one."""
+
+WHOLE: Final = {
+    name_of(token, release): data_of(name_of(token, release))
+    for token in TOKENS
+    for release in ("9.64", "9.65", "9.66")
+}
+HALVES: Final = {name: data[:900] for name, data in WHOLE.items()}
+STRAYS: Final = {f"Copy of {name}": data for name, data in WHOLE.items()}
+NEWEST: Final = {token: name_of(token) for token in TOKENS}
+BROUGHT: Final = TOKENS[:2]
+
+
+def good(name: str, data: bytes) -> bool:
+    return WHOLE.get(name) == data
+
+
+def of_package(contents: Contents, token: str) -> list[str]:
+    """The package's installers, newest first. All names differ in the release alone, so text order will do."""
+    return sorted((name for name in contents if name in WHOLE and f"_{token}_" in name), reverse=True)
+
+
+def after_sync(contents: Contents) -> Contents:
+    return {name: data_of(name) for name in NEWEST.values()}
+
+
+def after_add(contents: Contents) -> Contents:
+    left = {name: data for name, data in contents.items() if not any(f"_{token}_" in name for token in BROUGHT)}
+    strays = {name: data for name, data in contents.items() if name in STRAYS}
+    return {**left, **strays, **{NEWEST[token]: data_of(NEWEST[token]) for token in BROUGHT}}
+
+
+def after_prune(contents: Contents) -> Contents:
+    """Of each package the newest good one stays. A file that is alone is not read, so it passes for good."""
+    left = {}
+    for token in TOKENS:
+        found = of_package(contents, token)
+        read = len(found) > 1
+        best = next((name for name in found if not read or good(name, contents[name])), None)
+        if best is not None:
+            left[best] = contents[best]
+    installers = [name for name in contents if name in WHOLE]
+    # The guard: two or more, and none to stay.
+    return contents if len(installers) > 1 and not left else left
+
+
+AFTER: Final = {"sync": after_sync, "add": after_add, "prune": after_prune}
+
+
+class Repository(RuleBasedStateMachine):
+    """A real folder beside its model. After a crash the model has two states: as before, and as after."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.root = Path(tempfile.mkdtemp(prefix="stateful-"))
+        self.world = scenarios.build(self.root / "world", mess=False)
+        self.possible: list[Contents] = [{}]
+        self.undo: Contents | None = None
+        """What `restore last` must lead to, where the last thing that happened was a change."""
+
+    def teardown(self) -> None:
+        shutil.rmtree(self.root)
+
+    @property
+    def crashed(self) -> bool:
+        return len(self.possible) > 1
+
+    def contents(self) -> Contents:
+        folder = self.world.repository
+        return {path.name: path.read_bytes() for path in folder.iterdir() if path.name in WHOLE or path.name in STRAYS}
+
+    def run(self, command: str, world: World, step: scenarios.Step) -> None:
+        if command == "add":
+            paths = [world.source / NEWEST[token] for token in BROUGHT]
+            outcome = perform(scenarios.bench(world, step), scenarios.add_task(*paths))
+            assert outcome.error is None
+            return
+        try:
+            result = scenarios.OPERATIONS[command][1](world, step)
+        except InputError as error:
+            if error.code != "would-empty-repository":
+                raise
+            return
+        assert result is not None
+        assert result.error is None
+
+    # Rules
+
+    @precondition(lambda self: not self.crashed)
+    @rule(file=st.sampled_from([*WHOLE.items(), *HALVES.items(), *STRAYS.items()]))
+    def somebody_drops_a_file(self, file: tuple[str, bytes]) -> None:
+        name, data = file
+        self.world.put(name, data)
+        self.possible = [{**self.possible[0], name: data}]
+        self.undo = None
+
+    @precondition(lambda self: not self.crashed)
+    @rule(name=st.sampled_from(list(WHOLE)))
+    def somebody_deletes_a_file(self, name: str) -> None:
+        (self.world.repository / name).unlink(missing_ok=True)
+        self.possible = [{there: data for there, data in self.possible[0].items() if there != name}]
+        self.undo = None
+
+    @rule(command=st.sampled_from(list(AFTER)))
+    def a_change(self, command: str) -> None:
+        before, was = snapshot(self.world), self.possible
+        self.run(command, self.world, no_step)
+        check(before, self.world)
+        now = self.contents()
+        expected = [AFTER[command](contents) for contents in was]
+        assert now in expected
+        self.undo = was[0] if len(was) == 1 and was[0] != now else None if len(was) > 1 else self.undo
+        self.possible = [now]
+
+    @precondition(lambda self: not self.crashed)
+    @rule(command=st.sampled_from(list(AFTER)), number=st.integers(1, 45))
+    def a_change_that_is_killed(self, command: str, number: int) -> None:
+        before, was = snapshot(self.world), self.possible[0]
+        code = in_child(lambda: self.run(command, self.world, KillAt(number)))
+        check(before, self.world)
+        if code == 0:
+            self.possible = [AFTER[command](was)]
+        else:
+            assert code == KILLED
+            self.possible = [was, AFTER[command](was)]
+        self.undo = None
+
+    @precondition(lambda self: self.undo is not None)
+    @rule()
+    def the_last_change_is_taken_back(self) -> None:
+        before = snapshot(self.world)
+        folder = scenarios.bench(self.world).folder
+        task = scenarios.restore_task(folder, folder.history()[0].identity)
+        outcome = perform(scenarios.bench(self.world), task)
+        assert outcome.error is None
+        check(before, self.world, snapshot(self.world))
+        assert self.contents() == self.undo
+        self.possible, self.undo = [self.contents()], None
+
+    # Whatever happened
+
+    @invariant()
+    def the_folder_is_as_the_model_says(self) -> None:
+        if not self.crashed:
+            assert self.contents() == self.possible[0]
+
+    @invariant()
+    def no_installer_is_there_that_nobody_dropped_and_that_is_not_whole(self) -> None:
+        for name, data in self.contents().items():
+            if name in WHOLE:
+                names.parse(name)
+                assert good(name, data) or data == HALVES[name]
+
+
+Repository.TestCase.settings = settings(
+    max_examples=int(os.environ.get("REPO_MANAGER_EXAMPLES", "20")),
+    stateful_step_count=8,
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+TestRepository = Repository.TestCase
