@@ -200,6 +200,9 @@ def _apply(bench: Workbench, task: Task, plan: Plan, identity: str) -> tuple[Out
     collected = _fetch(bench, plan)
     error = collected.worst
     if error is not None:
+        for other in collected.errors.values():
+            if other is not error:
+                bench.voice.note(f"also failed: {other.message}")
         results = tuple((action, _result(action, collected)) for action in plan.actions)
         return Outcome(identity, results, _state(bench), error), {}
     digests = {name: stage.sha256 for name, stage in collected.staged.items()}

@@ -88,7 +88,7 @@ _REPORT = "run the same command with -vv and report what it prints; nothing was 
 
 def _interrupted() -> RepoManagerError:
     again = "run the same command again; it goes on with what has arrived"
-    return _InterruptedError("interrupted", "interrupted; the repository is as it was", again)
+    return _InterruptedError("interrupted", "interrupted; nothing was left half done", again)
 
 
 def _document(error: RepoManagerError) -> dict[str, Any]:

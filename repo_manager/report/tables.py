@@ -111,7 +111,7 @@ def plan(actions: Plan, width: int) -> str:
         return "nothing to do"
     fetched = {action.name for action in actions.downloads}
     sections = (
-        ("download and place", list(actions.downloads)),
+        ("download and place" if actions.places else "download", list(actions.downloads)),
         ("place", [action for action in actions.places if action.name not in fetched]),
         ("retire", [action for action in actions.moves if isinstance(action, Retire)]),
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -50,50 +51,62 @@ def of_package(contents: Contents, token: str) -> list[str]:
     return sorted((name for name in contents if name in WHOLE and f"_{token}_" in name), reverse=True)
 
 
-def after_sync(contents: Contents) -> Contents:
-    return {name: data_of(name) for name in NEWEST.values()}
+def after_sync(_contents: Contents) -> list[Contents]:
+    return [{name: data_of(name) for name in NEWEST.values()}]
 
 
-def after_add(contents: Contents) -> Contents:
-    left = {name: data for name, data in contents.items() if not any(f"_{token}_" in name for token in BROUGHT)}
-    strays = {name: data for name, data in contents.items() if name in STRAYS}
-    return {**left, **strays, **{NEWEST[token]: data_of(NEWEST[token]) for token in BROUGHT}}
+def after_add(contents: Contents) -> list[Contents]:
+    left = {
+        name: data
+        for name, data in contents.items()
+        if name in STRAYS or not any(f"_{token}_" in name for token in BROUGHT)
+    }
+    return [{**left, **{NEWEST[token]: data_of(NEWEST[token]) for token in BROUGHT}}]
 
 
-def after_prune(contents: Contents) -> Contents:
-    """Of each package the newest good one stays. A file that is alone is not read, so it passes for good."""
-    left = {}
+def after_prune(contents: Contents) -> list[Contents]:
+    """Of each package the newest good one stays.
+
+    One that is alone is not read: broken, it goes where an earlier run knew it, and stays where none did.
+    """
+    choices: list[list[str]] = []
     for token in TOKENS:
         found = of_package(contents, token)
-        read = len(found) > 1
-        best = next((name for name in found if not read or good(name, contents[name])), None)
-        if best is not None:
-            left[best] = contents[best]
+        whole = [name for name in found if good(name, contents[name])]
+        alone = len(found) == 1 and not whole
+        choices.append([*found, ""] if alone else [*whole, ""][:1])
     installers = [name for name in contents if name in WHOLE]
+    ends = [{name: contents[name] for name in kept if name} for kept in itertools.product(*choices)]
     # The guard: two or more, and none to stay.
-    return contents if len(installers) > 1 and not left else left
+    return [contents if len(installers) > 1 and not end else end for end in ends]
 
 
-AFTER: Final = {"sync": after_sync, "add": after_add, "prune": after_prune}
+AFTER: Final[Mapping[str, Callable[[Contents], list[Contents]]]] = {
+    "sync": after_sync,
+    "add": after_add,
+    "prune": after_prune,
+}
 
 
 class Repository(RuleBasedStateMachine):
-    """A real folder beside its model. After a crash the model has two states: as before, and as after."""
+    """A real folder beside its model.
+
+    After a crash the model has several states: as before, and as after. `steady` is the snapshot of
+    the last moment at which no change was under way; `undo` is what taking the last change back
+    must lead to, None where something else happened since.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.root = Path(tempfile.mkdtemp(prefix="stateful-"))
         self.world = scenarios.build(self.root / "world", mess=False)
         self.possible: list[Contents] = [{}]
+        self.crashed = False
+        self.steady = snapshot(self.world)
         self.undo: Contents | None = None
-        """What `restore last` must lead to, where the last thing that happened was a change."""
 
     def teardown(self) -> None:
         shutil.rmtree(self.root)
-
-    @property
-    def crashed(self) -> bool:
-        return len(self.possible) > 1
 
     def contents(self) -> Contents:
         folder = self.world.repository
@@ -116,56 +129,56 @@ class Repository(RuleBasedStateMachine):
 
     # Rules
 
+    def settle(self, undo: Contents | None = None) -> None:
+        """Nothing is under way, and the folder is as it was just found right."""
+        self.possible, self.crashed = [self.contents()], False
+        self.steady, self.undo = snapshot(self.world), undo
+
     @precondition(lambda self: not self.crashed)
     @rule(file=st.sampled_from([*WHOLE.items(), *HALVES.items(), *STRAYS.items()]))
     def somebody_drops_a_file(self, file: tuple[str, bytes]) -> None:
-        name, data = file
-        self.world.put(name, data)
-        self.possible = [{**self.possible[0], name: data}]
-        self.undo = None
+        self.world.put(*file)
+        self.settle()
 
     @precondition(lambda self: not self.crashed)
     @rule(name=st.sampled_from(list(WHOLE)))
     def somebody_deletes_a_file(self, name: str) -> None:
         (self.world.repository / name).unlink(missing_ok=True)
-        self.possible = [{there: data for there, data in self.possible[0].items() if there != name}]
-        self.undo = None
+        self.settle()
 
     @rule(command=st.sampled_from(list(AFTER)))
     def a_change(self, command: str) -> None:
-        before, was = snapshot(self.world), self.possible
         self.run(command, self.world, no_step)
-        check(before, self.world)
+        check(self.steady, self.world)
         now = self.contents()
-        expected = [AFTER[command](contents) for contents in was]
-        assert now in expected
-        self.undo = was[0] if len(was) == 1 and was[0] != now else None if len(was) > 1 else self.undo
-        self.possible = [now]
+        assert now in [end for was in self.possible for end in AFTER[command](was)]
+        changed = not self.crashed and now != self.possible[0]
+        unchanged_undo = None if self.crashed else self.undo
+        self.settle(self.possible[0] if changed else unchanged_undo)
 
     @precondition(lambda self: not self.crashed)
     @rule(command=st.sampled_from(list(AFTER)), number=st.integers(1, 45))
     def a_change_that_is_killed(self, command: str, number: int) -> None:
-        before, was = snapshot(self.world), self.possible[0]
+        was = self.possible[0]
         code = in_child(lambda: self.run(command, self.world, KillAt(number)))
-        check(before, self.world)
+        check(self.steady, self.world)
         if code == 0:
-            self.possible = [AFTER[command](was)]
+            assert self.contents() in AFTER[command](was)
+            self.settle()
         else:
             assert code == KILLED
-            self.possible = [was, AFTER[command](was)]
-        self.undo = None
+            self.possible, self.crashed, self.undo = [was, *AFTER[command](was)], True, None
 
     @precondition(lambda self: self.undo is not None)
     @rule()
     def the_last_change_is_taken_back(self) -> None:
-        before = snapshot(self.world)
         folder = scenarios.bench(self.world).folder
         task = scenarios.restore_task(folder, folder.history()[0].identity)
         outcome = perform(scenarios.bench(self.world), task)
         assert outcome.error is None
-        check(before, self.world, snapshot(self.world))
+        check(self.steady, self.world, snapshot(self.world))
         assert self.contents() == self.undo
-        self.possible, self.undo = [self.contents()], None
+        self.settle()
 
     # Whatever happened
 
