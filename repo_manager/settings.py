@@ -13,13 +13,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.errors import InputError
-from repo_manager.restart import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from repo_manager.document import Mapping as Section
     from repo_manager.names import Release
+    from repo_manager.restart import Patience
 
 PREFIX: Final = "REPO_MANAGER_"
 
@@ -92,7 +92,7 @@ class Settings:
     """Everything that can be set, with the defaults.
 
     `options` holds what the file says of the commands' options, by option name. `hosts` may be
-    downloaded from beside the catalog's. Sizes are bytes.
+    downloaded from beside the catalog's. `patience` is None for the usual one. Sizes are bytes.
     """
 
     options: Mapping[str, object] = field(default_factory=dict)
@@ -105,7 +105,7 @@ class Settings:
     retired_keep: int = 4
     retired_days: int = 365
     reserve_bytes: int = 256 * 1024 * 1024
-    patience: Patience = field(default_factory=Patience)
+    patience: Patience | None = None
 
     def profile(self, name: str) -> Profile:
         """The profile of that name.
@@ -129,7 +129,7 @@ def parse(text: str, name: str) -> Settings:
     Raises:
         DocumentError: with every mistake in it.
     """
-    from repo_manager import document
+    from repo_manager import document, restart
 
     written = [line.strip() for line in text.splitlines() if line.strip()]
     if written and all(line.startswith("#") for line in written):
@@ -147,7 +147,7 @@ def parse(text: str, name: str) -> Settings:
         retired_keep=root.integer("retired_keep", 4, most=1000),
         retired_days=root.integer("retired_days", 365, most=36500),
         reserve_bytes=root.integer("reserve_mb", 256, most=1_000_000) * 1024 * 1024,
-        patience=Patience(
+        patience=restart.Patience(
             stop_s=root.integer("stop_timeout", 120, least=1, most=86400),
             start_s=root.integer("start_timeout", 120, least=1, most=86400),
             steady_s=root.integer("steady_time", 5, most=3600),

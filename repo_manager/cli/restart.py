@@ -26,7 +26,7 @@ def restart(context: typer.Context, dry_run: options.DryRun = False, yes: option
         run.console.emit(documents.plan(plan))
         run.console.answer(f"restart the service {run.service.name} (now {run.service.state().value})")
         return
-    report = restarts.restart(run.service, SystemClock(), run.settings.patience)
+    report = restarts.restart(run.service, SystemClock(), run.patience)
     run.console.emit(
         {
             "schema": "repo-manager/restart/1",

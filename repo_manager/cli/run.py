@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from repo_manager.edges.folder import Folder
     from repo_manager.operation import Workbench
     from repo_manager.repository import Listing
-    from repo_manager.restart import Service
+    from repo_manager.restart import Patience, Service
     from repo_manager.selection import Request
     from repo_manager.settings import Profile, Settings
 
@@ -139,6 +139,13 @@ class Run:
 
         return service_of(self.profile.service)
 
+    @property
+    def patience(self) -> Patience:
+        """How long to wait for the service."""
+        from repo_manager.restart import Patience
+
+        return self.settings.patience or Patience()
+
     def checker(self, folder: Folder | None = None) -> Checker:
         """Reads files and remembers what it saw."""
         from repo_manager.edges.checking import Checker
@@ -194,7 +201,7 @@ class Run:
             fetcher=fetcher or self.fetcher(),
             service=self.service,
             clock=SystemClock(),
-            patience=self.settings.patience,
+            patience=self.patience,
             now=lambda: datetime.now(UTC),
             owner={"pid": os.getpid(), "host": socket.gethostname()},
             retention=Retention(self.settings.retired_keep, self.settings.retired_days),

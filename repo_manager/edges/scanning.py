@@ -6,7 +6,6 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from repo_manager.edges.fetched import disk_error
 from repo_manager.errors import InputError
 from repo_manager.repository import Entry
 
@@ -34,6 +33,8 @@ def scan(folder: Path) -> tuple[Entry, ...]:
             "no-rights", f"{folder} may not be read by this user", "run as an administrator of this server"
         ) from error
     except OSError as error:
+        from repo_manager.edges.fetched import disk_error
+
         raise disk_error(error, folder) from error
 
 

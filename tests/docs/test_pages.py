@@ -21,6 +21,7 @@ from repo_manager import audit, catalog, cli, settings
 from repo_manager.cli.root import COMMANDS, root
 from repo_manager.edges import sandbox
 from repo_manager.errors import ExitCode, InputError
+from repo_manager.restart import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -183,9 +184,9 @@ def test_the_keys_of_a_profile_are_documented_and_accepted() -> None:
         ("retired_days", settings.Settings().retired_days),
         ("attempts", settings.Settings().attempts),
         ("reserve_mb", settings.Settings().reserve_bytes // 1024**2),
-        ("stop_timeout", settings.Settings().patience.stop_s),
-        ("start_timeout", settings.Settings().patience.start_s),
-        ("steady_time", settings.Settings().patience.steady_s),
+        ("stop_timeout", Patience().stop_s),
+        ("start_timeout", Patience().start_s),
+        ("steady_time", Patience().steady_s),
     ],
 )
 def test_the_documented_default_is_the_default(key: str, value: float) -> None:
