@@ -67,7 +67,8 @@ def test_a_profile_takes_what_it_does_not_say_from_the_top_level_and_the_built_i
 
 
 def test_a_file_that_sets_nothing_of_note_leaves_the_defaults() -> None:
-    assert settings.parse("yes: false\n", "config.yaml") == Settings(options={"yes": False})
+    usual = Settings(options={"yes": False}, patience=Patience())
+    assert settings.parse("yes: false\n", "config.yaml") == usual
 
 
 def test_an_unknown_profile_is_refused_and_the_known_ones_named() -> None:
