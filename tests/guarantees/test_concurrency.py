@@ -68,17 +68,25 @@ class Reader(threading.Thread):
 
 
 def drop(world: World, ended: threading.Event) -> None:
-    """Drop older installers and strays into the folder, each whole at once, so that there always is work."""
-    choice = random.Random(8)  # noqa: S311 - no secret
+    """Drop older installers and strays into the folder, each whole at once, so that there always is work.
+
+    No name twice: one that comes back while it is being retired is rightly taken for another program's work.
+    """
+    older = [name_of(token, "9.64") for token in TOKENS]
     for number in itertools.count():
         if ended.wait(0.15):
             return
-        name = name_of(choice.choice(TOKENS), choice.choice(("9.64", "9.65")))
-        if number % 3 or (world.repository / name).exists():
-            name = f"Copy {number} of {name}"
+        name = older.pop() if number % 8 == 0 and older else f"Copy {number} of {name_of('OL8-64', '9.65')}"
         waiting = world.root / "waiting"
         waiting.write_bytes(data_of(name.rpartition(" ")[2]))
         waiting.replace(world.repository / name)
+
+
+def expected(command: str, code: int, words: str) -> bool:
+    """Done, locked out, or findings; a change has findings only where the dropper was at work meanwhile."""
+    if code == ExitCode.FINDINGS:
+        return "Traceback" not in words and (command == "audit" or "error[goal-not-reached]" in words)
+    return code in (ExitCode.DONE, ExitCode.LOCKED)
 
 
 @pytest.mark.slow
@@ -108,7 +116,7 @@ def test_eight_processes_at_once_never_show_a_part_and_reach_the_goal(tmp_path: 
         dropper.join()
         reader.join()
 
-    unexpected = [end for end in ends if end[1] not in (ExitCode.DONE, ExitCode.FINDINGS, ExitCode.LOCKED)]
+    unexpected = [end for end in ends if not expected(*end)]
     assert unexpected == []
     assert reader.torn == []
     assert reader.read > 100
