@@ -180,18 +180,27 @@ def _planned(bench: Workbench, task: Task, seen: Seen) -> Plan:
     return plan.with_restart(bench.service.name if task.restart else None)
 
 
-# One package may be emptied on purpose: its only file may be broken.
+# One package may be emptied on purpose: its only file may be broken. A few unknown ones may go while
+# others come. More is the mark of a wrong folder, source or catalog.
 _SUSPICIOUS: Final = 2
+_SUSPICIOUS_BESIDE_NEW_ONES: Final = 5
 
 
 def _guard(plan: Plan, listing: Listing) -> None:
-    """Refuse to empty a repository: the cause is then a wrong folder, a wrong source or a wrong catalog."""
+    """Refuse to leave most of the packages of a repository without any installer."""
     leaving = {action.name for action in plan.moves if not isinstance(action, Place)}
-    installers = [file.name for file in listing.files if file.installer is not None]
-    if not plan.places and len(installers) >= _SUSPICIOUS and leaving.issuperset(installers):
+    coming = {place.token for place in plan.places}
+    lost = [
+        token
+        for token, found in listing.by_token.items()
+        if token not in coming and all(file.name in leaving for _, file in found)
+    ]
+    least = _SUSPICIOUS_BESIDE_NEW_ONES if plan.places else _SUSPICIOUS
+    if len(lost) >= least and 2 * len(lost) > len(listing.by_token):
         raise InputError(
             "would-empty-repository",
-            f"this would retire all {len(installers)} installers of {listing.repository} and bring none",
+            f"this would leave {len(lost)} of the {len(listing.by_token)} packages in {listing.repository}"
+            " without any installer",
             "check the folder, the source and the catalog",
         )
 

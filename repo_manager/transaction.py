@@ -190,7 +190,9 @@ def undo(journal: Journal, means: Means, *, seen: bool = True) -> None:
     """
     store = means.store
     for move in reversed(journal.moves):
-        if store.size(move.origin) is None and store.size(move.destination) is not None:
+        size = store.size(move.destination)
+        # Another size means that somebody else has put another file there: it is none of ours to move.
+        if size is not None and move.size_bytes in {None, size} and store.size(move.origin) is None:
             means.say(f"{move.destination} -> {move.origin}")
             store.move(move.destination, move.origin)
     store.settle()

@@ -375,6 +375,17 @@ def test_a_kill_inside_the_recovery_is_mended_by_the_run_after(site: Site, first
     assert service.serving == frozenset({f"../{OLD}", f"../{BROKEN}"})
 
 
+def test_a_recovery_leaves_a_file_alone_that_somebody_else_put_in_the_way(site: Site) -> None:
+    service = service_at(site)
+    with pytest.raises(Killed):
+        run(site, service, store=Faulty(site.store, {WRITES - 1: Killed()}))
+    site.write(f"../{NEW}", SIZE + 1)
+    recover(means_of(site.store, service, service.clock))
+    assert site.files()[f"../{NEW}"] == SIZE + 1
+    assert site.files()[f"../{OLD}"] == SIZE
+    assert site.store.pending() is None
+
+
 def test_there_is_nothing_to_recover_after_a_run_that_ended(site: Site) -> None:
     run(site, service_at(site))
     service = service_at(site)
