@@ -75,7 +75,8 @@ class ExecutableReader:
             return None
         start = int.from_bytes(head[_LFANEW_AT : _LFANEW_AT + 4], "little")
         if not _DOS_HEADER <= start <= MAX_HEADERS - _COFF.size:
-            raise self._no_program("its first header points nowhere")
+            # The vendor's pages promise no more than MZ, so a file without further headers is let pass.
+            return _DOS_HEADER
         if len(head) < start + _COFF.size:
             return None
         signature, _, sections, _, _, _, optional_size, _ = _COFF.unpack_from(head, start)

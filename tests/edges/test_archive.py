@@ -139,13 +139,17 @@ def test_what_is_no_archive_is_told_apart_in_words(head: bytes, looks: str) -> N
         (EXE[:0x84], "ends in the PE header"),
         (EXE[:0xB0], "ends in the section table"),
         (EXE[:0x80] + b"NE\0\0" + EXE[0x84:], "a program of another age"),
-        (EXE[:0x3C] + struct.pack("<I", 0) + EXE[0x40:], "the PE header would lie in the DOS header"),
-        (EXE[:0x3C] + struct.pack("<I", 0xFFFFFFF0) + EXE[0x40:], "the PE header would lie out of reach"),
         (EXE[:0x86] + b"\xff\xff" + EXE[0x88:], "more sections than headers have room for"),
     ],
 )
 def test_what_is_no_program_is_refused(data: bytes, reason: str) -> None:
     assert code_of(data, WINDOWS_NAME) == "not-an-executable", reason
+
+
+@pytest.mark.parametrize("offset", [0, 0xFFFFFFF0], ids=["in the DOS header", "out of reach"])
+def test_a_program_that_shows_no_more_than_its_magic_is_let_pass(offset: int) -> None:
+    program = EXE[:0x3C] + struct.pack("<I", offset) + EXE[0x40:]
+    assert inspect([program], WINDOWS_NAME).size_bytes == len(program)
 
 
 @pytest.mark.parametrize("size", [0x200, 1000, len(EXE) - 1])
