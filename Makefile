@@ -19,6 +19,7 @@ lint: .venv/ready  ## style, types, the map's arrows, the generated pages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 repo_manager
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python docs/generate.py --check
 

@@ -122,7 +122,9 @@ def _second(run: Run) -> Listing | None:
 
 def _say_pending(run: Run) -> None:
     if run.folder.pending() is not None:
-        run.console.note("a change was interrupted here; the next sync, add, prune or restore puts it back first")
+        run.console.note(
+            "a change is under way here, or was interrupted; the next one puts an interrupted one back first"
+        )
 
 
 def _write(run: Run, judged: Audit, format_: Format, output: Path | None, fix: str | None, *, deep: bool) -> None:

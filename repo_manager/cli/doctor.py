@@ -120,7 +120,12 @@ def _folder(run: Run) -> Iterator[Check]:
     else:
         yield Check("rights", Health.ERROR, "this user may not write there", "run as an administrator of this server")
     if run.folder.pending() is not None:
-        yield Check("journal", Health.WARNING, "a change was interrupted", "the next change puts it back first")
+        yield Check(
+            "journal",
+            Health.WARNING,
+            "a change is under way, or was interrupted",
+            "the next change puts an interrupted one back first",
+        )
 
 
 def _disk(run: Run) -> Iterator[Check]:
