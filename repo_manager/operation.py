@@ -139,7 +139,8 @@ def perform(bench: Workbench, task: Task) -> Outcome:
             bench.voice.note(f"put back what an interrupted run ({left.command}, {left.identity}) had left half done")
         plan = _planned(bench, task, _look(bench, task))
         if plan.actions and not bench.voice.agree(plan):
-            return Outcome(identity, tuple((action, Result.SKIPPED) for action in plan.actions), _state(bench))
+            results = tuple((action, Result.SKIPPED) for action in plan.actions)
+            return Outcome(identity, results, _state(bench), DeclinedError())
         if not plan.actions:
             _tidy(bench)
             return Outcome(identity, (), _state(bench))
@@ -279,6 +280,17 @@ def _look_again(bench: Workbench, task: Task) -> None:
             "goal-not-reached",
             f"done, but by now there is more to do ({names}): another program works in the folder",
             "run the same command again",
+        )
+
+
+class DeclinedError(RepoManagerError):
+    """Whoever was asked said no. The goal does not hold, so this is no success."""
+
+    exit_code = ExitCode.FINDINGS
+
+    def __init__(self) -> None:
+        super().__init__(
+            "declined", "the plan was not agreed to", "run the same command again and answer y, or add --yes"
         )
 
 

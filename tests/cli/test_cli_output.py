@@ -290,8 +290,8 @@ def test_a_change_is_made_whole_when_nobody_reads_on(tool: Cli) -> None:
 # Terminals
 
 
-def on_a_terminal(tool: Cli, *arguments: str, env: dict[str, str] | None = None) -> tuple[int, str]:
-    """Exit code and everything a terminal of 80 columns was sent."""
+def on_a_terminal(tool: Cli, *arguments: str, env: dict[str, str] | None = None, typed: bytes = b"") -> tuple[int, str]:
+    """Exit code and everything a terminal of 80 columns was sent; `typed` waits there to be read."""
     import fcntl
     import pty
     import struct
@@ -309,6 +309,7 @@ def on_a_terminal(tool: Cli, *arguments: str, env: dict[str, str] | None = None)
         stderr=follower,
     ) as process:
         os.close(follower)
+        os.write(leader, typed)
         said = bytearray()
         try:
             while piece := os.read(leader, 65536):
@@ -367,6 +368,20 @@ def test_a_change_on_a_terminal_asks_first_unless_told_not_to(tool: Cli) -> None
     code, said = on_a_terminal(tool, "prune", "--yes")
     assert (code, "Go on?" in said) == (0, False)
     assert tool.names() < before
+
+
+@needs_terminals
+@pytest.mark.parametrize(
+    ("answer", "code", "changed"), [(b"y\n", 0, True), (b"n\n", 1, False), (b"\n", 1, False), (b"\x04", 1, False)]
+)
+def test_the_answer_to_the_question_counts(tool: Cli, answer: bytes, code: int, changed: bool) -> None:  # noqa: FBT001 - a row of the table
+    messy(tool)
+    before = tool.names()
+    found, said = on_a_terminal(tool, "prune", typed=answer)
+    assert found == code
+    assert "Go on? [y/N]" in said
+    assert ("error[declined]" in said) == (not changed)
+    assert (tool.names() != before) == changed
 
 
 def test_the_columns_there_are_decide_where_lines_end(tool: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
