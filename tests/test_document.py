@@ -3,7 +3,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from repo_manager import document
@@ -246,7 +246,6 @@ def test_the_nearest_name_is_found_in_any_case_or_not_at_all(text: str, expected
     assert document.nearest(text, ["RHEL9-64", "OL9-64"]) == expected
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200))
 @example("a: *x")
 @example("%TAG ! tag:x,2000:\n---\na: 1")
@@ -264,7 +263,6 @@ def test_any_text_is_an_answer_or_a_list_of_problems(text: str) -> None:
         assert message
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(
         st.from_regex(r"[a-z]{1,8}", fullmatch=True),

@@ -118,7 +118,6 @@ def test_a_reference_that_nobody_uses_is_remarked_on() -> None:
     ]
 
 
-@settings(deadline=None)
 @given(st.text(max_size=300))
 @example("- [" * 50)
 @example("[a]: " + "<" * 100)
@@ -341,7 +340,7 @@ def test_a_text_with_mistakes_is_refused() -> None:
 TOKENS = [token for token in REAL.packages if token != WINDOWS]
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(
     st.lists(
         st.tuples(

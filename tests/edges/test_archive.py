@@ -77,7 +77,7 @@ def test_a_windows_program_tells_kind_size_and_digest() -> None:
     assert inspect([EXE], WINDOWS_NAME) == Contents(Kind.EXE, None, None, len(EXE), hashlib.sha256(EXE).hexdigest())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.sampled_from([DATA, sample_installer(NAME, compression="xz"), sample_installer(NAME, compression="lzma")]),
     st.integers(1, 5000),
@@ -510,7 +510,6 @@ def test_a_million_empty_members_are_given_up() -> None:
     assert failure.value.code == "unpacks-too-large"
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=3000))
 def test_any_bytes_get_an_answer_or_a_reason(data: bytes) -> None:
     for name, head in ((NAME, b""), (NAME, b"\x1f\x8b\x08\0"), (NAME, b"\x5d\0\0"), (WINDOWS_NAME, b"MZ")):
@@ -518,7 +517,6 @@ def test_any_bytes_get_an_answer_or_a_reason(data: bytes) -> None:
             inspect([head + data], name)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=3000), st.sampled_from([tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_SPARSE]))
 def test_any_bytes_in_a_tar_get_an_answer_or_a_reason(data: bytes, kind: bytes) -> None:
     tar = raw_header("a", len(data), kind) + data.ljust(-(-len(data) // 512) * 512, b"\0") + tar_of(VERSION_MEMBER)

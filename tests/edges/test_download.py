@@ -123,7 +123,7 @@ def test_a_cut_download_goes_on_where_it_stopped(server: AbuseServer, part: Path
     assert server.ranges(PATH) == [None, f"bytes={cut}-" if cut else None]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(cuts=st.lists(st.integers(0, len(DATA)), max_size=4), ranges=st.booleans(), digest=st.booleans())
 def test_wherever_it_is_cut_the_bytes_are_the_same_and_few_come_twice(
     cuts: list[int],
