@@ -504,3 +504,13 @@ def test_every_schema_has_an_example() -> None:
     known = {found for path in sources for found in re.findall(r'"(repo-manager/[a-z-]+/1)"', path.read_text("utf-8"))}
     own_files = {"repo-manager/journal/1", "repo-manager/records/1", "repo-manager/digests/1"}
     assert {example["schema"] for _, example in _json_examples()} == known - own_files
+
+
+def test_the_map_names_every_module() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    package = ROOT / "repo_manager"
+    commands = {package / "cli" / f"{name}.py" for name in COMMANDS}
+    inside = {path for folder in ("systems", "catalog") for path in (package / folder).glob("*.py")}
+    modules = set(package.rglob("*.py")) - commands - inside
+    named = {path.name for path in modules if path.name not in {"__init__.py", "__main__.py"}}
+    assert sorted(name for name in named if f"`{name}`" not in text) == []
