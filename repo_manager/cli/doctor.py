@@ -77,8 +77,12 @@ def doctor(
         widest = max(len(check.what) for check in checks)
         for check in checks:
             head = f"{check.health.value:<7}  {check.what:<{widest}}  "
-            text = check.message + (f"; {check.hint}" if check.hint else "")
-            run.console.answer(paragraph(text, run.console.width, first=head, rest=" " * len(head)))
+            rest = " " * len(head)
+            joint = "\n" if "\n" in check.message else "; "
+            text = check.message + (joint + check.hint if check.hint else "")
+            for number, line in enumerate(text.split("\n")):
+                start = rest if number else head
+                run.console.answer(paragraph(line.strip(), run.console.width, first=start, rest=rest))
     if any(check.health is Health.ERROR for check in checks):
         raise typer.Exit(ExitCode.FINDINGS)
 

@@ -240,6 +240,18 @@ def test_doctor_without_a_repository_says_what_must_be_mended(tool: Cli) -> None
     assert any(item["health"] == "error" and item["hint"] for item in answer.document["checks"])
 
 
+def test_doctor_lists_where_it_looked_a_line_each(tool: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ProgramData", "/nowhere/data")
+    monkeypatch.setenv("SystemDrive", "/nowhere/drive")
+    answer = tool("doctor")
+    assert answer.code == 1
+    assert "\\n" not in answer.out
+    lines = answer.out.splitlines()
+    assert any("/nowhere/data/" in line for line in lines)
+    assert any("/nowhere/drive/" in line for line in lines)
+    assert not any("/nowhere/data/" in line and "/nowhere/drive/" in line for line in lines)
+
+
 def test_demo_tells_its_steps(tool: Cli) -> None:
     answer = tool.json("demo")
     assert answer.code == 0, answer.err
