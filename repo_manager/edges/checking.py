@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.audit import Code, Verdict
-from repo_manager.edges.archive import Inspector
 from repo_manager.edges.digests import Known
 from repo_manager.errors import VerificationError
 
@@ -56,12 +54,16 @@ class Checker:
         """
         verdicts = self.known(listing)
         unread = [file for file in files if file.installer is not None and self._digests.get(file.entry) is None]
-        with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-            read = pool.map(lambda file: self._inspect(file, progress), unread)
-            for file, (known, lasting) in zip(unread, read, strict=True):
-                if lasting:
-                    self._digests.put(file.entry, known)
-                verdicts[file.name] = self._against_record(file, known).verdict
+        if unread:
+            # Neither the threads nor the archives' libraries are loaded where nothing must be read.
+            from concurrent.futures import ThreadPoolExecutor
+
+            with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+                read = pool.map(lambda file: self._inspect(file, progress), unread)
+                for file, (known, lasting) in zip(unread, read, strict=True):
+                    if lasting:
+                        self._digests.put(file.entry, known)
+                    verdicts[file.name] = self._against_record(file, known).verdict
         self._digests.save(frozenset(file.name for file in listing.files))
         return verdicts
 
@@ -103,6 +105,8 @@ def inspect_file(path: Path, name: InstallerName, progress: Callable[[int], None
         VerificationError: it is not what the name promises.
         OSError: it cannot be read.
     """
+    from repo_manager.edges.archive import Inspector
+
     inspector = Inspector(name)
     buffer = memoryview(bytearray(_CHUNK_BYTES))
     with path.open("rb", buffering=0) as file:
