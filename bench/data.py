@@ -15,6 +15,7 @@ import random
 import subprocess
 import sys
 import tarfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +54,15 @@ def check_folder(folder: Path, made: tuple[Made, ...]) -> None:
     extra = {path.name for path in folder.iterdir() if path.is_file()} - expected
     if extra:
         sys.exit(f"left behind in {folder}: {', '.join(sorted(extra))}")
+
+
+def comparing(folder: Path, made: tuple[Made, ...]) -> Callable[[bytes], None]:
+    """The check of a contender that fills `folder`."""
+
+    def check(printed: bytes) -> None:  # noqa: ARG001 - the harness hands it to every check
+        check_folder(folder, made)
+
+    return check
 
 
 def main() -> None:

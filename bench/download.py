@@ -6,7 +6,6 @@ only write. The server is a real nginx on loopback. Every byte of every contende
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -48,13 +47,13 @@ def contenders(place: Path, base: str, made: tuple[data.Made, ...]) -> list[Cont
             "repo-manager download (verified)",
             repo_manager("--json", "download", *tokens, "--to", str(ours), "--source", base),
             empty(ours),
-            _compare(ours, made),
+            data.comparing(ours, made),
         ),
         Contender(
             "aria2c -j4 (no hashing)",
             (program("aria2c"), "-q", "-j4", "-x1", "--file-allocation=none", "-d", str(aria2c), "-i", str(listing)),
             empty(aria2c),
-            _compare(aria2c, made),
+            data.comparing(aria2c, made),
         ),
         Contender(
             "curl --parallel (no hashing)",
@@ -63,16 +62,9 @@ def contenders(place: Path, base: str, made: tuple[data.Made, ...]) -> list[Cont
                 *("--remote-name-all", "--output-dir", str(curl), *urls),
             ),
             empty(curl),
-            _compare(curl, made),
+            data.comparing(curl, made),
         ),
     ]
-
-
-def _compare(folder: Path, made: tuple[data.Made, ...]) -> Callable[[bytes], None]:
-    def check(printed: bytes) -> None:  # noqa: ARG001 - the harness hands it to every check
-        data.check_folder(folder, made)
-
-    return check
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Each must stay under 120 MiB however large the file is. The bytes are compared a
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from bench import data
@@ -48,7 +47,7 @@ def contenders(place: Path, base: str, made: tuple[data.Made, ...]) -> list[Cont
             "download",
             repo_manager("--json", "download", wanted.token, "--to", str(to), "--source", base),
             empty(to),
-            _compare(to, made),
+            data.comparing(to, made),
         ),
         Contender(
             "sync",
@@ -57,22 +56,15 @@ def contenders(place: Path, base: str, made: tuple[data.Made, ...]) -> list[Cont
                 *("--release", "latest", "--package", wanted.token, "--yes", "--no-restart"),
             ),
             empty(repository),
-            _compare(repository, made),
+            data.comparing(repository, made),
         ),
         Contender(
             "audit --deep",
             repo_manager("--repository", str(audited), "--json", "audit", "--deep", "--fail-on", "never"),
             copy,
-            _compare(audited, made),
+            data.comparing(audited, made),
         ),
     ]
-
-
-def _compare(folder: Path, made: tuple[data.Made, ...]) -> Callable[[bytes], None]:
-    def check(printed: bytes) -> None:  # noqa: ARG001 - the harness hands it to every check
-        data.check_folder(folder, made)
-
-    return check
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from repo_manager.cli.root import run_of
 from repo_manager.errors import InputError
 from repo_manager.operation import Seen, Task
 from repo_manager.plan import Arrival
-from repo_manager.settings import PREFIX
 
 if TYPE_CHECKING:
     from repo_manager.cli.run import Run
@@ -31,12 +30,7 @@ def add(
     file: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Installers under their published names.")],
     allow_older: Annotated[
         bool,
-        typer.Option(
-            "--allow-older",
-            envvar=f"{PREFIX}ALLOW_OLDER",
-            show_envvar=False,
-            help="Place a file even where a newer one lies in the repository.",
-        ),
+        options.option("--allow-older", "Place a file even where a newer one lies in the repository."),
     ] = False,
     dry_run: options.DryRun = False,
     yes: options.Yes = False,

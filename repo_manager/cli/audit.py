@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,12 +11,12 @@ import typer
 
 from repo_manager import audit as audits
 from repo_manager import selection as selections
-from repo_manager.audit import Circumstances, Severity
+from repo_manager.audit import Severity
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
+from repo_manager.edges.writing import write_whole
 from repo_manager.errors import ExitCode, InputError
 from repo_manager.report import documents, tables
-from repo_manager.settings import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,20 +58,14 @@ def audit(
     package: options.Packages = None,
     deep: Annotated[
         bool,
-        typer.Option("--deep", envvar=f"{PREFIX}DEEP", show_envvar=False, help="Read every byte of every installer."),
+        options.option("--deep", "Read every byte of every installer."),
     ] = False,
-    format_: Annotated[
-        Format, typer.Option("--format", envvar=f"{PREFIX}FORMAT", show_envvar=False, help="How it is written.")
-    ] = Format.TABLE,
+    format_: Annotated[Format, options.option("--format", "How it is written.")] = Format.TABLE,
     output: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", envvar=f"{PREFIX}OUTPUT", show_envvar=False, help="Write to this file, not to stdout."
-        ),
+        options.option("--output", "Write to this file, not to stdout.", metavar="FILE"),
     ] = None,
-    fail_on: Annotated[
-        FailOn, typer.Option(envvar=f"{PREFIX}FAIL_ON", show_envvar=False, help="Which findings make exit 1.")
-    ] = FailOn.ERROR,
+    fail_on: Annotated[FailOn, options.option("--fail-on", "Which findings make exit 1.")] = FailOn.ERROR,
 ) -> None:
     """Say what is missing, outdated, doubled, stray or corrupt, and how to mend it. Changes nothing."""
     run = run_of(context)
@@ -79,12 +74,9 @@ def audit(
     listing = run.listing()
     request = run.request(release=release, packages=tuple(package or ()))
     selection = selections.select(request, listing, run.catalog)
-    circumstances = Circumstances(
-        verdicts=_verdicts(run, listing, deep=deep),
-        classic=run.profile.classic,
-        server_release=run.settings.server_release,
+    circumstances = replace(
+        run.circumstances(_verdicts(run, listing, deep=deep)),
         second=_second(run),
-        command=run.command,
         sync="sync" if release.strip().lower() == selections.AUTO else f"sync --release {selection.release}",
     )
     judged = audits.audit(listing, selection, run.catalog, circumstances)
@@ -146,9 +138,7 @@ def _write(run: Run, judged: Audit, format_: Format, output: Path | None, fix: s
         run.console.answer(text)
         return
     try:
-        temporary = output.with_name(f"{output.name}.new")
-        temporary.write_text(f"{text}\n", encoding="utf-8")
-        temporary.replace(output)
+        write_whole(output, f"{text}\n")
     except OSError as error:
         raise InputError("cannot-write", f"{output} cannot be written: {error.strerror}", "check --output") from error
     run.console.note(f"written to {output}")

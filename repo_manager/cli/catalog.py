@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,9 +11,9 @@ from repo_manager import catalog as catalogs
 from repo_manager import document, linklist
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
+from repo_manager.edges.writing import write_whole
 from repo_manager.errors import InputError
 from repo_manager.report.text import plural, safe, table
-from repo_manager.settings import PREFIX
 
 if TYPE_CHECKING:
     from repo_manager.catalog import Catalog
@@ -92,12 +90,8 @@ def update(
     # A name of its own: the key `to` of the configuration file is the folder that `download` fills.
     update_to: Annotated[
         Path | None,
-        typer.Option(
-            "--to",
-            metavar="FILE",
-            envvar=f"{PREFIX}UPDATE_TO",
-            show_envvar=False,
-            help="Write the updated catalog here instead of over --catalog.",
+        options.option(
+            "--to", "Write the updated catalog here instead of over --catalog.", metavar="FILE", variable="update_to"
         ),
     ] = None,
     dry_run: options.DryRun = False,
@@ -128,7 +122,7 @@ def update(
         }
     )
     run.console.answer("\n".join(linklist.describe(found)))
-    if dry_run or not found.wanted or not _agreed(yes=yes):
+    if dry_run or not found.wanted or not (yes or run.console.agreed("Write it?")):
         return
     _write(target, amended)
     run.console.note(f"written to {target}")
@@ -168,21 +162,9 @@ def _read(run: Run, source: str) -> str:
     return document.decode(data, source, "invalid-link-list")
 
 
-def _agreed(*, yes: bool) -> bool:
-    if yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return True
-    print("\nWrite it? [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a question to a person
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
-
-
 def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f"{path.name}.new")
     try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_whole(path, text, newline="")
     except OSError as error:
         raise InputError(
             "cannot-write", f"{path} cannot be written: {error.strerror}", "choose another --to"

@@ -10,7 +10,6 @@ import typer
 
 from repo_manager import audit as audits
 from repo_manager import plan as plans
-from repo_manager.audit import Circumstances
 from repo_manager.cli.voice import TerminalVoice
 from repo_manager.edges.folder import Folder
 from repo_manager.edges.service import AbsentService
@@ -29,9 +28,16 @@ if TYPE_CHECKING:
     from repo_manager.repository import File, Listing
 
 
-def change(run: Run, task: Task, *, dry_run: bool, yes: bool, hosts: tuple[str, ...] = ()) -> None:
-    """Carry a task out, or only say what it would do, and end with the exit code of the contract."""
+def change(
+    run: Run, task: Task, *, dry_run: bool, yes: bool, hosts: tuple[str, ...] = (), keep: int | None = None
+) -> None:
+    """Carry a task out, or only say what it would do, and end with the exit code of the contract.
+
+    `hosts` may be downloaded from for this run; `keep` overrides how many retired builds stay.
+    """
     bench = run.workbench(yes=yes, fetcher=run.fetcher(hosts))
+    if keep is not None:
+        bench = replace(bench, retention=replace(bench.retention, keep=keep))
     if dry_run:
         plan = preview(bench, task)
         run.console.emit(documents.plan(plan))
@@ -101,13 +107,7 @@ def _copy_of(run: Run, primary: Listing) -> Task:
 
 def judge(run: Run, seen: Seen, selection: Selection) -> Audit:
     """The audit that a plan is made of."""
-    circumstances = Circumstances(
-        verdicts=seen.verdicts,
-        classic=run.profile.classic,
-        server_release=run.settings.server_release,
-        command=run.command,
-    )
-    return audits.audit(seen.listing, selection, run.catalog, circumstances)
+    return audits.audit(seen.listing, selection, run.catalog, run.circumstances(seen.verdicts))
 
 
 def contested(listing: Listing) -> tuple[File, ...]:

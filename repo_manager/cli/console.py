@@ -56,6 +56,13 @@ class Console:
         if self.verbosity >= 0:
             _say(safe_lines(text), sys.stderr)
 
+    def agreed(self, question: str) -> bool:
+        """Ask whether to go on. Where nobody can answer nobody is asked, and that is a yes."""
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return True
+        print(f"\n{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a question to a person
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
     def detail(self, text: str) -> None:
         """A step, for -v."""
         if self.verbosity > 0:

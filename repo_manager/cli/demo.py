@@ -16,6 +16,7 @@ from repo_manager import audit as audits
 from repo_manager import plan as plans
 from repo_manager import selection as selections
 from repo_manager.audit import Severity
+from repo_manager.cli import options
 from repo_manager.cli.change import judge
 from repo_manager.cli.root import run_of
 from repo_manager.cli.run import Run, quoted
@@ -26,7 +27,6 @@ from repo_manager.operation import Seen, Task, perform
 from repo_manager.report import documents, tables
 from repo_manager.report.text import paragraph
 from repo_manager.restart import Patience
-from repo_manager.settings import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,13 +48,7 @@ def demo(
     # A name of its own: the key `keep` of the configuration file is the number that `prune` keeps.
     demo_keep: Annotated[
         Path | None,
-        typer.Option(
-            "--keep",
-            metavar="DIR",
-            envvar=f"{PREFIX}DEMO_KEEP",
-            show_envvar=False,
-            help="Make the sandbox here and keep it.",
-        ),
+        options.option("--keep", "Make the sandbox here and keep it.", metavar="DIR", variable="demo_keep"),
     ] = None,
 ) -> None:
     """See the main job end to end on a sandbox: nothing outside it is touched.

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from repo_manager.cli import options
 from repo_manager.cli.root import run_of
 from repo_manager.edges import machine
 from repo_manager.edges.places import candidates
 from repo_manager.errors import ExitCode, RepoManagerError
 from repo_manager.report.text import paragraph, size
 from repo_manager.restart import ServiceState
-from repo_manager.settings import PREFIX, machine_wide
+from repo_manager.settings import machine_wide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,12 +54,7 @@ def doctor(
     context: typer.Context,
     online: Annotated[
         bool,
-        typer.Option(
-            "--online",
-            envvar=f"{PREFIX}ONLINE",
-            show_envvar=False,
-            help="Also ask the download server for one file's size.",
-        ),
+        options.option("--online", "Also ask the download server for one file's size."),
     ] = False,
 ) -> None:
     """Look whether this machine is ready. Changes nothing; exit 1 when something must be mended."""

@@ -19,7 +19,6 @@ from repo_manager.errors import InputError
 from repo_manager.plan import Download
 from repo_manager.report.text import plural, safe, size
 from repo_manager.selection import Request
-from repo_manager.settings import PREFIX
 
 if TYPE_CHECKING:
     from repo_manager.cli.run import Run
@@ -36,9 +35,7 @@ def download(
     package: Annotated[
         list[str], typer.Argument(metavar="PACKAGE...", help="Which packages; all is every one of the release.")
     ],
-    to: Annotated[
-        Path, typer.Option(metavar="DIR", envvar=f"{PREFIX}TO", show_envvar=False, help="The folder to fill.")
-    ] = Path(),
+    to: Annotated[Path, options.option("--to", "The folder to fill.", metavar="DIR")] = Path(),
     release: options.Release = selections.AUTO,
     source: options.Source = None,
     dry_run: options.DryRun = False,
@@ -71,11 +68,7 @@ def download(
 def _listing(run: Run) -> Listing | None:
     """The repository that `auto` looks at; a machine that only downloads has none."""
     if run.option("repository") or run.profile.repository or sys.platform == "win32":
-        try:
-            return run.listing()
-        except InputError:
-            if run.option("repository"):
-                raise
+        return run.listing_if_any()
     return None
 
 

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from repo_manager.cli import options
 from repo_manager.cli.root import run_of
 from repo_manager.report import listings
-from repo_manager.settings import PREFIX
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -26,9 +26,7 @@ class Format(StrEnum):
 @app.command(name="list")
 def list_(
     context: typer.Context,
-    format_: Annotated[
-        Format, typer.Option("--format", envvar=f"{PREFIX}FORMAT", show_envvar=False, help="How it is written.")
-    ] = Format.TABLE,
+    format_: Annotated[Format, options.option("--format", "How it is written.")] = Format.TABLE,
 ) -> None:
     """The repository as it is: each file, what it is, version, age, size."""
     run = run_of(context)

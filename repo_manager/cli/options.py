@@ -1,59 +1,46 @@
-"""The options that several commands share, each with its variable."""
+"""Options, each with its variable, and those that several commands share."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from repo_manager.settings import PREFIX
 
+
+def option(flag: str, help_: str, *, short: str | None = None, variable: str | None = None, **more: Any) -> Any:  # noqa: ANN401 - typer's own marker
+    """An option whose variable is its flag in capitals, or `variable` where two flags of one name differ."""
+    name = (variable or flag.removeprefix("--")).upper().replace("-", "_")
+    flags = (flag, short) if short else (flag,)
+    return typer.Option(*flags, envvar=f"{PREFIX}{name}", show_envvar=False, help=help_, **more)
+
+
 Release = Annotated[
     str,
-    typer.Option(
+    option(
+        "--release",
+        "Which release is wanted: 9.66, latest (newest in the catalog), or auto (newest in the folder).",
         metavar="RELEASE",
-        envvar=f"{PREFIX}RELEASE",
-        show_envvar=False,
-        help="Which release is wanted: 9.66, latest (newest in the catalog), or auto (newest in the folder).",
     ),
 ]
 Packages = Annotated[
     list[str] | None,
-    typer.Option(
+    option(
         "--package",
+        "Only this package; may be given several times; all is every package of the release.",
         metavar="PACKAGE",
-        envvar=f"{PREFIX}PACKAGE",
-        show_envvar=False,
-        help="Only this package; may be given several times; all is every package of the release.",
     ),
 ]
 Source = Annotated[
     str | None,
-    typer.Option(
+    option(
+        "--source",
+        "A folder, UNC path or URL that has the files under their published names, instead of the catalog's links.",
         metavar="BASE",
-        envvar=f"{PREFIX}SOURCE",
-        show_envvar=False,
-        help="A folder, UNC path or URL that has the files under their published names, instead of the catalog's"
-        " links.",
     ),
 ]
-ManualOnly = Annotated[
-    bool,
-    typer.Option(
-        "--manual-only",
-        envvar=f"{PREFIX}MANUAL_ONLY",
-        show_envvar=False,
-        help="Only packages that must be placed by hand.",
-    ),
-]
-DryRun = Annotated[
-    bool,
-    typer.Option("--dry-run", envvar=f"{PREFIX}DRY_RUN", show_envvar=False, help="Print the plan, change nothing."),
-]
-Yes = Annotated[
-    bool, typer.Option("--yes", "-y", envvar=f"{PREFIX}YES", show_envvar=False, help="Do not ask before changing.")
-]
-NoRestart = Annotated[
-    bool,
-    typer.Option("--no-restart", envvar=f"{PREFIX}NO_RESTART", show_envvar=False, help="Leave the service alone."),
-]
+ManualOnly = Annotated[bool, option("--manual-only", "Only packages that must be placed by hand.")]
+DryRun = Annotated[bool, option("--dry-run", "Print the plan, change nothing.")]
+Yes = Annotated[bool, option("--yes", "Do not ask before changing.", short="-y")]
+NoRestart = Annotated[bool, option("--no-restart", "Leave the service alone.")]

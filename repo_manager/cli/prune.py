@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +12,6 @@ from repo_manager.cli import options
 from repo_manager.cli.change import change, contested, judge
 from repo_manager.cli.root import run_of
 from repo_manager.operation import Seen, Task
-from repo_manager.settings import PREFIX
 
 if TYPE_CHECKING:
     from repo_manager.plan import Plan
@@ -26,13 +24,12 @@ def prune(
     context: typer.Context,
     keep: Annotated[
         int | None,
-        typer.Option(
+        options.option(
+            "--keep",
+            "Keep this many older builds of each package in the retired area, for stepwise upgrades.",
+            metavar="N",
             min=0,
             max=1000,
-            metavar="N",
-            envvar=f"{PREFIX}KEEP",
-            show_envvar=False,
-            help="Keep this many older builds of each package in the retired area, for stepwise upgrades.",
         ),
     ] = None,
     dry_run: options.DryRun = False,
@@ -41,11 +38,9 @@ def prune(
 ) -> None:
     """Retire superseded, partial and stray files. Downloads nothing; everything can be restored."""
     run = run_of(context)
-    if keep is not None:
-        run.__dict__["settings"] = replace(run.settings, retired_keep=keep)
 
     def planner(seen: Seen) -> Plan:
         selection = selections.select(run.request(release=selections.AUTO), seen.listing, run.catalog)
         return plans.prune(seen.listing, judge(run, seen, selection), seen.verdicts)
 
-    change(run, Task("prune", planner, contested, restart=not no_restart), dry_run=dry_run, yes=yes)
+    change(run, Task("prune", planner, contested, restart=not no_restart), dry_run=dry_run, yes=yes, keep=keep)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from repo_manager import systems
+from repo_manager.cli import options
 from repo_manager.cli.console import lines_from_stdin
 from repo_manager.cli.root import run_of
 from repo_manager.errors import ExitCode, InputError
 from repo_manager.report.text import paragraph, safe
-from repo_manager.settings import PREFIX
 from repo_manager.systems import Resolved, Status
 
 if TYPE_CHECKING:
@@ -32,9 +32,7 @@ def resolve(
     ] = None,
     os_release: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", envvar=f"{PREFIX}OS_RELEASE", show_envvar=False, help="A whole /etc/os-release file."
-        ),
+        options.option("--os-release", "A whole /etc/os-release file.", metavar="FILE"),
     ] = None,
 ) -> None:
     """Say which package serves an operating system, and which file of the repository that is.
@@ -75,12 +73,7 @@ def _read(path: Path) -> str:
 
 def _listing(run: Run) -> Listing | None:
     """The repository, where one was named or found; `resolve` answers without one too."""
-    if run.option("repository") or run.profile.repository:
-        return run.listing()
-    try:
-        return run.listing()
-    except InputError:
-        return None
+    return run.listing() if run.profile.repository else run.listing_if_any()
 
 
 def _document(answer: Answer, listing: Listing | None) -> dict[str, Any]:

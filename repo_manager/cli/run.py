@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from repo_manager.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from repo_manager.audit import Circumstances, Verdict
     from repo_manager.catalog import Catalog
     from repo_manager.edges.checking import Checker
     from repo_manager.edges.download import Downloader
@@ -132,6 +132,30 @@ class Run:
         path = path or self.path
         return repository.survey(str(path), scan(path))
 
+    def listing_if_any(self) -> Listing | None:
+        """What lies in the repository, None where there is none and nobody has named one.
+
+        Raises:
+            InputError: one was named and cannot be read.
+        """
+        try:
+            return self.listing()
+        except InputError:
+            if self.option("repository"):
+                raise
+            return None
+
+    def circumstances(self, verdicts: Mapping[str, Verdict]) -> Circumstances:
+        """What an audit of this run's repository knows beside the folder and the wish."""
+        from repo_manager.audit import Circumstances
+
+        return Circumstances(
+            verdicts=verdicts,
+            classic=self.profile.classic,
+            server_release=self.settings.server_release,
+            command=self.command,
+        )
+
     @cached_property
     def service(self) -> Service:
         """The service that reads the folder."""
@@ -205,7 +229,7 @@ class Run:
             now=lambda: datetime.now(UTC),
             owner={"pid": os.getpid(), "host": socket.gethostname()},
             retention=Retention(self.settings.retired_keep, self.settings.retired_days),
-            voice=TerminalVoice(self.console, ask=not yes and sys.stdin.isatty() and sys.stderr.isatty()),
+            voice=TerminalVoice(self.console, ask=not yes),
         )
 
     @property

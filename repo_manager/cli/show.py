@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,10 +10,8 @@ from repo_manager import manual
 from repo_manager import selection as selections
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
-from repo_manager.errors import InputError
 from repo_manager.manual import Platform, Role
 from repo_manager.report import guides
-from repo_manager.settings import PREFIX
 
 if TYPE_CHECKING:
     from repo_manager.catalog import Package
@@ -24,31 +22,31 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
-def _option(name: str, metavar: str, help_: str) -> Any:  # noqa: ANN401 - typer's own marker
-    return typer.Option(
-        f"--{name}", metavar=metavar, envvar=PREFIX + name.upper().replace("-", "_"), show_envvar=False, help=help_
-    )
-
-
 @app.command()
 def show(
     context: typer.Context,
     package: Annotated[str, typer.Argument(metavar="PACKAGE", help="Its token, in any case.")],
     release: options.Release = selections.AUTO,
-    cs_ip: Annotated[str | None, _option("cs-ip", "ADDRESS", "The configuration server, for the commands.")] = None,
+    cs_ip: Annotated[
+        str | None, options.option("--cs-ip", "The configuration server, for the commands.", metavar="ADDRESS")
+    ] = None,
     passphrase_file: Annotated[
-        str | None, _option("passphrase-file", "PATH", "The passphrase file on the machine, for the commands.")
+        str | None,
+        options.option("--passphrase-file", "The passphrase file on the machine, for the commands.", metavar="PATH"),
     ] = None,
     install_dir: Annotated[
-        str | None, _option("install-dir", "DIR", "Where the agent is to be installed, for the commands.")
+        str | None,
+        options.option("--install-dir", "Where the agent is to be installed, for the commands.", metavar="DIR"),
     ] = None,
-    role: Annotated[Role, _option("role", "ROLE", "agent or master-target.")] = Role.AGENT,
-    platform: Annotated[Platform, _option("platform", "PLATFORM", "VmWare or Azure.")] = Platform.VMWARE,
+    role: Annotated[Role, options.option("--role", "agent or master-target.", metavar="ROLE")] = Role.AGENT,
+    platform: Annotated[
+        Platform, options.option("--platform", "VmWare or Azure.", metavar="PLATFORM")
+    ] = Platform.VMWARE,
 ) -> None:
     """Print all that is known of one package, and the commands that install its agent by hand."""
     run = run_of(context)
     found = run.catalog.require(package)
-    listing = _listing(run)
+    listing = run.listing_if_any()
     wanted = selections.choose_release(release, listing, run.catalog)
     file_name = _file_name(run, found, wanted, listing)
     guide = manual.guide(
@@ -69,15 +67,6 @@ def show(
     run.console.emit(guides.document(found, run.catalog, guide, placing))
     if not run.console.json_wanted:
         run.console.answer(guides.text(found, run.catalog, guide, placing, run.console.width))
-
-
-def _listing(run: Run) -> Listing | None:
-    try:
-        return run.listing()
-    except InputError:
-        if run.option("repository"):
-            raise
-        return None
 
 
 def _file_name(run: Run, package: Package, release: Release, listing: Listing | None) -> str:

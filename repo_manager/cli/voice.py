@@ -39,10 +39,7 @@ class TerminalVoice(Voice):
         if self._title:
             self._console.note(f"\n{self._title}\n")
         self._console.note(tables.plan(plan, self._console.width))
-        if not self._ask:
-            return True
-        print("\nGo on? [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a question to a person
-        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+        return not self._ask or self._console.agreed("Go on?")
 
     def reading(self, total_bytes: int) -> Callable[[int], None]:
         """A bar for all files together."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import names
 from repo_manager.edges.fetched import disk_error
 from repo_manager.edges.folder import component
+from repo_manager.edges.writing import write_whole
 from repo_manager.errors import InputError
 from repo_manager.names import InvalidNameError
 
@@ -75,12 +75,7 @@ class Carrier:
         try:
             lines = {**self._read_sums(path), **digests}
             text = "".join(f"{digest} *{name}\n" for name, digest in sorted(lines.items()))
-            temporary = self.folder / f"{SUMS}.new"
-            with temporary.open("w", encoding="ascii", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
+            write_whole(path, text, newline="\n")
         except OSError as error:
             raise disk_error(error, path) from error
 
