@@ -238,7 +238,7 @@ class _Auditor:
         target = self.selection.targets.get(token)
         if target is None:
             return newest.release < self.selection.release
-        return (newest.version, newest.date) < (target.name.version, target.name.date)
+        return newest.recency < target.name.recency
 
     def _about_file(self, file: File) -> Iterator[Finding]:
         if file.installer is not None:

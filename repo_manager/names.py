@@ -158,9 +158,14 @@ class InstallerName:
         return _version(f"{self.release}.{days}.1") if days > 0 else None
 
     @property
+    def recency(self) -> tuple[Version, dt.date]:
+        """What decides which of two is newer: the version, then the date."""
+        return (self.version, self.date)
+
+    @property
     def order(self) -> tuple[Version, dt.date, str]:
         """The sort key: newest last."""
-        return (self.version, self.date, self.text)
+        return (*self.recency, self.text)
 
     def __lt__(self, other: InstallerName) -> bool:
         return self.order < other.order
@@ -191,6 +196,14 @@ def parse(text: str) -> InstallerName:
     if built is None or (extension == ".exe") != (token == WINDOWS):
         raise InvalidNameError(text, _reason(text))
     return InstallerName(text, product, _version(version), Token(token), channel, built, config, extension)
+
+
+def token_of(text: str) -> Token | None:
+    """The token in an installer's name, None for any other name."""
+    try:
+        return parse(text).token
+    except InvalidNameError:
+        return None
 
 
 def parse_version(text: str) -> Version:

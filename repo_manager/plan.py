@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 from repo_manager import names
 from repo_manager.audit import Code, Severity, Verdict
 from repo_manager.errors import InputError
-from repo_manager.names import InvalidNameError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -228,7 +227,9 @@ def undo(past: Past, listing: Listing, available: Mapping[str, int]) -> Plan:
         name = path.rpartition("/")[2]
         if path in available and name.casefold() not in taken:
             reason = f"retired by {past.command}"
-            places.append(Place(_token(name), name, path, f"retired by {past.identity}", available[path], reason))
+            places.append(
+                Place(names.token_of(name), name, path, f"retired by {past.identity}", available[path], reason)
+            )
     replaced = {path.rpartition("/")[2] for path in past.retired}
     leaving = {name: f"placed by {past.identity}" for name in past.placed if name in there - replaced}
     if not places and not leaving:
@@ -245,21 +246,17 @@ def _version(name: str) -> str:
     return str(names.parse(name).version)
 
 
-def _token(name: str) -> Token | None:
-    try:
-        return names.parse(name).token
-    except InvalidNameError:
-        return None
-
-
 def kept(listing: Listing, target: Target, verdicts: Verdicts) -> str | None:
     """The name of the file that already is what the target asks for, None when there is none.
 
     A later build of the same release is as good as the target: 9.66 holds different builds.
     """
     for installer, file in listing.by_token.get(target.token, ()):
-        recent = (installer.version, installer.date) >= (target.name.version, target.name.date)
-        if recent and installer.release == target.name.release and _good(file, verdicts):
+        if (
+            installer.recency >= target.name.recency
+            and installer.release == target.name.release
+            and _good(file, verdicts)
+        ):
             return file.name
     return None
 
@@ -323,7 +320,7 @@ def _why(listing: Listing, target: Target, verdicts: Verdicts) -> str:
     newest, file = found[0]
     if not _good(file, verdicts) and newest.text == target.name.text:
         return "the file in the folder is not whole"
-    back = (newest.version, newest.date) > (target.name.version, target.name.date)
+    back = newest.recency > target.name.recency
     return f"goes back from {newest.version}, as asked" if back else f"replaces {newest.version}"
 
 

@@ -74,7 +74,7 @@ def _arrival(run: Run, path: Path) -> Arrival:
 def _refuse_older(arrivals: tuple[Arrival, ...], seen: Seen) -> None:
     for arrival in arrivals:
         newest = seen.listing.newest(arrival.name.token)
-        if newest is not None and (newest.version, newest.date) > (arrival.name.version, arrival.name.date):
+        if newest is not None and newest.recency > arrival.name.recency:
             raise InputError(
                 "older-than-present",
                 f"{arrival.name} is older than {newest.text}, which lies in the repository",

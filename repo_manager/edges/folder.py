@@ -38,6 +38,7 @@ from repo_manager.transaction import Journal, Move
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from repo_manager.names import Token
     from repo_manager.repository import Entry
 
 SUBFOLDER: Final = ".repo-manager"
@@ -252,10 +253,10 @@ class Folder:
         everything = self.retired()
         last = everything[0].transaction if everything else ""
         oldest = timestamp(now - timedelta(days=days))
-        seen: dict[str, int] = {}
+        seen: dict[Token | None, int] = {}
         gone = []
         for file in everything:
-            token = _token(file.name)
+            token = names.token_of(file.name)
             seen[token] = seen.get(token, 0) + 1
             surplus = seen[token] > keep if token else file.transaction < oldest
             if surplus and file.transaction != last:
@@ -381,13 +382,6 @@ def _sync_folder(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _token(name: str) -> str:
-    try:
-        return names.parse(name).token
-    except names.InvalidNameError:
-        return ""
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
