@@ -42,9 +42,9 @@ class Request(BaseHTTPRequestHandler):
             self.hang_up()
 
     def send_body(self, body: bytes) -> None:
-        """Send body bytes and keep count of them."""
-        self.wfile.write(body)
+        """Send body bytes and keep count of them: before, so that whoever has them finds them counted."""
         self.server.sent[self.path] = self.server.sent.get(self.path, 0) + len(body)
+        self.wfile.write(body)
 
     def hang_up(self) -> None:
         self.close_connection = True
