@@ -47,6 +47,7 @@ class Code(StrEnum):
     WITHDRAWN_RELEASE = "withdrawn-release"
     UNSUPPORTED_RELEASE = "unsupported-release"
     VULNERABLE_RELEASE = "vulnerable-release"
+    RESTART_PENDING = "restart-pending"
     SECOND_FOLDER_DIFFERS = "second-folder-differs"
     MODERNIZED_ONLY = "modernized-only"
 
@@ -131,6 +132,7 @@ class Circumstances:
 
     `verdicts` holds what is known of files' bytes, by name; a file that nobody read has none.
     `second` is the listing of the second folder, None when there is none to compare.
+    `unseen_by` is the service that started before the folder last changed, None when there is none.
     `command` is how the fixes begin, with the global options of this run; `sync` is the command that
     mends most of them, with the release where one was asked for.
     """
@@ -139,6 +141,7 @@ class Circumstances:
     classic: bool = True
     server_release: Release | None = None
     second: Listing | None = None
+    unseen_by: str | None = None
     command: str = "repo-manager"
     sync: str = "sync"
 
@@ -212,6 +215,7 @@ class _Auditor:
             yield from self._about_file(file)
         yield from self._about_releases()
         yield from self._about_second_folder()
+        yield from self._about_service()
 
     def _about_package(self, token: Token) -> Iterator[Finding]:
         sync = self._fix(f"{self.about.sync} --package {token}")
@@ -334,6 +338,11 @@ class _Auditor:
                 words = "has another size in"
             message = f"{words} the second folder {second.repository}"
             yield Finding(Code.SECOND_FOLDER_DIFFERS, Severity.WARNING, message, self._fix(self.about.sync), file=name)
+
+    def _about_service(self) -> Iterator[Finding]:
+        if self.about.unseen_by is not None:
+            message = f"the folder changed after {self.about.unseen_by!r} had started, and it looks there only then"
+            yield Finding(Code.RESTART_PENDING, Severity.WARNING, message, self._fix("restart"))
 
     def _verdict(self, file: File) -> Verdict:
         if file.entry.size_bytes == 0:

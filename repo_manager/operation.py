@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 from repo_manager import repository
 from repo_manager.edges.folder import Record, timestamp
 from repo_manager.edges.lock import Lock
+from repo_manager.edges.service import serves_older_set
 from repo_manager.errors import ExitCode, InputError, RepoManagerError, TransferError
-from repo_manager.plan import Download, Place, Plan
-from repo_manager.restart import ServiceReport, ServiceState
+from repo_manager.plan import Download, Place, Plan, Restart
+from repo_manager.restart import ServiceReport, ServiceState, restart
 from repo_manager.transaction import Means, Outcome, Result, carry_out, recover
 
 if TYPE_CHECKING:
@@ -144,12 +145,21 @@ def perform(bench: Workbench, task: Task) -> Outcome:
         if not plan.actions:
             _tidy(bench)
             return Outcome(identity, (), _state(bench))
+        if plan.restart is not None and bench.service.state() not in _LEFT_ALONE:
+            # Before anything is fetched: gigabytes later is too late to say that rights are missing.
+            bench.service.ready()
+        if plan.restart is not None and not plan.moves:
+            return _restart_alone(bench, plan.restart, identity)
         outcome, digests = _apply(bench, task, plan, identity)
         if outcome.error is None:
             bench.checker().learn(look(bench), digests)
             _tidy(bench)
             _look_again(bench, task)
         return outcome
+
+
+# A service that is stopped stays so, whoever may start it.
+_LEFT_ALONE: Final = frozenset({ServiceState.STOPPED, ServiceState.ABSENT})
 
 
 def exit_code(outcome: Outcome) -> ExitCode:
@@ -178,7 +188,16 @@ def _planned(bench: Workbench, task: Task, seen: Seen) -> Plan:
     if task.converges:
         # A change that is taken back by name may leave the folder as empty as it found it.
         _guard(plan, seen.listing)
-    return plan.with_restart(bench.service.name if task.restart else None)
+    if not task.restart:
+        return plan
+    pending = serves_older_set(bench.service, bench.folder.path, bench.now().timestamp())
+    return plan.with_restart(bench.service.name, pending=pending)
+
+
+def _restart_alone(bench: Workbench, action: Restart, identity: str) -> Outcome:
+    """Nothing moves, so there is nothing to write down and nothing to undo."""
+    report = restart(bench.service, bench.clock, bench.patience)
+    return Outcome(identity, ((action, Result.DONE if report.restarted else Result.SKIPPED),), report)
 
 
 # One package may be emptied on purpose: its only file may be broken. A few unknown ones may go while

@@ -101,9 +101,15 @@ class Plan:
         """The restart, None when there is none."""
         return next((action for action in self.actions if isinstance(action, Restart)), None)
 
-    def with_restart(self, service: str | None) -> Plan:
-        """The same plan, ending in a restart where it changes anything and there is a service."""
-        return replace(self, actions=(*self.actions, Restart(service))) if self.moves and service else self
+    def with_restart(self, service: str | None, *, pending: bool = False) -> Plan:
+        """The same plan, ending in a restart where there is a service and the plan changes anything.
+
+        `pending` says that the service has not seen an earlier change: then it is restarted anyway.
+        """
+        if not service or not (self.moves or pending):
+            return self
+        restart = Restart(service) if self.moves else Restart(service, "the set changed after the service had started")
+        return replace(self, actions=(*self.actions, restart))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from repo_manager.errors import ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class ServiceState(StrEnum):
@@ -28,7 +31,8 @@ class Service(Protocol):
     """One service of the machine.
 
     `request_stop` and `request_start` return at once; both raise ServiceError when the service
-    manager refuses.
+    manager refuses, with the code `service-not-active` where it does not run (any more), and
+    `service-already-running` where it does (already).
     """
 
     @property
@@ -38,6 +42,14 @@ class Service(Protocol):
 
     def state(self) -> ServiceState:
         """What it is doing now; ABSENT where there is no such service."""
+        ...
+
+    def started_at(self) -> float | None:
+        """When its process started, in seconds since the epoch; None where it does not run or nobody can tell."""
+        ...
+
+    def ready(self) -> None:
+        """Raise ServiceError where it could not be stopped and started again, as far as that is known beforehand."""
         ...
 
     def request_stop(self) -> None:
@@ -93,6 +105,7 @@ def restart(service: Service, clock: Clock, patience: Patience) -> ServiceReport
         return ServiceReport(
             restarted=False, state=state, remark=f"{service.name!r} was stopped before and stays stopped"
         )
+    service.ready()
     _stop(service, clock, patience)
     bring_up(service, clock, patience)
     return ServiceReport(restarted=True, state=ServiceState.RUNNING)
@@ -107,7 +120,7 @@ def bring_up(service: Service, clock: Clock, patience: Patience) -> None:
     if service.state() is ServiceState.STOPPING:
         _await(service, ServiceState.STOPPED, patience.stop_s, clock, patience)
     if service.state() not in {ServiceState.RUNNING, ServiceState.STARTING}:
-        service.request_start()
+        _unless("service-already-running", service.request_start)
     if not _await(service, ServiceState.RUNNING, patience.start_s, clock, patience):
         raise ServiceError(
             "service-did-not-start",
@@ -130,13 +143,22 @@ def _stop(service: Service, clock: Clock, patience: Patience) -> None:
     if service.state() is ServiceState.STARTING:
         _await(service, ServiceState.RUNNING, patience.start_s, clock, patience)
     if service.state() not in {ServiceState.STOPPING, ServiceState.STOPPED}:
-        service.request_stop()
+        _unless("service-not-active", service.request_stop)
     if not _await(service, ServiceState.STOPPED, patience.stop_s, clock, patience):
         raise ServiceError(
             "service-did-not-stop",
             f"{service.name!r} was told to stop and is {service.state()} after {patience.stop_s:g} s",
             "end the pushes that are running, or raise stop_timeout in the configuration",
         )
+
+
+def _unless(code: str, request: Callable[[], None]) -> None:
+    """Ask for what may have come about by itself since the last look."""
+    try:
+        request()
+    except ServiceError as error:
+        if error.code != code:
+            raise
 
 
 def _await(service: Service, wanted: ServiceState, limit_s: float, clock: Clock, patience: Patience) -> bool:

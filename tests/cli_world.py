@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from repo_manager.cli.run import Run
 from repo_manager.edges.download import Downloader, Policy
 from repo_manager.edges.sample import sample_installer
 from repo_manager.edges.service import AbsentService
+from repo_manager.errors import ServiceError
 from repo_manager.names import Release
 from repo_manager.restart import Patience, ServiceState
 
@@ -62,9 +64,20 @@ class StandIn:
     now: ServiceState = ServiceState.RUNNING
     broken: int = 0
     starts: int = 0
+    since: float | None = None
+    """When its process started; None where nobody can tell."""
+    refuses: str | None = None
+    """The code with which it refuses to be restarted."""
 
     def state(self) -> ServiceState:
         return self.now
+
+    def started_at(self) -> float | None:
+        return self.since if self.now is ServiceState.RUNNING else None
+
+    def ready(self) -> None:
+        if self.refuses:
+            raise ServiceError(self.refuses, f"{self.name!r} may not be restarted", "run as administrator")
 
     def request_stop(self) -> None:
         self.now = ServiceState.STOPPED
@@ -75,6 +88,7 @@ class StandIn:
             self.broken -= 1
         else:
             self.now = ServiceState.RUNNING
+            self.since = time.time()
 
 
 class QuickRun(Run):

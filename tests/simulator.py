@@ -133,8 +133,8 @@ class Start(StrEnum):
 class MemoryService:
     """A service with moods. It reads the set of files when it starts, as the real one does.
 
-    `starts` says how the first starts go; the last of it goes on for ever. `refuses` maps `stop`,
-    `start` or `state` to the code of the service manager's refusal. `reads` is what it sees when it starts, and
+    `starts` says how the first starts go; the last of it goes on for ever. `refuses` maps `ready`,
+    `stop`, `start` or `state` to the code of the service manager's refusal. `reads` is what it sees when it starts, and
     `serving` what it saw.
     """
 
@@ -147,6 +147,8 @@ class MemoryService:
     reads: Callable[[], object] = lambda: None
     name: str = "InMage PushInstall"
     serving: object = None
+    since: float = 0.0
+    """When its process started, by the clock."""
     asked: list[str] = field(default_factory=list)
     _timetable: list[tuple[float, ServiceState]] = field(default_factory=list)
 
@@ -158,6 +160,12 @@ class MemoryService:
         while self._timetable and self._timetable[0][0] <= self.clock.monotonic():
             self.was = self._timetable.pop(0)[1]
         return self.was
+
+    def started_at(self) -> float | None:
+        return self.since if self.state() is ServiceState.RUNNING else None
+
+    def ready(self) -> None:
+        self._refuse("ready")
 
     def request_stop(self) -> None:
         self.asked.append("stop")
@@ -176,6 +184,7 @@ class MemoryService:
         how, *later = self.starts
         self.starts = tuple(later) or self.starts
         self.serving = self.reads()
+        self.since = now_s
         self.was = ServiceState.STARTING
         up = (now_s + self.start_takes_s, ServiceState.RUNNING)
         down = (now_s + self.start_takes_s + (2.0 if how is Start.DIES else 0.0), ServiceState.STOPPED)

@@ -31,10 +31,11 @@ def judge(
     sizes: Mapping[str, int] | None = None,
     links: tuple[str, ...] = (),
     sync: str = "sync",
+    unseen_by: str | None = None,
 ) -> Audit:
     listing = listing_of(*present, sizes=sizes, links=links)
     about = Circumstances(
-        verdicts or {}, classic, Release.parse(server) if server else None, second, command=COMMAND, sync=sync
+        verdicts or {}, classic, Release.parse(server) if server else None, second, unseen_by, COMMAND, sync
     )
     return audit.audit(listing, selection_of(listing, *packages, release=release, classic=classic), SMALL, about)
 
@@ -53,6 +54,16 @@ SECOND = listing_of(OLD, "who-to-call.txt")
 
 # code, what was judged, severity, package, file, the fix's command, words of the message
 CASES = [
+    pytest.param(
+        Code.RESTART_PENDING,
+        judge(NEW, unseen_by="a service"),
+        "warning",
+        None,
+        None,
+        "restart",
+        "the folder changed after 'a service' had started",
+        id="restart-pending",
+    ),
     pytest.param(
         Code.MISSING,
         judge(),

@@ -347,6 +347,14 @@ def test_there_is_no_restart_without_a_change_or_without_a_service(made: Plan, s
     assert made.restart is None
 
 
+def test_a_change_that_the_service_has_not_seen_is_worth_a_restart_of_its_own() -> None:
+    (action,) = Plan().with_restart("a service", pending=True).actions
+    assert action == Restart("a service", "the set changed after the service had started")
+    assert Plan().with_restart(None, pending=True) == Plan()
+    changing = prune(listing_of(OLD, NEW))
+    assert changing.with_restart("a service", pending=True) == changing.with_restart("a service")
+
+
 # Whatever lies there.
 
 RELEASES = ("9.59", "9.64", "9.65", "9.66")

@@ -111,13 +111,38 @@ def test_without_a_steady_time_nobody_waits_to_see_it_die() -> None:
     ("refuses", "code"),
     [
         ({"start": "service-disabled"}, "service-disabled"),
+        ({"ready": "service-disabled"}, "service-disabled"),
         ({"stop": "service-access-denied"}, "service-access-denied"),
         ({"state": "service-access-denied"}, "service-access-denied"),
     ],
-    ids=["disabled", "may not be stopped", "may not even be looked at"],
+    ids=["disabled", "known to be disabled", "may not be stopped", "may not even be looked at"],
 )
 def test_a_refusal_of_the_service_manager_is_passed_on(refuses: dict[str, str], code: str) -> None:
     assert refusal(MemoryService(FakeClock(), refuses=refuses)).code == code
+
+
+def test_a_service_that_would_not_start_again_is_not_stopped() -> None:
+    service = MemoryService(FakeClock(), refuses={"ready": "service-disabled"})
+    refusal(service)
+    assert service.asked == []
+
+
+class Ahead(MemoryService):
+    """Does by itself what it is about to be asked for."""
+
+    def request_stop(self) -> None:
+        self.was = ServiceState.STOPPED
+        super().request_stop()
+
+    def request_start(self) -> None:
+        self.was = ServiceState.RUNNING
+        super().request_start()
+
+
+def test_a_service_that_does_by_itself_what_was_to_be_asked_is_as_good() -> None:
+    service = Ahead(FakeClock())
+    assert restart(service, service.clock, PATIENCE).restarted
+    assert service.asked == ["stop", "start"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +15,7 @@ from repo_manager import selection as selections
 from repo_manager.audit import Severity
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
+from repo_manager.edges.service import serves_older_set
 from repo_manager.edges.writing import write_whole
 from repo_manager.errors import ExitCode, InputError
 from repo_manager.report import documents, tables
@@ -77,6 +79,7 @@ def audit(
     circumstances = replace(
         run.circumstances(_verdicts(run, listing, deep=deep)),
         second=_second(run),
+        unseen_by=run.service.name if serves_older_set(run.service, run.path, time.time()) else None,
         sync="sync" if release.strip().lower() == selections.AUTO else f"sync --release {selection.release}",
     )
     judged = audits.audit(listing, selection, run.catalog, circumstances)

@@ -106,6 +106,13 @@ class StandInService:
         """What it is doing."""
         return self._state
 
+    def started_at(self) -> float | None:
+        """It has no process of its own."""
+        return None
+
+    def ready(self) -> None:
+        """It lets itself be restarted."""
+
     def request_stop(self) -> None:
         """It stops at once."""
         self._state = ServiceState.STOPPED

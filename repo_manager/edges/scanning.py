@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ from repo_manager.errors import InputError
 from repo_manager.repository import Entry
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -37,6 +40,36 @@ def scan(folder: Path) -> tuple[Entry, ...]:
 
         raise disk_error(error, folder) from error
 
+
+def changed_at(folder: Path) -> float | None:
+    """When a file last came into a folder or went out of it, in seconds since the epoch.
+
+    None where that cannot be told, and on a share, which has the time of another machine's clock.
+    """
+    if _ON_A_SHARE.match(str(folder)):
+        return None
+    try:
+        return folder.stat().st_mtime
+    except OSError:
+        return None
+
+
+@contextlib.contextmanager
+def keeping_time(folder: Path) -> Iterator[None]:
+    """Leave the folder's time of change as it was: the tool's own sub-folder is no change of the set."""
+    try:
+        before = folder.stat()
+    except OSError:
+        before = None
+    yield
+    if before is not None:
+        # Where it may not be set, the service is restarted once too often.
+        with contextlib.suppress(OSError):
+            os.utime(folder, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+# `\\server\share`, also in its extended form, but neither `\\?\C:` nor `\\.\C:`.
+_ON_A_SHARE = re.compile(r"(?:\\\\|//)(?:[?.][\\/]UNC[\\/]|[^?.\\/])", re.IGNORECASE)
 
 _NAME_IT = "name the repository's folder with --repository"
 

@@ -1,19 +1,22 @@
 """The Windows service that reads the repository.
 
-The only module that knows pywin32, which is installed on Windows alone. Everywhere else, and where
-the service is not installed, its state is ABSENT.
+The only module that knows pywin32's service calls, which are there on Windows alone. Everywhere else,
+and where the service is not installed, its state is ABSENT.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from repo_manager.edges.scanning import changed_at
 from repo_manager.errors import ServiceError
 from repo_manager.restart import Service, ServiceState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
+    from pathlib import Path
 
 
 class AbsentService:
@@ -25,6 +28,13 @@ class AbsentService:
     def state(self) -> ServiceState:
         """Always ABSENT."""
         return ServiceState.ABSENT
+
+    def started_at(self) -> float | None:
+        """It never started."""
+        return None
+
+    def ready(self) -> None:
+        """Nothing to restart."""
 
     def request_stop(self) -> None:
         """Nothing to stop."""
@@ -38,6 +48,26 @@ def service_of(name: str | None) -> Service:
     if name is None or sys.platform != "win32":
         return AbsentService(name or "")
     return WindowsService(name)
+
+
+def serves_older_set(service: Service, folder: Path, now: float) -> bool:
+    """Whether a running service started before its folder last changed, so that it does not see what lies there now.
+
+    What cannot be told is not so. `now` is in seconds since the epoch: a change in the future comes from another
+    machine's clock and says nothing.
+    """
+    changed = changed_at(folder)
+    if changed is None or changed > now:
+        return False
+    try:
+        started = service.started_at()
+    except ServiceError:
+        return False
+    return started is not None and started < changed
+
+
+# The least right that lets a process be asked when it started, from winnt.h.
+_PROCESS_QUERY_LIMITED_INFORMATION: Final = 0x1000
 
 
 class WindowsService:
@@ -58,44 +88,80 @@ class WindowsService:
             win32service.SERVICE_STOP_PENDING: ServiceState.STOPPING,
         }
         try:
-            status = self._with(win32service.SERVICE_QUERY_STATUS, win32service.QueryServiceStatus)
+            status = self._status()
         except ServiceError as error:
             if error.code == "service-not-installed":
                 return ServiceState.ABSENT
             raise
-        return states.get(status[1], ServiceState.PAUSED)
+        return states.get(status["CurrentState"], ServiceState.PAUSED)
+
+    def started_at(self) -> float | None:
+        """When the process of the service started; None also where this user may not ask."""
+        import pywintypes
+        import win32api
+        import win32process
+
+        with contextlib.suppress(ServiceError, pywintypes.error):
+            process_id = self._status()["ProcessId"]
+            if process_id:
+                process = win32api.OpenProcess(_PROCESS_QUERY_LIMITED_INFORMATION, False, process_id)
+                try:
+                    return float(win32process.GetProcessTimes(process)["CreationTime"].timestamp())
+                finally:
+                    process.Close()
+        return None
+
+    def ready(self) -> None:
+        """Look at rights and start type before anything is stopped.
+
+        Raises:
+            ServiceError: this user may not stop and start it, or it is disabled and would stay down.
+        """
+        import win32service
+
+        access = win32service.SERVICE_STOP | win32service.SERVICE_START | win32service.SERVICE_QUERY_CONFIG
+        with self._opened(access) as service:
+            start_type = win32service.QueryServiceConfig(service)[1]
+        if start_type == win32service.SERVICE_DISABLED:
+            raise _refusal(self.name, 1058, "it is disabled, and would not start again once it is stopped")
 
     def request_stop(self) -> None:
         """Ask the service manager to stop it."""
         import win32service
 
-        self._with(
-            win32service.SERVICE_STOP,
-            lambda handle: win32service.ControlService(handle, win32service.SERVICE_CONTROL_STOP),
-        )
+        with self._opened(win32service.SERVICE_STOP) as service:
+            win32service.ControlService(service, win32service.SERVICE_CONTROL_STOP)
 
     def request_start(self) -> None:
         """Ask the service manager to start it."""
         import win32service
 
-        self._with(win32service.SERVICE_START, lambda handle: win32service.StartService(handle, None))
+        with self._opened(win32service.SERVICE_START) as service:
+            win32service.StartService(service, None)
 
-    def _with(self, access: int, act: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - pywin32 has no types
+    def _status(self) -> dict[str, int]:
+        import win32service
+
+        with self._opened(win32service.SERVICE_QUERY_STATUS) as service:
+            return dict(win32service.QueryServiceStatusEx(service))
+
+    @contextlib.contextmanager
+    def _opened(self, access: int) -> Iterator[Any]:
+        """A handle of the service; the refusals of every call made with it become ServiceError."""
         import pywintypes
         import win32service
 
         try:
-            manager = win32service.OpenSCManager(None, None, win32service.SC_MANAGER_CONNECT)
-            try:
-                service = win32service.OpenService(manager, self._key(manager), access)
+            with _closing(win32service.OpenSCManager(None, None, win32service.SC_MANAGER_CONNECT)) as manager:
+                key = self._key(manager)
                 try:
-                    return act(service)
-                finally:
-                    win32service.CloseServiceHandle(service)
-            finally:
-                win32service.CloseServiceHandle(manager)
+                    with _closing(win32service.OpenService(manager, key, access)) as service:
+                        yield service
+                except pywintypes.error as error:
+                    dependents = _running_dependents(manager, key) if error.winerror == _HAS_DEPENDENTS else ""
+                    raise _refusal(self.name, error.winerror, f"{str(error.strerror).strip()}{dependents}") from error
         except pywintypes.error as error:
-            raise _translated(self.name, error) from error
+            raise _refusal(self.name, error.winerror, str(error.strerror).strip()) from error
 
     def _key(self, manager: Any) -> str:  # noqa: ANN401 - a pywin32 handle
         """The service's key name, found by the display name that people know."""
@@ -108,20 +174,62 @@ class WindowsService:
             return self.name
 
 
-def _translated(name: str, error: Any) -> ServiceError:  # noqa: ANN401 - pywintypes.error has no types
-    number, _call, words = error.args
+@contextlib.contextmanager
+def _closing(handle: Any) -> Iterator[Any]:  # noqa: ANN401 - a pywin32 handle
+    import win32service
+
+    try:
+        yield handle
+    finally:
+        win32service.CloseServiceHandle(handle)
+
+
+_HAS_DEPENDENTS: Final = 1051
+
+
+def _running_dependents(manager: Any, key: str) -> str:  # noqa: ANN401 - a pywin32 handle
+    """Which services keep this one from stopping, as the end of a message; nothing where that cannot be told."""
+    import pywintypes
+    import win32service
+
+    with contextlib.suppress(pywintypes.error):
+        with _closing(win32service.OpenService(manager, key, win32service.SERVICE_ENUMERATE_DEPENDENTS)) as service:
+            found = win32service.EnumDependentServices(service, win32service.SERVICE_ACTIVE)
+        return ": " + ", ".join(str(status[1]) for status in found) if found else ""
+    return ""
+
+
+def _refusal(name: str, number: int, words: str) -> ServiceError:
     code, hint = _REFUSALS.get(number, (f"service-error-{number}", "look into the Windows event log"))
-    return ServiceError(code, f"{name!r}: {str(words).strip()} (error {number})", hint)
+    return ServiceError(code, f"{name!r}: {words} (error {number})", hint)
 
 
-# Windows' own numbers, from winerror.h.
-_REFUSALS = {
+_LOG = "look into the Windows event log"
+_AGAIN = "wait a minute, then run the same command again"
+
+# Windows' own numbers. Evidence: "System Error Codes (1000-1299)" on Microsoft Learn.
+_REFUSALS: Final = {
+    2: ("service-program-missing", "repair the installation: the service's program is not where it should be"),
+    3: ("service-program-missing", "repair the installation: the service's program is not where it should be"),
     5: ("service-access-denied", "run as administrator"),
-    1051: ("service-has-dependents", "stop the services that depend on it first"),
-    1053: ("service-timed-out", "look into the Windows event log"),
+    1051: ("service-has-dependents", "stop the services that depend on it, then run the same command again"),
+    1052: ("service-busy", _AGAIN),
+    1053: ("service-timed-out", _LOG),
+    1055: ("service-manager-locked", _AGAIN),
     1056: ("service-already-running", "run the same command again"),
-    1058: ("service-disabled", "enable the service in services.msc"),
+    1057: ("service-account", "mend the account the service runs as in services.msc"),
+    1058: ("service-disabled", "set its start type to Automatic in services.msc"),
     1060: ("service-not-installed", "check the service's name in the profile"),
-    1061: ("service-busy", "wait a minute, then run the same command again"),
+    1061: ("service-busy", _AGAIN),
     1062: ("service-not-active", "run the same command again"),
+    1064: ("service-failed", _LOG),
+    1066: ("service-failed", _LOG),
+    1067: ("service-failed", _LOG),
+    1068: ("service-dependency-failed", "start the services it depends on first"),
+    1069: ("service-account", "mend the account the service runs as in services.msc"),
+    1070: ("service-failed", _LOG),
+    1072: ("service-being-removed", "close services.msc and restart the server"),
+    1075: ("service-dependency-failed", "repair the installation: a service it depends on is missing"),
+    1115: ("shutting-down", "run the same command again once the server is up"),
+    1722: ("service-manager-away", _AGAIN),
 }

@@ -120,7 +120,8 @@ def plan(actions: Plan, width: int) -> str:
         if items:
             lines += [f"{title} {plural(len(items), 'file')}", *_planned(items, width), ""]
     if actions.restart:
-        lines += [f"restart the service {safe(actions.restart.service)}", ""]
+        why = "" if actions.moves else f": {actions.restart.reason}"
+        lines += [paragraph(f"restart the service {safe(actions.restart.service)}{why}", width, rest="  "), ""]
     return "\n".join(lines[:-1])
 
 
@@ -157,7 +158,9 @@ def outcome(done: Outcome) -> str:
         return "nothing was changed: the repository is as it was"
     if not done.results:
         return "nothing to do: the repository is as wanted"
-    lines = [f"placed {plural(placed, 'file')}, retired {plural(retired, 'file')} (transaction {done.identity})"]
+    lines = []
+    if placed or retired:
+        lines.append(f"placed {plural(placed, 'file')}, retired {plural(retired, 'file')} (transaction {done.identity})")
     if done.service.restarted:
         lines.append(f"the service was restarted and is {done.service.state.value}")
     elif done.service.remark:

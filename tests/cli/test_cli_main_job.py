@@ -9,11 +9,14 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 from abuse_server import Honest, serving
 from cli_world import CATALOG, CLASSIC, NEW, OLD, StandIn, data_of, name_of, tree, unprivileged
+
+from repo_manager.restart import ServiceState
 
 if TYPE_CHECKING:
     from cli_world import Cli
@@ -390,3 +393,75 @@ def test_an_audit_of_a_folder_that_may_only_be_read_works(open_tool: Cli) -> Non
     assert answer.document["summary"] == {"errors": 0, "warnings": 0, "infos": 0}
     assert tree(open_tool.folder) == before
     open_tool.repository.chmod(0o755)
+
+
+# the service that has not looked
+
+
+def test_a_file_that_was_dropped_by_hand_leads_to_one_restart(tool: Cli) -> None:
+    tool.fill()
+    tool.service = StandIn(since=0)
+    audit = tool.repo_json("audit")
+    assert audit.code == 0
+    assert [(item["code"], item["fix"]) for item in audit.document["findings"]] == [
+        ("restart-pending", "repo-manager --repository repo restart")
+    ]
+    plan = tool.repo_json("sync", "--dry-run")
+    assert [item["action"] for item in plan.document["actions"]] == ["restart"]
+    assert "restart the service InMage PushInstall: the set changed" in tool.repo("sync", "--dry-run").out
+    assert tool.service.starts == 0
+    answer = tool.repo_json("prune")
+    assert (answer.code, tool.service.starts) == (0, 1)
+    assert [(item["action"], item["result"]) for item in answer.document["actions"]] == [("restart", "done")]
+    assert tool.repo_json("audit").document["findings"] == []
+    assert tool.repo_json("prune").document["actions"] == []
+    assert tool.service.starts == 1
+
+
+def test_a_change_without_a_restart_leaves_one_pending(tool: Cli) -> None:
+    tool.fill(("RHEL7-64",), OLD)
+    tool.service = StandIn(since=time.time())
+    answer = tool.repo("add", str(tool.fill_source() / name_of("RHEL7-64")), "--no-restart")
+    assert (answer.code, tool.service.starts) == (0, 0)
+    found = tool.repo_json("audit", "--package", "RHEL7-64").document["findings"]
+    assert [item["code"] for item in found] == ["restart-pending"]
+    assert tool.repo("restart").code == 0
+    assert tool.repo_json("audit", "--package", "RHEL7-64").document["findings"] == []
+
+
+def test_a_first_change_that_finds_nothing_to_do_restarts_nothing(tool: Cli) -> None:
+    tool.fill()
+    tool.service = StandIn(since=time.time())
+    assert tool.repo_json("prune").document["actions"] == []
+    assert tool.repo_json("prune").document["actions"] == []
+    assert tool.service.starts == 0
+
+
+def test_a_restart_alone_that_fails_says_so(tool: Cli) -> None:
+    tool.fill()
+    tool.service = StandIn(since=0, broken=9)
+    before = tree(tool.repository, own=False)
+    answer = tool.repo_json("prune")
+    assert (answer.code, answer.error["code"]) == (5, "service-did-not-start")
+    assert tree(tool.repository, own=False) == before
+
+
+def test_a_service_that_may_not_be_restarted_is_noticed_before_anything_is_fetched(tool: Cli) -> None:
+    tool.fill(("RHEL7-64",), OLD)
+    tool.fill_source()
+    tool.service = StandIn(refuses="service-access-denied")
+    before = tree(tool.repository, own=False)
+    sync = ("sync", "--release", "latest", "--source", "source")
+    answer = tool.repo_json(*sync)
+    assert (answer.code, answer.error["code"]) == (5, "service-access-denied")
+    assert tree(tool.repository, own=False) == before
+    assert not list((tool.repository / ".repo-manager" / "staging").iterdir())
+    assert tool.repo(*sync, "--no-restart").code == 0
+
+
+def test_a_service_that_is_stopped_needs_no_rights_to_stay_so(tool: Cli) -> None:
+    tool.repository.mkdir()
+    tool.fill_source()
+    tool.service = StandIn(now=ServiceState.STOPPED, refuses="service-access-denied")
+    assert tool.repo("sync", "--source", "source").code == 0
+    assert tool.service.now is ServiceState.STOPPED
