@@ -4,16 +4,26 @@ PYTHON ?= python3
 BIN := .venv/bin
 RACES := names startup audit_again download memory
 
-.PHONY: help demo test lint cover docs wheel bench clean
+.PHONY: help demo test test-windows test-smb lint cover docs wheel bundle bench clean
 
 help:  ## say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/installed  ## see the whole thing work on a sandbox
 	$(BIN)/repo-manager demo
 
 test: .venv/ready  ## run all tests
 	$(BIN)/python -m pytest -q -n auto --dist worksteal
+
+test-windows: .venv/windows  ## run the tests under Windows Python and Wine; sets up both on Debian
+	embed=$$($(BIN)/python tests/windows/tier.py embed) && \
+	  $(MAKE) bundle PYTHON_EMBED=$$embed PYTHON_EMBED_SHA256=$$(sha256sum $$embed | cut -d ' ' -f 1)
+	$(BIN)/python tests/windows/tier.py test
+	PYTHONPATH=tests $(BIN)/python -m windows.console
+
+test-smb: .venv/ready  ## test against a real Samba server; gets one on Debian; needs root
+	command -v smbd >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends samba; }
+	$(BIN)/python -m pytest -q -m smb
 
 lint: .venv/ready  ## style, types, the map's arrows, the generated pages
 	$(BIN)/ruff check .
@@ -25,7 +35,7 @@ lint: .venv/ready  ## style, types, the map's arrows, the generated pages
 
 cover: .venv/ready  ## branch coverage; the pure core must be whole
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q -p no:xdist -m "not slow"
+	$(BIN)/coverage run -m pytest -q -p no:xdist -m "not slow and not smb"
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 	$(BIN)/coverage report --fail-under=100 --include="$(shell $(BIN)/python docs/generate.py --core-modules)"
@@ -40,6 +50,13 @@ wheel: .venv/ready  ## build the wheel and run its command in a clean environmen
 	dist/venv/bin/python -m pip install -q dist/*.whl
 	cd dist && venv/bin/repo-manager --version && venv/bin/repo-manager catalog check && venv/bin/repo-manager -q demo
 
+# PYTHON_EMBED=FILE  python.org's embeddable Python for 64-bit Windows; fetched from there where none is named.
+# PYTHON_EMBED_SHA256=DIGEST  said by whoever builds, where it is a version that bundle/build.py does not know.
+bundle: .venv/bundle  ## build the zip for Windows servers without internet or Python
+	rm -rf dist/bundle
+	$(BIN)/python -m pip wheel -q --disable-pip-version-check --no-deps -w dist/bundle .
+	$(BIN)/python bundle/build.py dist/bundle/*.whl --python "$(PYTHON_EMBED)" --sha256 "$(PYTHON_EMBED_SHA256)"
+
 bench: .venv/ready  ## all races of bench/
 	for race in $(RACES); do $(BIN)/python bench/$$race.py || exit 1; done
 
@@ -47,7 +64,7 @@ bench-%: .venv/ready
 	$(BIN)/python bench/$*.py
 
 clean:  ## remove what the other verbs made
-	rm -rf .venv dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .windows dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11")'
@@ -58,4 +75,12 @@ clean:  ## remove what the other verbs made
 
 .venv/ready: .venv/installed
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e . --group dev
+	touch $@
+
+.venv/windows: .venv/ready
+	$(BIN)/python -m pip install -q --disable-pip-version-check --group windows
+	touch $@
+
+.venv/bundle: .venv/ready
+	$(BIN)/python -m pip install -q --disable-pip-version-check --group bundle
 	touch $@

@@ -34,12 +34,15 @@ CORE_MODULES: Final = (
     "linklist.py",
     "systems/*.py",
     "manual.py",
+    "maintenance.py",
     "repository.py",
     "selection.py",
     "audit.py",
+    "signing.py",
     "plan.py",
     "restart.py",
     "transaction.py",
+    "watching.py",
 )
 
 _HEAD: Final = """# Commands
@@ -84,8 +87,13 @@ def commands() -> Iterator[tuple[str, Command]]:
         command = group.get_command(context, name)
         if isinstance(command, TyperGroup):
             yield from ((f"{name} {below}", sub) for below, sub in command.commands.items())
-        elif command is not None:
+        if command is not None and _can_be_called(command):
             yield name, command
+
+
+def _can_be_called(command: Command) -> bool:
+    """Whether a command does something by itself, or only those below it do."""
+    return not isinstance(command, TyperGroup) or command.invoke_without_command
 
 
 def own_options(command: Command) -> tuple[Parameter, ...]:
@@ -103,11 +111,16 @@ def _contents() -> str:
 
 def _sections(command: Command, name: str, level: int = 2) -> Iterator[str]:
     yield f"{'#' * level} {name}\n"
-    if isinstance(command, TyperGroup):
+    below = command.commands if isinstance(command, TyperGroup) else {}
+    if _can_be_called(command):
+        yield from _section(command, name)
+    else:
         yield f"{command.help}\n"
-        for below, sub in command.commands.items():
-            yield from _sections(sub, f"{name} {below}", level + 1)
-        return
+    for word, sub in below.items():
+        yield from _sections(sub, f"{name} {word}", level + 1)
+
+
+def _section(command: Command, name: str) -> Iterator[str]:
     arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
     options = own_options(command)
     words = [*(["[OPTIONS]"] if options else []), *(_metavar(argument) for argument in arguments)]

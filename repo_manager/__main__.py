@@ -13,14 +13,53 @@ def main() -> None:
 
         print(f"repo-manager {__version__}")  # noqa: T201 - the answer
         return
-    from repo_manager import cli
+    _have_streams()
+    from repo_manager.edges import interrupts
+
+    interrupts.listen()
     from repo_manager.errors import ExitCode
 
-    code = cli.main(sys.argv[1:])
+    try:
+        from repo_manager import cli
+
+        code = cli.main(sys.argv[1:])
+    except KeyboardInterrupt:
+        # While the command line was still being loaded: nothing was begun and there is nothing to say.
+        code = ExitCode.INTERRUPTED
     if code == ExitCode.INTERRUPTED:
         # A download may still be waiting for a silent server; nobody who pressed Ctrl-C waits with it.
         os._exit(code)
     sys.exit(code)
+
+
+def serve() -> None:
+    """Run the command line as the Windows service that this process was started for.
+
+    The service manager is answered before the command line is loaded, so that whatever goes wrong with that
+    is no time-out. What a command that fails said last goes into the Event Log: nobody else hears it.
+    """
+    _have_streams()
+    from repo_manager.edges import eventlog, interrupts, service_manager
+
+    words = eventlog.LastWords()
+
+    def run() -> int:
+        sys.stderr = words
+        from repo_manager import cli
+
+        code = cli.main(sys.argv[1:])
+        if code:
+            eventlog.report_end(code, words.getvalue())
+        return code
+
+    sys.exit(service_manager.host(run, interrupts.request))
+
+
+def _have_streams() -> None:
+    """Without a console, as in a Windows service or under `pythonw`, what is said goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - open to the end
 
 
 if __name__ == "__main__":

@@ -41,6 +41,9 @@ class Code(StrEnum):
     PARTIAL = "partial"
     CORRUPT = "corrupt"
     MISLABELLED = "mislabelled"
+    UNSIGNED = "unsigned"
+    TAMPERED = "tampered"
+    OTHER_PUBLISHER = "other-publisher"
     UNKNOWN_PACKAGE = "unknown-package"
     MIXED_RELEASES = "mixed-releases"
     NEWER_THAN_SERVER = "newer-than-server"
@@ -72,15 +75,22 @@ class Attention(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What reading a file's bytes showed. `code` is None for a good file, and then `message` is empty."""
+    """What reading a file's bytes showed. `code` is None for a good file, and then `message` is empty.
+
+    `signer` is who signed it, proven by a trusted root; empty where that is not known. `read` is false
+    where the bytes could not be read to their end, so that another try may show something else.
+    """
 
     code: Code | None = None
     message: str = ""
+    severity: Severity = Severity.ERROR
+    signer: str = ""
+    read: bool = True
 
     @property
     def good(self) -> bool:
         """Whether the file may be handed to a machine."""
-        return self.code is None
+        return self.code is None or self.severity is not Severity.ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +110,8 @@ class PackageState:
     """One line of the audit: a package that is wanted or present.
 
     `file` and `version` are those of the newest installer in the folder; `newest` is the version of
-    the wanted release that the catalog links, None when it links none.
+    the wanted release that the catalog links, None when it links none. `signer` is who signed the
+    newest installer, proven by a trusted root; None where that is not known.
     """
 
     package: Token
@@ -110,6 +121,7 @@ class PackageState:
     file: str | None
     version: str | None
     newest: str | None
+    signer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +208,7 @@ class _Auditor:
                 newest.text if newest else None,
                 str(newest.version) if newest else None,
                 str(target.name.version) if target else None,
+                (self._verdict(present[0][1]).signer or None) if present else None,
             )
 
     def _state(self, token: Token) -> State:
@@ -261,8 +274,10 @@ class _Auditor:
         token = installer.token
         verdict = self._verdict(file)
         if verdict.code is not None:
-            fix = self._fix(f"{self.about.sync} --package {token}" if token in self.selection.targets else "prune")
-            yield Finding(verdict.code, Severity.ERROR, verdict.message, fix, token, file.name)
+            mend = f"{self.about.sync} --package {token}" if token in self.selection.targets else "prune"
+            strict = " --signatures require" if verdict.code in _MENDED_WHEN_REQUIRED else ""
+            fix = self._fix(f"{mend}{strict}")
+            yield Finding(verdict.code, verdict.severity, verdict.message, fix, token, file.name)
         if not self.catalog.known(token):
             yield self._unknown(file, installer)
         elif superseded(file, self.listing):
@@ -354,3 +369,6 @@ class _Auditor:
 
 
 _UNREAD: Final = Verdict()
+
+# What a plan leaves where it is, unless signatures are required.
+_MENDED_WHEN_REQUIRED: Final = frozenset({Code.UNSIGNED, Code.OTHER_PUBLISHER})

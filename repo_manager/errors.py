@@ -6,6 +6,7 @@
     ├── VerificationError  the bytes: size, digest, kind, contents; never used               exit 4
     ├── MachineError       the machine: rights, space, a file in use                         exit 3
     ├── ServiceError       the service did not do as it was told                             exit 5
+    ├── DeclinedError      whoever was asked said no                                          exit 1
     └── LockedError        another run is at work                                            exit 6
 
 Every error has a stable kebab-case `code`, a `message` that names what happened to which
@@ -102,6 +103,17 @@ class ServiceError(RepoManagerError):
     """The service did not stop, start or stay up."""
 
     exit_code = ExitCode.SERVICE
+
+
+class DeclinedError(RepoManagerError):
+    """Whoever was asked said no. The goal does not hold, so this is no success."""
+
+    exit_code = ExitCode.FINDINGS
+
+    def __init__(self) -> None:
+        super().__init__(
+            "declined", "the plan was not agreed to", "run the same command again and answer y, or add --yes"
+        )
 
 
 class LockedError(RepoManagerError):

@@ -14,10 +14,20 @@ from typing import TYPE_CHECKING, Final
 from repo_manager import repository
 from repo_manager.edges.folder import Record, timestamp
 from repo_manager.edges.lock import Lock
+from repo_manager.edges.paths import shown
+from repo_manager.edges.retired import reasons_text
 from repo_manager.edges.service import serves_older_set
-from repo_manager.errors import ExitCode, InputError, RepoManagerError, TransferError
-from repo_manager.plan import Download, Place, Plan, Restart
-from repo_manager.restart import ServiceReport, ServiceState, restart
+from repo_manager.errors import (
+    DeclinedError,
+    ExitCode,
+    InputError,
+    MachineError,
+    RepoManagerError,
+    ServiceError,
+    TransferError,
+)
+from repo_manager.plan import Download, Place, Plan, Retire
+from repo_manager.restart import ServiceReport, ServiceState
 from repo_manager.transaction import Means, Outcome, Result, carry_out, recover
 
 if TYPE_CHECKING:
@@ -26,7 +36,7 @@ if TYPE_CHECKING:
     from repo_manager.audit import Verdict
     from repo_manager.catalog import Catalog
     from repo_manager.edges.checking import Checker
-    from repo_manager.edges.fetching import Collected, Fetcher
+    from repo_manager.edges.fetching import Collected, Fetcher, Stage
     from repo_manager.edges.folder import Folder
     from repo_manager.repository import File, Listing
     from repo_manager.restart import Clock, Patience, Service
@@ -106,6 +116,9 @@ class Task:
     """What to do: a name for the journal, a planner, and the files it must know.
 
     `converges` says that the planner must find nothing to do afterwards; true of all but `restore`.
+    `changed` is what whoever asks knows of the time at which the set last changed, in seconds since the
+    epoch, and None where it did not. Left out, the folder's own time of change counts. A service that
+    may not have started since is restarted even where nothing moves.
     """
 
     command: str
@@ -113,6 +126,7 @@ class Task:
     matter: Matter
     converges: bool = True
     restart: bool = True
+    changed: Callable[[], float | None] | None = None
 
 
 def preview(bench: Workbench, task: Task) -> Plan:
@@ -148,11 +162,10 @@ def perform(bench: Workbench, task: Task) -> Outcome:
         if plan.restart is not None and bench.service.state() not in _LEFT_ALONE:
             # Before anything is fetched: gigabytes later is too late to say that rights are missing.
             bench.service.ready()
-        if plan.restart is not None and not plan.moves:
-            return _restart_alone(bench, plan.restart, identity)
-        outcome, digests = _apply(bench, task, plan, identity)
+        outcome, staged = _apply(bench, task, plan, identity)
         if outcome.error is None:
-            bench.checker().learn(look(bench), digests)
+            bench.checker().learn(look(bench), staged)
+            _explain(bench, plan, outcome.identity, task.command)
             _tidy(bench)
             _look_again(bench, task)
         return outcome
@@ -169,7 +182,7 @@ def exit_code(outcome: Outcome) -> ExitCode:
 
 def look(bench: Workbench) -> Listing:
     """What lies in the folder now."""
-    return repository.survey(str(bench.folder.path), bench.folder.scan())
+    return repository.survey(shown(bench.folder.path), bench.folder.scan())
 
 
 def _look(bench: Workbench, task: Task) -> Seen:
@@ -190,14 +203,22 @@ def _planned(bench: Workbench, task: Task, seen: Seen) -> Plan:
         _guard(plan, seen.listing)
     if not task.restart:
         return plan
-    pending = serves_older_set(bench.service, bench.folder.path, bench.now().timestamp())
-    return plan.with_restart(bench.service.name, pending=pending)
+    return plan.with_restart(bench.service.name, pending=_pending(bench, task))
 
 
-def _restart_alone(bench: Workbench, action: Restart, identity: str) -> Outcome:
-    """Nothing moves, so there is nothing to write down and nothing to undo."""
-    report = restart(bench.service, bench.clock, bench.patience)
-    return Outcome(identity, ((action, Result.DONE if report.restarted else Result.SKIPPED),), report)
+def _pending(bench: Workbench, task: Task) -> bool:
+    """Whether the service runs and may not have seen the set as it is."""
+    if task.changed is None:
+        return serves_older_set(bench.service, bench.folder.path, bench.now().timestamp())
+    changed = task.changed()
+    if changed is None:
+        return False
+    try:
+        started = bench.service.started_at()
+        runs = bench.service.state() not in _LEFT_ALONE
+    except ServiceError:
+        return False
+    return runs and (started is None or started < changed)
 
 
 # One package may be emptied on purpose: its only file may be broken. A few unknown ones may go while
@@ -225,7 +246,7 @@ def _guard(plan: Plan, listing: Listing) -> None:
         )
 
 
-def _apply(bench: Workbench, task: Task, plan: Plan, identity: str) -> tuple[Outcome, Mapping[str, str]]:
+def _apply(bench: Workbench, task: Task, plan: Plan, identity: str) -> tuple[Outcome, Mapping[str, Stage]]:
     collected = _fetch(bench, plan)
     error = collected.worst
     if error is not None:
@@ -234,12 +255,11 @@ def _apply(bench: Workbench, task: Task, plan: Plan, identity: str) -> tuple[Out
                 bench.voice.note(f"also failed: {other.message}")
         results = tuple((action, _result(action, collected)) for action in plan.actions)
         return Outcome(identity, results, _state(bench), error), {}
-    digests = {name: stage.sha256 for name, stage in collected.staged.items()}
     sized = _with_sizes(plan, {name: stage.size_bytes for name, stage in collected.staged.items()})
     records = {name: Record(stage.sha256, stage.size_bytes) for name, stage in collected.staged.items()}
     if records:
         bench.folder.remember(records)
-    return carry_out(sized, identity, task.command, bench.means()), digests
+    return carry_out(sized, identity, task.command, bench.means()), collected.staged
 
 
 def _fetch(bench: Workbench, plan: Plan) -> Collected:
@@ -280,6 +300,16 @@ def _with_sizes(plan: Plan, sizes: Mapping[str, int]) -> Plan:
     )
 
 
+def _explain(bench: Workbench, plan: Plan, identity: str, command: str) -> None:
+    """Lay the reasons beside what was retired. They are for people: the change stands without them."""
+    reasons = {move.name: move.reason for move in plan.moves if isinstance(move, Retire)}
+    try:
+        if reasons:
+            bench.folder.explain(identity, reasons_text(identity, command, bench.now(), reasons))
+    except MachineError as error:
+        bench.voice.note(f"the reasons could not be written down: {error.message}")
+
+
 def _tidy(bench: Workbench) -> None:
     """When the goal is reached: bound the retired area, give back old staging space."""
     gone = bench.folder.trim(keep=bench.retention.keep, days=bench.retention.days, now=bench.now())
@@ -299,17 +329,6 @@ def _look_again(bench: Workbench, task: Task) -> None:
             "goal-not-reached",
             f"done, but by now there is more to do ({names}): another program works in the folder",
             "run the same command again",
-        )
-
-
-class DeclinedError(RepoManagerError):
-    """Whoever was asked said no. The goal does not hold, so this is no success."""
-
-    exit_code = ExitCode.FINDINGS
-
-    def __init__(self) -> None:
-        super().__init__(
-            "declined", "the plan was not agreed to", "run the same command again and answer y, or add --yes"
         )
 
 

@@ -196,6 +196,17 @@ def prune(listing: Listing, judged: Audit, verdicts: Verdicts) -> Plan:
     return Plan(tuple(_ordered(listing, [], mistakes(listing, judged, verdicts))))
 
 
+def dangers(listing: Listing, judged: Audit, verdicts: Verdicts) -> Plan:
+    """The part of `prune` that must not wait: what could reach a machine and is wrong. Superseded files stay."""
+    condemned = _condemned(judged)
+    leaving = {
+        name: reason
+        for name, reason in mistakes(listing, judged, verdicts).items()
+        if name in condemned or ((file := listing.find(name)) is not None and not _good(file, verdicts))
+    }
+    return Plan(tuple(_ordered(listing, [], leaving)))
+
+
 def add(listing: Listing, arrivals: Iterable[Arrival], verdicts: Verdicts) -> Plan:
     """Place files somebody brings and retire what they supersede.
 
@@ -284,11 +295,7 @@ def mistakes(
     Of every package the newest good installer stays; where none is good, none is kept for its own
     sake. Packages in `except_for` are settled elsewhere.
     """
-    unwanted = {
-        finding.file: finding.message
-        for finding in judged.findings
-        if finding.file and finding.severity is Severity.ERROR and finding.code in _GO_OUT
-    }
+    unwanted = _condemned(judged)
     settled = frozenset(except_for)
     for token, found in listing.by_token.items():
         files = [file for _, file in found if file.name not in unwanted]
@@ -296,6 +303,15 @@ def mistakes(
             best = next((file.name for file in files if _good(file, verdicts)), None)
             unwanted |= _others(listing, token, best, verdicts)
     return unwanted
+
+
+def _condemned(judged: Audit) -> dict[str, str]:
+    """The files that go whatever lies beside them, with the reason of each."""
+    return {
+        finding.file: finding.message
+        for finding in judged.findings
+        if finding.file and finding.severity is Severity.ERROR and finding.code in _GO_OUT
+    }
 
 
 _GO_OUT: Final = frozenset({Code.STRAY, Code.PARTIAL, Code.UNKNOWN_PACKAGE})
@@ -325,9 +341,15 @@ def _why(listing: Listing, target: Target, verdicts: Verdicts) -> str:
         return "missing"
     newest, file = found[0]
     if not _good(file, verdicts) and newest.text == target.name.text:
-        return "the file in the folder is not whole"
+        verdict = verdicts.get(file.name)
+        signed_wrong = verdict is not None and verdict.code in _ABOUT_SIGNATURES
+        what = "has not the signature it should have" if signed_wrong else "is not whole"
+        return f"the file in the folder {what}"
     back = newest.recency > target.name.recency
     return f"goes back from {newest.version}, as asked" if back else f"replaces {newest.version}"
+
+
+_ABOUT_SIGNATURES: Final = frozenset({Code.UNSIGNED, Code.TAMPERED, Code.OTHER_PUBLISHER})
 
 
 def _ordered(listing: Listing, places: list[Place], leaving: dict[str, str]) -> list[Place | Retire]:

@@ -45,6 +45,8 @@ TEXT_OPTIONS: Final = (
     "install_dir",
     "role",
     "platform",
+    "log",
+    "signatures",
 )
 FLAG_OPTIONS: Final = (
     "json",
@@ -57,9 +59,10 @@ FLAG_OPTIONS: Final = (
     "deep",
     "allow_older",
     "online",
+    "polling",
 )
-LIST_OPTIONS: Final = ("package",)
-NUMBER_OPTIONS: Final = ("verbose", "keep")
+LIST_OPTIONS: Final = ("package", "window")
+NUMBER_OPTIONS: Final = ("verbose", "keep", "settle", "interval")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,9 @@ class Settings:
     hosts: tuple[str, ...] = ()
     proxy: str | None = None
     ca_file: Path | None = None
+    smb_credentials: Path | None = None
+    publisher: str | None = None
+    signature_roots: Path | None = None
     attempts: int = 5
     server_release: Release | None = None
     retired_keep: int = 4
@@ -142,6 +148,9 @@ def parse(text: str, name: str) -> Settings:
         hosts=root.texts("hosts", ()),
         proxy=_optional(root, "proxy"),
         ca_file=Path(root.text("ca_file")) if "ca_file" in root else None,
+        smb_credentials=Path(root.text("smb_credentials")) if "smb_credentials" in root else None,
+        publisher=_optional(root, "publisher"),
+        signature_roots=Path(root.text("signature_roots")) if "signature_roots" in root else None,
         attempts=root.integer("attempts", 5, least=1, most=100),
         server_release=root.release("server_release") if "server_release" in root else None,
         retired_keep=root.integer("retired_keep", 4, most=1000),

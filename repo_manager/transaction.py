@@ -161,7 +161,9 @@ def carry_out(plan: Plan, identity: str, command: str, means: Means) -> Outcome:
     except RepoManagerError as error:
         return _put_back(plan, journal, means, error, seen=seen)
     except BaseException:
-        undo(journal, means, seen=seen)
+        # An interruption may come just after the journal was closed: then all of it has happened.
+        if means.store.pending() is not None:
+            undo(journal, means, seen=seen)
         raise
     return Outcome(identity, _results(plan, Result.DONE, report), report)
 
@@ -188,6 +190,15 @@ def undo(journal: Journal, means: Means, *, seen: bool = True) -> None:
         MachineError: a file cannot be put back now; the journal stays for the next run.
         ServiceError: the files are back and the journal is closed, but the service is not up.
     """
+    try:
+        _take_back(journal, means, seen=seen)
+    except KeyboardInterrupt:
+        # Whoever wants the run to end wants it to end well. There is only one interruption: once more, and go.
+        _take_back(journal, means, seen=seen)
+        raise
+
+
+def _take_back(journal: Journal, means: Means, *, seen: bool) -> None:
     store = means.store
     for move in reversed(journal.moves):
         size = store.size(move.destination)
@@ -238,12 +249,12 @@ def _see_what_comes(journal: Journal, store: Store) -> None:
 
 def _look(journal: Journal, store: Store) -> None:
     """See with our own eyes that the goal holds: what came in is there, what went out is gone."""
-    freed = {move.origin for move in journal.moves}
-    placed = {move.destination for move in journal.moves}
+    # To Windows the name that was freed is still there when another case of it has come in.
+    placed = {move.destination.casefold() for move in journal.moves}
     for move in journal.moves:
         size = store.size(move.destination)
         changed = move.size_bytes is not None and size != move.size_bytes
-        still_there = move.origin in freed - placed and store.size(move.origin) is not None
+        still_there = move.origin.casefold() not in placed and store.size(move.origin) is not None
         if size is None or changed or still_there:
             name = move.destination.rpartition("/")[2]
             raise MachineError(

@@ -19,6 +19,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from server_world import NoServer
+
 from repo_manager import catalog, cli, names
 from repo_manager.cli.run import Run
 from repo_manager.edges.download import Downloader, Policy
@@ -31,6 +33,7 @@ from repo_manager.restart import Patience, ServiceState
 if TYPE_CHECKING:
     import pytest
 
+    from repo_manager.edges.places import Machine
     from repo_manager.restart import Service
     from repo_manager.settings import Settings
 
@@ -95,6 +98,12 @@ class QuickRun(Run):
     """A run that waits for nobody, with a service of the test's choice."""
 
     stand_in: Service | None = None
+    server: Machine | None = None
+
+    @property
+    def machine(self) -> Machine:
+        # Nothing else of the machine that the tests run on, which may be a server.
+        return self.server or NoServer({"ProgramData": self.environ["ProgramData"]})
 
     @property
     def service(self) -> Service:
@@ -140,10 +149,16 @@ class Cli:
     folder: Path
     capture: pytest.CaptureFixture[str]
     service: StandIn | None = None
+    server: Machine | None = None
 
     @property
     def repository(self) -> Path:
         return self.folder / "repo"
+
+    @property
+    def shown(self) -> str:
+        """The repository `repo` as answers name it: on Windows every path is made a whole one."""
+        return str(self.repository) if sys.platform == "win32" else "repo"
 
     @property
     def source(self) -> Path:
@@ -157,6 +172,7 @@ class Cli:
             pass
 
         ThisRun.stand_in = stand_in
+        ThisRun.server = self.server
         self.capture.readouterr()
         code = cli.main(arguments, make=ThisRun)
         out, err = self.capture.readouterr()

@@ -16,7 +16,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -32,6 +32,7 @@ from repo_manager.edges.download import Downloader, Policy
 from repo_manager.edges.fetching import Fetcher, join
 from repo_manager.edges.folder import SUBFOLDER, Folder, no_step
 from repo_manager.edges.http_rules import host_of
+from repo_manager.edges.retired import REASONS
 from repo_manager.edges.sample import sample_installer
 from repo_manager.edges.service import AbsentService
 from repo_manager.errors import InputError, VerificationError
@@ -349,7 +350,10 @@ class Snapshot:
 def snapshot(world: World) -> Snapshot:
     files = {path: digest for path, digest in _tree(world.repository).items() if not path.startswith(SUBFOLDER)}
     retired = sorted(
-        (Path(path).name, digest) for path, digest in _tree(world.repository / SUBFOLDER / "retired").items()
+        (Path(path).name, digest)
+        for path, digest in _tree(world.repository / SUBFOLDER / "retired").items()
+        # It is for people, and goes with the files it is about.
+        if Path(path).name != REASONS
     )
     elsewhere = {**_tree(world.source), **_tree(world.outside)}
     good = frozenset(name for name in files if _good(world.repository / name))
@@ -445,6 +449,29 @@ def in_child(act: Callable[[], object]) -> int:
             os._exit(BROKEN)
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def killed_at(world: World, command: str, number: int) -> int:
+    """Do the operation of that name in a process that ends before its step of that number; its exit code."""
+    if can_fork:
+        return in_child(lambda: OPERATIONS[command][1](world, KillAt(number)))
+    return subprocess.run(
+        [sys.executable, str(CHILD), str(world.root), command, str(number)],
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+        check=False,
+    ).returncode
+
+
+CHILD: Final = Path(__file__).with_name("scenario_child.py")
+
+STRIDE: Final = int(os.environ.get("REPO_MANAGER_TESTS_STRIDE", "1"))
+"""Of the steps at which a run is broken, every so-manieth. More than 1 where a process takes long to start."""
+
+
+def some_of(steps: Iterable[int], case: int) -> list[int]:
+    """Every `STRIDE`th of the steps' numbers; which ones depends on the case, so that all have their turn."""
+    return [number for number in steps if number % STRIDE == case % STRIDE]
 
 
 class KillAt:

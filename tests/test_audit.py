@@ -48,6 +48,7 @@ def only(judged: Audit, code: Code) -> Finding:
 CUT = {NEW: CUT_OFF}
 OTHER = Verdict(Code.MISLABELLED, "was built for RHEL8-64")
 COPY = f"Copy of {NEW}"
+EXE = name_of(WINDOWS)
 UNKNOWN = name_of("RHEL99-64")
 NEWER = name_of("PLAN9-64", "9.70", date="01Jan2026")
 SECOND = listing_of(OLD, "who-to-call.txt")
@@ -298,6 +299,36 @@ CASES = [
         id="only in the second folder",
     ),
     pytest.param(
+        Code.UNSIGNED,
+        judge(EXE, packages=(WINDOWS,), verdicts={EXE: Verdict(Code.UNSIGNED, "has no signature", Severity.WARNING)}),
+        "warning",
+        WINDOWS,
+        EXE,
+        f"sync --package {WINDOWS} --signatures require",
+        "has no signature",
+        id="unsigned",
+    ),
+    pytest.param(
+        Code.OTHER_PUBLISHER,
+        judge(EXE, verdicts={EXE: Verdict(Code.OTHER_PUBLISHER, "is signed by others", Severity.ERROR)}),
+        "error",
+        WINDOWS,
+        EXE,
+        "prune --signatures require",
+        "is signed by others",
+        id="other-publisher",
+    ),
+    pytest.param(
+        Code.TAMPERED,
+        judge(EXE, packages=(WINDOWS,), verdicts={EXE: Verdict(Code.TAMPERED, "its bytes are others")}),
+        "error",
+        WINDOWS,
+        EXE,
+        f"sync --package {WINDOWS}",
+        "its bytes are others",
+        id="tampered",
+    ),
+    pytest.param(
         Code.SECOND_FOLDER_DIFFERS,
         judge(NEW, second=listing_of(NEW, sizes={NEW: SIZE + 1})),
         "warning",
@@ -319,6 +350,20 @@ def test_each_finding_says_what_where_and_how_to_mend_it(  # noqa: PLR0917 - the
     assert (found.package, found.file) == (package, file)
     assert found.fix == f"{COMMAND} {fix}"
     assert words in found.message
+
+
+@pytest.mark.parametrize(
+    ("verdict", "state"),
+    [
+        (Verdict(Code.UNSIGNED, "has no signature", Severity.WARNING), State.OK),
+        (Verdict(Code.UNSIGNED, "has no signature"), State.CORRUPT),
+        (Verdict(signer="Example Agents"), State.OK),
+    ],
+    ids=["a warning", "an error", "signed"],
+)
+def test_a_warning_about_a_signature_does_not_make_a_file_corrupt(verdict: Verdict, state: State) -> None:
+    (line,) = judge(EXE, packages=(WINDOWS,), verdicts={EXE: verdict}).packages
+    assert (line.state, line.signer) == (state, verdict.signer or None)
 
 
 def test_every_code_has_a_case() -> None:

@@ -376,6 +376,16 @@ def test_a_mistake_that_only_the_loader_can_see_is_refused(change: tuple[object,
     assert [message for message in mistakes(text) if part in message], (reason, mistakes(text))
 
 
+def test_a_package_may_name_who_signs_it() -> None:
+    text = small("packages", "Windows", "publisher", "Example Agents, Inc. \xe9")
+    assert catalog.parse(text).packages[WINDOWS].publisher == "Example Agents, Inc. \xe9"
+    jsonschema.validate(yaml.safe_load(text), SCHEMA)
+
+
+def test_no_page_says_who_signs_so_the_tools_own_catalog_does_not() -> None:
+    assert [package.token for package in catalog.parse(TEXT).packages.values() if package.publisher] == []
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -400,6 +410,13 @@ def test_a_mistake_that_only_the_loader_can_see_is_refused(change: tuple[object,
         (("packages", "RHEL9-64", "since", "9"), "a release of one number"),
         (("packages", "RHEL9-64", "modernized_only", "true"), "a text for a flag"),
         (("packages", "RHEL9-64", "note", None), "a note of nothing"),
+        (("packages", "Windows", "publisher", ""), "a publisher without a name"),
+        (("packages", "Windows", "publisher", " Example"), "a publisher that begins with a blank"),
+        (("packages", "Windows", "publisher", "Exa\tmple"), "a publisher with a tab"),
+        (("packages", "Windows", "publisher", "x" * 201), "a publisher longer than any"),
+        (("packages", "Windows", "publisher", 7), "a number for a publisher"),
+        (("packages", "Windows", "publisher", ["Example"]), "a list of publishers"),
+        (("packages", "RHEL9-64", "publisher", "Example"), "a publisher of an archive"),
         (("packages", "RHEL9-64", "manuel", {}), "unknown key in a package"),
         (("packages", "RHEL9-64", "manual", "9.36"), "a text for a mapping"),
         (("packages", "RHEL9-64", "manual", "since", ...), "manual without since"),

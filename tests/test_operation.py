@@ -1,11 +1,23 @@
 from __future__ import annotations
 
-import pytest
-from simulator import TOKENS, listing_of, name_of
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from repo_manager.errors import InputError
-from repo_manager.operation import _guard
-from repo_manager.plan import Place, Plan, Retire
+import pytest
+import scenarios
+from simulator import TOKENS, FakeClock, Killed, MemoryService, Start, listing_of, name_of
+
+from repo_manager.edges.folder import Folder
+from repo_manager.errors import InputError, ServiceError
+from repo_manager.operation import _guard, perform
+from repo_manager.plan import Place, Plan, Restart, Retire
+from repo_manager.restart import ServiceState
+from repo_manager.transaction import Result
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from repo_manager.operation import Task, Workbench
 
 UNKNOWN = [name_of(f"PLAN{number}-64") for number in range(6)]
 KNOWN = [name_of(token) for token in TOKENS]
@@ -53,3 +65,54 @@ def test_leaving_most_packages_without_an_installer_is_refused(present: list[str
 )
 def test_what_an_honest_plan_retires_is_not_suspicious(present: list[str], plan: Plan) -> None:
     _guard(plan, listing_of(*present))
+
+
+# A restart with nothing to move.
+
+
+class KilledBetween(MemoryService):
+    """The run is gone when it has stopped the service and is about to start it."""
+
+    dead = False
+
+    def request_start(self) -> None:
+        self.dead = "start" not in self.asked
+        self.asked.append("start")
+        self.or_not()
+        super().request_start()
+
+    def or_not(self, _what: str = "") -> None:
+        if self.dead:
+            raise Killed
+
+
+def restarting(tmp_path: Path, service: MemoryService) -> tuple[Workbench, Task]:
+    world = scenarios.build(tmp_path / "world", mess=False)
+    task = replace(scenarios.prune_task(), changed=scenarios.NOW.timestamp)
+    return replace(scenarios.bench(world), service=service, clock=service.clock), task
+
+
+def test_a_set_that_the_service_has_not_seen_is_shown_to_it(tmp_path: Path) -> None:
+    service = MemoryService(FakeClock())
+    outcome = perform(*restarting(tmp_path, service))
+    assert [(type(action), result) for action, result in outcome.results] == [(Restart, Result.DONE)]
+    assert service.asked == ["stop", "start"]
+
+
+def test_a_service_that_fails_to_start_once_is_started_again_all_the_same(tmp_path: Path) -> None:
+    service = MemoryService(FakeClock(), starts=(Start.FAILS, Start.WELL))
+    outcome = perform(*restarting(tmp_path, service))
+    assert isinstance(outcome.error, ServiceError)
+    assert [(type(action), result) for action, result in outcome.results] == [(Restart, Result.FAILED)]
+    assert service.state() is ServiceState.RUNNING
+
+
+def test_a_run_killed_while_the_service_is_stopped_leaves_the_start_to_the_next(tmp_path: Path) -> None:
+    service = KilledBetween(FakeClock())
+    bench, task = restarting(tmp_path, service)
+    with pytest.raises(Killed):
+        perform(replace(bench, folder=Folder(bench.folder.path, step=service.or_not)), task)
+    assert service.state() is ServiceState.STOPPED
+    service.dead = False
+    perform(bench, replace(task, changed=lambda: None))
+    assert service.state() is ServiceState.RUNNING

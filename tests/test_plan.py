@@ -196,6 +196,22 @@ def test_prune(present: list[str], bad: list[str], retired: dict[str, str]) -> N
     assert not made.downloads
 
 
+@pytest.mark.parametrize(
+    ("present", "bad", "retired"),
+    [
+        pytest.param([OLD, NEW], [], [], id="superseded can wait"),
+        pytest.param([OLD, NEW], [NEW], [NEW], id="broken"),
+        pytest.param([OLD, NEW], [OLD], [OLD], id="superseded and broken"),
+        pytest.param([NEW, COPY, PART, FOREIGN, PUSH_CLIENT], [], [COPY, PART], id="strays"),
+        pytest.param([NEW, UNKNOWN, TOO_NEW], [], [UNKNOWN], id="unknown"),
+    ],
+)
+def test_only_what_is_wrong_is_a_danger(present: list[str], bad: list[str], retired: list[str]) -> None:
+    listing, verdicts = listing_of(*present), dict.fromkeys(bad, CUT_OFF)
+    made = plan.dangers(listing, audit_of(listing, selection_of(listing), verdicts), verdicts)
+    assert sorted(move.name for move in made.moves) == sorted(retired)
+
+
 def test_of_two_names_that_differ_in_case_alone_one_goes() -> None:
     listing = listing_of(NEW, TWIN)
     assert len(prune(listing).moves) == 1

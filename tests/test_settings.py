@@ -18,6 +18,9 @@ verbose: 2
 hosts: [mirror.example]
 proxy: http://proxy.example:8080
 ca_file: /etc/ca.pem
+publisher: Example Agents
+signature_roots: /etc/roots
+signatures: warn
 server_release: "9.65"
 retired_keep: 2
 retired_days: 30
@@ -43,10 +46,17 @@ profiles:
 
 def test_every_key_arrives_where_it_belongs() -> None:
     found = settings.parse(EVERYTHING, "config.yaml")
-    assert dict(found.options) == {"profile": "lab", "package": ("RHEL9-64", "Windows"), "deep": True, "verbose": 2}
+    assert dict(found.options) == {
+        "profile": "lab",
+        "package": ("RHEL9-64", "Windows"),
+        "deep": True,
+        "verbose": 2,
+        "signatures": "warn",
+    }
     assert found.hosts == ("mirror.example",)
     assert found.proxy == "http://proxy.example:8080"
     assert found.ca_file == Path("/etc/ca.pem")
+    assert (found.publisher, found.signature_roots) == ("Example Agents", Path("/etc/roots"))
     assert found.server_release == Release(9, 65)
     assert (found.retired_keep, found.retired_days, found.reserve_bytes) == (2, 30, 1024 * 1024)
     assert found.patience == Patience(stop_s=10, start_s=20, steady_s=0)

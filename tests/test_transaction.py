@@ -282,6 +282,32 @@ def test_an_interruption_at_any_write_puts_everything_back_and_goes_on(site: Sit
     assert service.serving == frozenset({f"../{OLD}", f"../{BROKEN}"})
 
 
+@pytest.mark.parametrize("number", range(5, 9))
+def test_an_interruption_while_a_failure_is_put_back_does_not_cut_that_short(site: Site, number: int) -> None:
+    service = service_at(site)
+    faults: dict[int, RepoManagerError | Killed | KeyboardInterrupt] = {
+        4: MachineError("disk-full", "no room"),
+        number: KeyboardInterrupt(),
+    }
+    store = Faulty(site.store, faults)
+    with pytest.raises(KeyboardInterrupt):
+        run(site, service, store=store)
+    assert site.files() == BEFORE
+    assert site.store.pending() is None
+    assert service.state() is ServiceState.RUNNING
+
+
+def test_an_interruption_just_after_the_end_takes_nothing_back(site: Site) -> None:
+    def interrupt(number: int) -> None:
+        if number == WRITES - 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(site, store=Faulty(site.store, after=interrupt))
+    assert site.files() == AFTER
+    assert site.store.pending() is None
+
+
 def test_when_putting_back_fails_too_it_is_said_and_the_next_run_does_it(site: Site) -> None:
     faults: dict[int, RepoManagerError | Killed | KeyboardInterrupt] = {
         4: MachineError("disk-full", "no room"),

@@ -64,7 +64,8 @@ class Package:
     `since` is the first release known to have it, which may have come earlier; None when no page
     ties it to a release. `bundled` holds the releases whose server setup is known to lay it down,
     and may be empty. `modernized_only_systems` is empty for a package that is `modernized_only` as
-    a whole.
+    a whole. `publisher` is who signs its installers, the common name in the signer's certificate; None
+    where no page says.
     """
 
     token: Token
@@ -78,6 +79,7 @@ class Package:
     bundled: tuple[Release, ...]
     evidence: tuple[str, ...]
     note: str
+    publisher: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ SCHEMA: Final = 1
 _UNKNOWN_VERSION: Final = Version("0")
 _UNCLEAR: Final = "unclear"
 _TOKEN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+\-]*", re.ASCII)
+_LONGEST_NAME: Final = 200
 _MONTH: Final = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])", re.ASCII)
 _ROLLUP: Final = re.compile(r"UR[0-9]{1,3}", re.ASCII)
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -159,6 +160,7 @@ class _Reader:
             bundled=tuple(sorted(self._bundled.get(token, ()))),
             evidence=self._evidence(view),
             note=view.text("note", ""),
+            publisher=_publisher(view, extension) if "publisher" in view else None,
         )
         view.finish()
         return package
@@ -352,6 +354,17 @@ def _build(view: document.Mapping, key: str, text: str, release: Release, index:
     if (build.major, build.minor) != (release.major, release.minor):
         view.problem(key, f"the build {build} is not one of release {release}", index)
     return build
+
+
+def _publisher(view: document.Mapping, extension: str) -> str | None:
+    publisher = view.text("publisher")
+    if not publisher:
+        return None
+    if extension == ".tar.gz":
+        view.problem("publisher", "publisher: only a Windows program is signed, and this package ends in .tar.gz")
+    elif len(publisher) > _LONGEST_NAME or not publisher.isprintable() or publisher != publisher.strip():
+        view.problem("publisher", f"publisher: {publisher[:80]!r} is not a name as it stands in a certificate")
+    return publisher
 
 
 def _check_rollup(view: document.Mapping, key: str) -> None:

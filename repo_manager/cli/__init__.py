@@ -77,10 +77,19 @@ def _run(  # noqa: PLR0911 - one return for each way a run can end
         # So the library ends when whoever read the help has seen enough.
         return ExitCode.DONE
     except Exception as error:  # noqa: BLE001 - the last resort: a person gets a sentence, not a traceback
+        if isinstance(error, OSError) and _nobody_reads():
+            # The library lets pass what others call a broken pipe, but not what Windows does.
+            return ExitCode.DONE
         words = f"{type(error).__name__}: {error}"
         problem = MachineError("internal-error", f"something the tool did not expect: {words}", _REPORT)
         problem.__cause__ = error
         return _failed(problem, arguments, runs)
+
+
+def _nobody_reads() -> bool:
+    from repo_manager.cli.console import flush
+
+    return flush()
 
 
 _REPORT = "run the same command with -vv and report what it prints; nothing was left half done"

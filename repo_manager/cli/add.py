@@ -12,6 +12,7 @@ from repo_manager import plan as plans
 from repo_manager.cli import options
 from repo_manager.cli.change import change
 from repo_manager.cli.root import run_of
+from repo_manager.edges.paths import reachable, real, shown
 from repo_manager.errors import InputError
 from repo_manager.operation import Seen, Task
 from repo_manager.plan import Arrival
@@ -32,12 +33,14 @@ def add(
         bool,
         options.option("--allow-older", "Place a file even where a newer one lies in the repository."),
     ] = False,
+    signatures: options.Signatures = None,
     dry_run: options.DryRun = False,
     yes: options.Yes = False,
     no_restart: options.NoRestart = False,
 ) -> None:
     """Place files that are already here, with the same checks and the same transaction as sync."""
     run = run_of(context)
+    run.expect_signatures(signatures)
     arrivals = tuple(_arrival(run, path) for path in file)
 
     def planner(seen: Seen) -> Plan:
@@ -50,25 +53,30 @@ def add(
         return tuple(file for token in tokens for _, file in listing.by_token.get(token, ()))
 
     if dry_run:
-        _inspect(arrivals)
+        _inspect(run, arrivals)
     change(run, Task("add", planner, matter, restart=not no_restart), dry_run=dry_run, yes=yes)
 
 
 def _arrival(run: Run, path: Path) -> Arrival:
     """A file that is brought: it must exist, be a file, and bear a known package's name."""
+    path = reachable(path)
     try:
         size_bytes = path.stat().st_size
     except OSError as error:
-        raise InputError("no-file", f"{path} cannot be read: {error.strerror}", "check the path") from error
+        raise InputError("no-file", f"{shown(path)} cannot be read: {error.strerror}", "check the path") from error
     if not path.is_file():
-        raise InputError("not-a-file", f"{path} is not a file", "name the installers themselves")
-    if path.resolve().parent == run.folder.path.resolve():
+        raise InputError("not-a-file", f"{shown(path)} is not a file", "name the installers themselves")
+    found = real(path)
+    if found.parent == real(run.folder.path):
         raise InputError(
-            "already-there", f"{path} lies in the repository already", "run 'repo-manager audit --deep' to check it"
+            "already-there",
+            f"{shown(path)} lies in the repository already",
+            "run 'repo-manager audit --deep' to check it",
         )
-    name = names.parse(path.name)
+    # Windows finds a file whatever the case; the name it has counts, not how it was typed.
+    name = names.parse(found.name if found.name.casefold() == path.name.casefold() else path.name)
     run.catalog.require(name.token)
-    return Arrival(name, str(path.resolve()), size_bytes)
+    return Arrival(name, str(found), size_bytes)
 
 
 def _refuse_older(arrivals: tuple[Arrival, ...], seen: Seen) -> None:
@@ -82,9 +90,11 @@ def _refuse_older(arrivals: tuple[Arrival, ...], seen: Seen) -> None:
             )
 
 
-def _inspect(arrivals: tuple[Arrival, ...]) -> None:
+def _inspect(run: Run, arrivals: tuple[Arrival, ...]) -> None:
     """Read the files as the real run would, so that a dry run refuses what it would refuse."""
     from repo_manager.edges.checking import inspect_file
 
     for arrival in arrivals:
         inspect_file(Path(arrival.source), arrival.name)
+        run.signatures.check(Path(arrival.source), arrival.name)
+    run.say_of_signatures()

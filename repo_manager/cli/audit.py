@@ -15,6 +15,7 @@ from repo_manager import selection as selections
 from repo_manager.audit import Severity
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
+from repo_manager.edges.paths import reachable
 from repo_manager.edges.service import serves_older_set
 from repo_manager.edges.writing import write_whole
 from repo_manager.errors import ExitCode, InputError
@@ -62,6 +63,7 @@ def audit(
         bool,
         options.option("--deep", "Read every byte of every installer."),
     ] = False,
+    signatures: options.Signatures = None,
     format_: Annotated[Format, options.option("--format", "How it is written.")] = Format.TABLE,
     output: Annotated[
         Path | None,
@@ -73,6 +75,7 @@ def audit(
     run = run_of(context)
     if format_ is Format.JSON:
         run.give("json", value=True)
+    run.expect_signatures(signatures, changing=False)
     listing = run.listing()
     request = run.request(release=release, packages=tuple(package or ()))
     selection = selections.select(request, listing, run.catalog)
@@ -84,6 +87,7 @@ def audit(
     )
     judged = audits.audit(listing, selection, run.catalog, circumstances)
     _say_pending(run)
+    run.say_of_signatures()
     fix = f"{run.command} {circumstances.sync}" if judged.count(Severity.ERROR) else None
     _write(run, judged, format_, output, fix, deep=deep)
     if any(finding.severity in _FAILING[fail_on] for finding in judged.findings):
@@ -109,10 +113,11 @@ def _second(run: Run) -> Listing | None:
     second = run.profile.second_folder
     if second is None:
         return None
-    if not Path(second).is_dir():
+    path = reachable(Path(second))
+    if not path.is_dir():
         run.console.note(f"the second folder {second} does not exist; it was not compared")
         return None
-    return run.listing(Path(second))
+    return run.listing(path)
 
 
 def _say_pending(run: Run) -> None:
@@ -126,6 +131,7 @@ def _write(run: Run, judged: Audit, format_: Format, output: Path | None, fix: s
     import json
 
     document = documents.audit(judged, run.profile.name, deep=deep)
+    document["signatures_not_checked"] = sorted(run.signatures.unchecked)
     if output is None:
         run.console.emit(document)
         if run.console.json_wanted:

@@ -12,7 +12,7 @@ from repo_manager import document, linklist
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
 from repo_manager.edges.writing import write_whole
-from repo_manager.errors import InputError
+from repo_manager.errors import DeclinedError, InputError
 from repo_manager.report.text import plural, safe, table
 
 if TYPE_CHECKING:
@@ -109,6 +109,12 @@ def update(
     for remark in listed.remarks:
         run.console.note(f"note: {remark}")
     amended = linklist.amend(text, catalog, found)
+    run.console.answer("\n".join(linklist.describe(found)))
+    writing = bool(found.wanted) and not dry_run
+    if writing:
+        if not (yes or run.console.agreed("Write it?")):
+            raise DeclinedError
+        _write(target, amended)
     run.console.emit(
         {
             "schema": "repo-manager/catalog-update/1",
@@ -118,14 +124,11 @@ def update(
             "unchanged": len(found.unchanged),
             "kept": len(found.kept),
             "unknown": [link.url for link in found.unknown],
-            "written": bool(found.wanted) and not dry_run,
+            "written": writing,
         }
     )
-    run.console.answer("\n".join(linklist.describe(found)))
-    if dry_run or not found.wanted or not (yes or run.console.agreed("Write it?")):
-        return
-    _write(target, amended)
-    run.console.note(f"written to {target}")
+    if writing:
+        run.console.note(f"written to {target}")
 
 
 def _refuse(source: str, listed: linklist.LinkList) -> None:

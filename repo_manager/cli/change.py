@@ -12,6 +12,7 @@ from repo_manager import audit as audits
 from repo_manager import plan as plans
 from repo_manager.cli.voice import TerminalVoice
 from repo_manager.edges.folder import Folder
+from repo_manager.edges.paths import reachable, shown
 from repo_manager.edges.service import AbsentService
 from repo_manager.errors import ExitCode, RepoManagerError
 from repo_manager.operation import Task, exit_code, perform, preview
@@ -23,7 +24,7 @@ from repo_manager.transaction import Outcome
 if TYPE_CHECKING:
     from repo_manager.audit import Audit
     from repo_manager.cli.run import Run
-    from repo_manager.operation import Seen, Workbench
+    from repo_manager.operation import Seen, Voice, Workbench
     from repo_manager.plan import Plan
     from repo_manager.repository import File, Listing
 
@@ -44,9 +45,13 @@ def change(
         if not run.console.json_wanted:
             run.console.answer(tables.plan(plan, run.console.width))
         return
-    outcome = perform(bench, task)
-    second = _equalise(run, bench) if outcome.error is None else None
+    try:
+        outcome = perform(bench, task)
+    finally:
+        run.say_of_signatures()
+    second = equalise(run, bench) if outcome.error is None else None
     document = documents.outcome(outcome)
+    document["signatures_not_checked"] = sorted(run.signatures.unchecked)
     if second is not None:
         document["second_folder"] = documents.outcome(second)
     run.console.emit(document)
@@ -59,16 +64,16 @@ def change(
     raise typer.Exit(exit_code(outcome))
 
 
-def _equalise(run: Run, bench: Workbench) -> Outcome | None:
+def equalise(run: Run, bench: Workbench, voice: Voice | None = None) -> Outcome | None:
     """Give the second folder what the repository has, where the configuration asks for one and it exists.
 
     Evidence: the overview of August 2020 asked for a copy in the web server's `sw` folder; later ones do not.
     """
     if run.profile.second_folder is None:
         return None
-    path = Path(run.profile.second_folder)
+    path = reachable(Path(run.profile.second_folder))
     if not path.is_dir():
-        run.console.note(f"the second folder {path} does not exist; nothing was copied there")
+        (voice or run.console).note(f"the second folder {shown(path)} does not exist; nothing was copied there")
         return None
     folder = Folder(path)
     bench = replace(
@@ -76,7 +81,7 @@ def _equalise(run: Run, bench: Workbench) -> Outcome | None:
         folder=folder,
         service=AbsentService(""),
         checker=lambda: run.checker(folder),
-        voice=TerminalVoice(run.console, ask=False, title=f"in the second folder {path}"),
+        voice=voice or TerminalVoice(run.console, ask=False, title=f"in the second folder {shown(path)}"),
     )
     try:
         return perform(bench, _copy_of(run, run.listing()))

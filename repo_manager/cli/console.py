@@ -29,6 +29,7 @@ class Console:
 
     def __init__(self, *, json_wanted: bool = False, verbosity: int = 0, colour: bool = True) -> None:
         self.json_wanted = json_wanted
+        self.a_line_each = False
         self.verbosity = verbosity
         self._colour = colour and not os.environ.get("NO_COLOR") and _shows_colours(sys.stdout)
         for stream in (sys.stdout, sys.stderr):
@@ -47,9 +48,9 @@ class Console:
             _say(text, sys.stderr if self.json_wanted else sys.stdout)
 
     def emit(self, document: dict[str, Any]) -> None:
-        """The answer for programs, when it was asked for."""
+        """The answer for programs, when it was asked for. Of a command that goes on, `a_line_each`."""
         if self.json_wanted:
-            _say(json.dumps(document, indent=2), sys.stdout)
+            _say(json.dumps(document, indent=None if self.a_line_each else 2), sys.stdout)
 
     def note(self, text: str) -> None:
         """Worth knowing beside the answer; left out by -q."""
@@ -58,7 +59,7 @@ class Console:
 
     def agreed(self, question: str) -> bool:
         """Ask whether to go on. Where nobody can answer nobody is asked, and that is a yes."""
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
             return True
         print(f"\n{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a question to a person
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
@@ -93,7 +94,7 @@ def lines_from_stdin() -> Iterator[str]:
 
 def _shows_colours(stream: TextIO) -> bool:
     """Whether the stream is a terminal that understands escape codes."""
-    if not stream.isatty() or os.environ.get("TERM") == "dumb":
+    if not is_terminal(stream) or os.environ.get("TERM") == "dumb":
         return False
     if sys.platform != "win32":
         return True
@@ -106,6 +107,18 @@ def _shows_colours(stream: TextIO) -> bool:
     return bool(console.GetConsoleMode(handle, ctypes.byref(mode)) and console.SetConsoleMode(handle, mode.value | 4))
 
 
+def is_terminal(stream: TextIO) -> bool:
+    """Whether a person sits at the other end."""
+    if not stream.isatty() or sys.platform != "win32":
+        return stream.isatty()
+    import ctypes
+    import msvcrt
+
+    # Windows calls every device a terminal, NUL too, and that is what a scheduled task may read from.
+    handle, mode = msvcrt.get_osfhandle(stream.fileno()), ctypes.c_ulong()
+    return bool(ctypes.windll.kernel32.GetConsoleMode(handle, ctypes.byref(mode)))
+
+
 def _say(text: str, stream: TextIO) -> None:
     try:
         print(text, file=stream)
@@ -113,13 +126,16 @@ def _say(text: str, stream: TextIO) -> None:
         _deafen(stream, error)
 
 
-def flush() -> None:
-    """Write out what is still waiting to be printed."""
+def flush() -> bool:
+    """Write out what is still waiting to be printed. Whether a reader of it has gone away."""
+    gone = False
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except OSError as error:
             _deafen(stream, error)
+            gone = True
+    return gone
 
 
 def _deafen(stream: TextIO, error: OSError) -> None:

@@ -14,14 +14,17 @@ import typer
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
 from repo_manager.edges import machine
-from repo_manager.edges.places import candidates
+from repo_manager.edges.paths import SUBFOLDER, shown
+from repo_manager.edges.places import State, near_misses
+from repo_manager.edges.service import Describing
+from repo_manager.edges.windows import file_system, is_elevated
 from repo_manager.errors import ExitCode, RepoManagerError
-from repo_manager.report.text import paragraph, size
+from repo_manager.report.text import paragraph, plural, size
 from repo_manager.restart import ServiceState
 from repo_manager.settings import machine_wide
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from repo_manager.cli.run import Run
 
@@ -41,12 +44,16 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at. `hint` says what to do, empty when there is nothing to do."""
+    """One thing looked at.
+
+    `hint` says what to do, empty when there is nothing to do. People see an `aside` with -v alone.
+    """
 
     what: str
     health: Health
     message: str
     hint: str = ""
+    aside: bool = False
 
 
 @app.command()
@@ -59,7 +66,7 @@ def doctor(
 ) -> None:
     """Look whether this machine is ready. Changes nothing; exit 1 when something must be mended."""
     run = run_of(context)
-    checks = [found for look in (*_LOOKS, *((_download_server,) if online else ())) for found in _safely(look, run)]
+    checks = _all_checks((*_LOOKS, *((_download_server,) if online else ())), run)
     run.console.emit(
         {
             "schema": "repo-manager/doctor/1",
@@ -71,7 +78,7 @@ def doctor(
     )
     if not run.console.json_wanted:
         widest = max(len(check.what) for check in checks)
-        for check in checks:
+        for check in (check for check in checks if not check.aside or run.console.verbosity > 0):
             head = f"{check.health.value:<7}  {check.what:<{widest}}  "
             rest = " " * len(head)
             joint = "\n" if "\n" in check.message else "; "
@@ -83,12 +90,25 @@ def doctor(
         raise typer.Exit(ExitCode.FINDINGS)
 
 
-def _safely(look: Callable[[Run], Iterator[Check]], run: Run) -> Iterator[Check]:
-    """What a look finds; an error of ours becomes a check that failed, so that the others still run."""
-    try:
-        yield from look(run)
-    except RepoManagerError as error:
-        yield Check(look.__name__.strip("_").replace("_", " "), Health.ERROR, error.message, error.hint)
+def _all_checks(looks: Iterable[Callable[[Run], Iterator[Check]]], run: Run) -> list[Check]:
+    """What all looks find. An error of ours becomes a check that failed, so that the others still run.
+
+    Several looks may meet the same error, such as that of two profiles; it is said once.
+    """
+    checks: list[Check] = []
+    said: set[str] = set()
+    for look in looks:
+        try:
+            checks += look(run)
+        except RepoManagerError as error:
+            if error.message not in said:
+                checks.append(Check(_called(look), Health.ERROR, error.message, error.hint))
+            said.add(error.message)
+    return checks
+
+
+def _called(look: Callable[[Run], Iterator[Check]]) -> str:
+    return look.__name__.strip("_").replace("_", " ")
 
 
 def _machine(_run: Run) -> Iterator[Check]:
@@ -99,23 +119,54 @@ def _configuration(run: Run) -> Iterator[Check]:
     machine_wide_file = machine_wide(run.environ)
     named = run.option("config") or (machine_wide_file if machine_wide_file.is_file() else None)
     yield Check("configuration", Health.OK, str(named) if named else "none; defaults are in force")
-    yield Check("profile", Health.OK, run.profile.name)
+
+
+def _profile(run: Run) -> Iterator[Check]:
+    name = run.profile.name
+    yield Check("profile", Health.OK, name)
+    found = machine.role(name, run.machine)
+    yield Check("role", Health.OK, found or "none of the services that tell it is here")
 
 
 def _catalog(run: Run) -> Iterator[Check]:
     yield Check("catalog", Health.OK, f"newest release with links {run.catalog.latest}, {run.catalog_path}")
 
 
+def _places(run: Run) -> Iterator[Check]:
+    """Where the folder was looked for, unless somebody said where it is."""
+    if run.option("repository") or run.profile.repository:
+        return
+    places = [place for places in run.search.looked.values() for place in places]
+    found = any(place.found for place in places)
+    others = [place for place in places if found and place.state is State.ABSENT]
+    for place in places:
+        yield Check("looked at", Health.OK, str(place), aside=place in others)
+        for near in near_misses(place):
+            yield Check(
+                "looked at",
+                Health.WARNING,
+                f"{near} is there: nearly the right name, and no service reads it",
+                "move what belongs into the repository from there",
+            )
+    if others and run.console.verbosity <= 0 and not run.console.json_wanted:
+        yield Check("looked at", Health.OK, f"{plural(len(others), 'other place')}: not there", "-v lists them")
+
+
 def _folder(run: Run) -> Iterator[Check]:
+    named_by = None
     if not (run.option("repository") or run.profile.repository):
-        for place in candidates(run.profile.name, os.environ):
-            found = "found" if place.is_dir() else "not there"
-            yield Check("looked at", Health.OK, f"{place}: {found}")
+        try:
+            named_by = run.search.repository(run.profile.name).conf
+        except RepoManagerError as error:
+            # The places that its other lines name are listed already.
+            yield Check("folder", Health.ERROR, error.message.partition("\n")[0], error.hint)
+            return
     listing = run.listing()
     count = sum(file.installer is not None for file in listing.files)
-    words = f"{listing.repository}, {count} installers" if count else f"{listing.repository}, found and empty"
+    words = f"{listing.repository}, " + (f"{count} installers" if count else "found and empty")
+    words += f", named by {named_by}" if named_by else ""
     yield Check("folder", Health.OK if count else Health.WARNING, words, "" if count else "run 'repo-manager sync'")
-    if machine.may_write(run.folder.path):
+    if all(machine.may_write(folder) for folder in (run.folder.path, run.folder.path / SUBFOLDER) if folder.is_dir()):
         yield Check("rights", Health.OK, "this user may write there")
     else:
         yield Check("rights", Health.ERROR, "this user may not write there", "run as an administrator of this server")
@@ -134,7 +185,9 @@ def _disk(run: Run) -> Iterator[Check]:
     free = run.folder.free_bytes()
     roomy = free >= _COMFORTABLE_BYTES + run.settings.reserve_bytes
     hint = "" if roomy else f"a whole release with the one before it takes about {size(_COMFORTABLE_BYTES)}"
-    yield Check("disk", Health.OK if roomy else Health.WARNING, f"{size(free)} free", hint)
+    kind = file_system(run.folder.path)
+    words = f"{size(free)} free" + (f", {kind}" if kind else "")
+    yield Check("disk", Health.OK if roomy else Health.WARNING, words, hint)
 
 
 def _has_folder(run: Run) -> bool:
@@ -148,25 +201,55 @@ def _has_folder(run: Run) -> bool:
 def _second_folder(run: Run) -> Iterator[Check]:
     second = run.profile.second_folder
     if second is None:
-        yield Check("second folder", Health.OK, "none is configured")
+        there = _unconfigured_second_folder(run)
+        words, hint = (f", and there is {there}", "set second_folder to have it kept equal") if there else ("", "")
+        yield Check("second folder", Health.OK, f"none is configured{words}", hint)
     elif Path(second).is_dir():
         yield Check("second folder", Health.OK, f"{second} is kept equal")
     else:
         yield Check("second folder", Health.WARNING, f"{second} does not exist", "make it, or drop second_folder")
 
 
+def _unconfigured_second_folder(run: Run) -> Path | None:
+    """The second folder of the server whose repository this is, where there is one."""
+    if not _has_folder(run):
+        return None
+    home = machine.service_folder_of(Path(shown(run.path)))
+    if not (run.option("repository") or run.profile.repository):
+        home = run.search.repository(run.profile.name).service_folder
+    second = home and machine.second_folder_of(home)
+    return second if second and second.is_dir() else None
+
+
 def _service(run: Run) -> Iterator[Check]:
-    if run.profile.service is None:
+    name = run.profile.service
+    if name is None:
         yield Check("service", Health.OK, "this profile has none")
         return
     state = run.service.state()
-    name = run.profile.service
     if state is ServiceState.ABSENT:
         where = "" if machine.has_service_manager() else "; this is not Windows"
         yield Check("service", Health.WARNING, f"there is no service {name!r}{where}", "nothing will be restarted here")
-    else:
-        health = Health.OK if state is ServiceState.RUNNING else Health.WARNING
-        yield Check("service", health, f"{name} is {state.value}")
+        return
+    facts = run.service.describe() if isinstance(run.service, Describing) else None
+    words, hint = f"{name} is {state.value}", ""
+    health = Health.OK if state is ServiceState.RUNNING else Health.WARNING
+    if facts is not None:
+        words += f", starts {facts.start_type}, runs as {facts.account}"
+        if not facts.starts_by_itself:
+            # Evidence: the article on troubleshooting process servers asks for automatic or delayed start.
+            health, hint = Health.WARNING, "set its start type to Automatic in services.msc"
+    yield Check("service", health, words, hint)
+    if facts is not None:
+        # It shows which of several installations is the one in use.
+        yield Check("program", Health.OK, facts.program)
+    if is_elevated() is False:
+        yield Check(
+            "administrator",
+            Health.WARNING,
+            "this process has no administrator's rights",
+            "restart services from a prompt that was opened as administrator",
+        )
 
 
 def _clock(run: Run) -> Iterator[Check]:
@@ -199,14 +282,16 @@ def _antivirus(run: Run) -> Iterator[Check]:
         yield Check(
             "antivirus",
             Health.OK,
-            f"exclude {run.folder.path} from scans on access if placing files is slow or refused",
+            f"exclude {shown(run.path)} from scans on access if placing files is slow or refused",
         )
 
 
 _LOOKS = (
     _machine,
     _configuration,
+    _profile,
     _catalog,
+    _places,
     _folder,
     _disk,
     _second_folder,

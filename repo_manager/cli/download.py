@@ -38,6 +38,7 @@ def download(
     to: Annotated[Path, options.option("--to", "The folder to fill.", metavar="DIR")] = Path(),
     release: options.Release = selections.AUTO,
     source: options.Source = None,
+    signatures: options.Signatures = None,
     dry_run: options.DryRun = False,
 ) -> None:
     """Fetch and verify packages into any folder, for carrying to a server without internet.
@@ -45,6 +46,7 @@ def download(
     A SHA256SUMS file is written beside them. What is there already and whole is not fetched again.
     """
     run = run_of(context)
+    run.expect_signatures(signatures)
     listing = _listing(run) if release.strip().lower() == selections.AUTO else None
     request = Request(release=release, packages=tuple(package), classic=run.profile.classic)
     selection = with_source(selections.select(request, listing, run.catalog), source)
@@ -61,6 +63,7 @@ def download(
     finally:
         voice.finished()
         fetcher.close()
+    run.say_of_signatures()
     carrier.write_sums({name: stage.sha256 for name, stage in collected.staged.items()})
     _report(run, items, collected, to)
 
@@ -110,6 +113,7 @@ def _report(run: Run, items: tuple[Download, ...], collected: Collected, to: Pat
             }
         )
     document: dict[str, Any] = {"schema": "repo-manager/download/1", "to": str(to), "files": files}
+    document["signatures_not_checked"] = sorted(run.signatures.unchecked)
     worst = collected.worst
     if worst is not None:
         document["error"] = error_facts(worst)

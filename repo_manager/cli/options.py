@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from repo_manager.settings import PREFIX
+from repo_manager.signing import Policy
 
 
 def option(flag: str, help_: str, *, short: str | None = None, variable: str | None = None, **more: Any) -> Any:  # noqa: ANN401 - typer's own marker
@@ -43,4 +44,8 @@ Source = Annotated[
 ManualOnly = Annotated[bool, option("--manual-only", "Only packages that must be placed by hand.")]
 DryRun = Annotated[bool, option("--dry-run", "Print the plan, change nothing.")]
 Yes = Annotated[bool, option("--yes", "Do not ask before changing.", short="-y")]
+Signatures = Annotated[
+    Policy | None,
+    option("--signatures", "What it means when an installer for Windows is not signed as expected."),
+]
 NoRestart = Annotated[bool, option("--no-restart", "Leave the service alone.")]

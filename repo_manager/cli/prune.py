@@ -32,12 +32,14 @@ def prune(
             max=1000,
         ),
     ] = None,
+    signatures: options.Signatures = None,
     dry_run: options.DryRun = False,
     yes: options.Yes = False,
     no_restart: options.NoRestart = False,
 ) -> None:
     """Retire superseded, partial and stray files. Downloads nothing; everything can be restored."""
     run = run_of(context)
+    run.expect_signatures(signatures)
 
     def planner(seen: Seen) -> Plan:
         selection = selections.select(run.request(release=selections.AUTO), seen.listing, run.catalog)

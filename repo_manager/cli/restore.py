@@ -10,6 +10,7 @@ from repo_manager import plan as plans
 from repo_manager.cli import options
 from repo_manager.cli.change import change
 from repo_manager.cli.root import run_of
+from repo_manager.edges.paths import shown
 from repo_manager.errors import InputError
 from repo_manager.operation import Seen, Task
 from repo_manager.report.text import table
@@ -79,7 +80,7 @@ def _list(run: Run, journals: tuple[Journal, ...]) -> None:
         }
         for journal in journals
     ]
-    run.console.emit({"schema": "repo-manager/restore/1", "repository": str(run.folder.path), "transactions": rows})
+    run.console.emit({"schema": "repo-manager/restore/1", "repository": shown(run.folder.path), "transactions": rows})
     if run.console.json_wanted:
         return
     if not rows:

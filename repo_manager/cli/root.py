@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "prune": "Retire superseded and stray files.",
     "restore": "List past transactions and undo one.",
     "restart": "Restart the push-install service and wait for it.",
+    "watch": "Stay, and put right what is dropped into the repository.",
     "catalog": "Check, show and update the catalog.",
     "doctor": "Is this machine ready?",
     "demo": "See the whole thing work on a sandbox.",
@@ -164,19 +165,20 @@ def _given_after(name: str) -> Any:  # noqa: ANN401 - a callback as the library 
             if name == "config":
                 # Eager, so that the file is read before the command's own options look for defaults.
                 own = _by_parameter(run.settings.options)
-                ctx.default_map = {**own, **dict.fromkeys(_BELOW_CATALOG, own)}
+                ctx.default_map = {**own, **dict.fromkeys((name for names in _BELOW.values() for name in names), own)}
         return value
 
     return keep
 
 
 def _defaults(options: Mapping[str, object]) -> dict[str, Any]:
-    """The same defaults for every command, and for the commands below `catalog`."""
+    """The same defaults for every command, and for the commands below some."""
     own = _by_parameter(options)
-    return {**dict.fromkeys(COMMANDS, own), "catalog": dict.fromkeys(_BELOW_CATALOG, own)}
+    below = {name: {**own, **dict.fromkeys(names, own)} for name, names in _BELOW.items()}
+    return {**dict.fromkeys(COMMANDS, own), **below}
 
 
-_BELOW_CATALOG: Final = ("check", "show", "update")
+_BELOW: Final = {"catalog": ("check", "show", "update"), "watch": ("install", "remove", "unit")}
 
 
 def _by_parameter(options: Mapping[str, object]) -> dict[str, Any]:

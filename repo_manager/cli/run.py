@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import repo_manager
 from repo_manager import repository, settings
 from repo_manager.cli.console import Console
-from repo_manager.edges.places import find_repository
+from repo_manager.edges.paths import reachable, shown
 from repo_manager.edges.scanning import scan
-from repo_manager.errors import InputError
+from repo_manager.errors import InputError, RepoManagerError
+from repo_manager.signing import Policy, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from repo_manager.edges.download import Downloader
     from repo_manager.edges.fetching import Fetcher
     from repo_manager.edges.folder import Folder
+    from repo_manager.edges.places import Machine, Search
+    from repo_manager.edges.signature import Signatures
     from repo_manager.operation import Workbench
     from repo_manager.repository import Listing
     from repo_manager.restart import Patience, Service
@@ -45,17 +48,37 @@ class SystemClock:
         time.sleep(seconds)
 
 
+# What depends on options, and is made anew when one is given late.
+_PARTS: Final = (
+    "console",
+    "settings",
+    "profile",
+    "search",
+    "catalog_path",
+    "catalog",
+    "path",
+    "folder",
+    "service",
+    "signatures",
+)
+
+# Where a repository is welcome but not needed, these mean that there is none to look at.
+_NONE_TO_LOOK_AT: Final = frozenset({"no-repository", "no-rights"})
+
+
 @dataclass
 class Run:
     """What the global options say, and the parts they lead to, each made when first asked for."""
 
     given: dict[str, Any]
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    changing: bool = True
+    """Whether the command may place files; what is expected of their signatures depends on it."""
 
     def give(self, name: str, value: object) -> None:
         """An option given after the command, which counts more than before it."""
         self.given[name] = value
-        for part in ("console", "settings", "profile", "catalog_path", "catalog", "path", "folder", "service"):
+        for part in _PARTS:
             self.__dict__.pop(part, None)
 
     def option(self, name: str) -> Any:  # noqa: ANN401 - options are texts, numbers and flags
@@ -76,8 +99,35 @@ class Run:
 
     @cached_property
     def profile(self) -> Profile:
-        """The profile in force."""
-        return self.settings.profile(self.option("profile") or "classic")
+        """The profile in force: the one that was named, else the one whose folder is on this machine.
+
+        Where the folder was named, or the configuration says where a classic one is, there is nothing to look for.
+
+        Raises:
+            InputError: there is none of that name, or two fit this machine.
+        """
+        named = self.option("profile")
+        if named:
+            return self.settings.profile(named)
+        classic = self.settings.profile("classic")
+        if self.option("repository") or classic.repository:
+            return classic
+        return self.settings.profile(self.search.profile)
+
+    @cached_property
+    def machine(self) -> Machine:
+        """What there is beside files: drives, programs, services."""
+        from repo_manager.edges.windows import ThisMachine
+
+        return ThisMachine(self.environ)
+
+    @cached_property
+    def search(self) -> Search:
+        """One look at the places of the profile that was named, or of those that are built in."""
+        from repo_manager.edges.places import search
+
+        named = self.option("profile")
+        return search((named,) if named else tuple(settings.BUILT_IN), self.machine)
 
     @cached_property
     def catalog_path(self) -> Path:
@@ -117,8 +167,10 @@ class Run:
     @cached_property
     def path(self) -> Path:
         """Where the repository is, found by the profile where it was not named."""
-        named = self.option("repository") or self.profile.repository
-        return Path(named) if named else find_repository(self.profile.name, self.environ)
+        # A profile that does not exist is a mistake also where the folder is named.
+        profile = self.profile
+        named = self.option("repository") or profile.repository
+        return reachable(Path(named) if named else self.search.repository(profile.name).path)
 
     @cached_property
     def folder(self) -> Folder:
@@ -130,18 +182,18 @@ class Run:
     def listing(self, path: Path | None = None) -> Listing:
         """What lies in the repository, or in another folder."""
         path = path or self.path
-        return repository.survey(str(path), scan(path))
+        return repository.survey(shown(path), scan(path))
 
     def listing_if_any(self) -> Listing | None:
         """What lies in the repository, None where there is none and nobody has named one.
 
         Raises:
-            InputError: one was named and cannot be read.
+            RepoManagerError: one was named and cannot be read, or it cannot be told which it is.
         """
         try:
             return self.listing()
-        except InputError:
-            if self.option("repository"):
+        except RepoManagerError as error:
+            if self.option("repository") or error.code not in _NONE_TO_LOOK_AT:
                 raise
             return None
 
@@ -176,7 +228,50 @@ class Run:
         from repo_manager.edges.digests import Digests, cache_folder
 
         folder = folder or self.folder
-        return Checker(folder.path, Digests(cache_folder(self.environ), folder.path), folder.records())
+        digests = Digests(cache_folder(self.environ), folder.path)
+        return Checker(folder.path, digests, folder.records(), self.signatures)
+
+    @cached_property
+    def signatures(self) -> Signatures:
+        """What is expected of signatures, and the means to check them."""
+        from repo_manager.edges.signature import Roots, Signatures
+
+        packages = self.catalog.packages.items()
+        rules = Rules(
+            asked=self._asked_of_signatures(),
+            changing=self.changing,
+            publisher=self.settings.publisher,
+            publishers={token: package.publisher for token, package in packages if package.publisher},
+        )
+        return Signatures(rules, Roots(self.settings.signature_roots), lambda: datetime.now(UTC))
+
+    def expect_signatures(self, asked: Policy | None, *, changing: bool = True) -> None:
+        """Take over a command's word on signatures. `changing` says whether it may place files.
+
+        Raises:
+            InputError: they are required, and cannot be checked here.
+        """
+        if asked is not None:
+            self.given["signatures"] = asked.value
+        self.changing = changing
+        self.__dict__.pop("signatures", None)
+        self.signatures.insist()
+
+    def say_of_signatures(self) -> None:
+        """What the checks left to say: what was not checked, and what was let pass."""
+        for remark in self.signatures.remarks():
+            self.console.note(remark)
+
+    def _asked_of_signatures(self) -> Policy | None:
+        word = self.option("signatures")
+        if word is None:
+            return None
+        try:
+            return Policy(word)
+        except ValueError as error:
+            raise InputError(
+                "configuration", f"signatures: {word!r} is none of {', '.join(Policy)}", "mend the configuration file"
+            ) from error
 
     def request(self, *, release: str, packages: tuple[str, ...] = (), manual_only: bool = False) -> Request:
         """What is wanted, with the profile's share."""
@@ -191,10 +286,17 @@ class Run:
         )
 
     def fetcher(self, extra_hosts: tuple[str, ...] = ()) -> Fetcher:
-        """Brings files from folders and over HTTP."""
+        """Brings files from folders, from shares and over HTTP."""
+        from repo_manager.edges import smb
         from repo_manager.edges.fetching import Fetcher
 
-        return Fetcher(lambda: self.downloader(extra_hosts), reserve_bytes=self.settings.reserve_bytes)
+        shares = smb.Shares(lambda: smb.credentials(self.environ, self.settings.smb_credentials))
+        return Fetcher(
+            lambda: self.downloader(extra_hosts),
+            reserve_bytes=self.settings.reserve_bytes,
+            shares=shares,
+            signatures=self.signatures,
+        )
 
     def downloader(self, extra_hosts: tuple[str, ...] = ()) -> Downloader:
         """HTTP, to the catalog's hosts and the configured ones alone."""

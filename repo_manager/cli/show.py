@@ -10,6 +10,7 @@ from repo_manager import manual
 from repo_manager import selection as selections
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
+from repo_manager.edges.paths import shown
 from repo_manager.manual import Platform, Role
 from repo_manager.report import guides
 
@@ -62,7 +63,7 @@ def show(
     )
     placing = None
     if run.catalog.manual(found.token, wanted):
-        folder = str(run.folder.path) if listing else r"INSTALL_DIR\home\svsystems\pushinstallsvc\repository"
+        folder = shown(run.folder.path) if listing else r"INSTALL_DIR\home\svsystems\pushinstallsvc\repository"
         placing = manual.placing(file_name, folder, service=run.profile.service or "InMage PushInstall")
     run.console.emit(guides.document(found, run.catalog, guide, placing))
     if not run.console.json_wanted:

@@ -13,6 +13,7 @@ from repo_manager import selection as selections
 from repo_manager.cli import options
 from repo_manager.cli.change import change, contested, judge, with_source
 from repo_manager.cli.root import run_of
+from repo_manager.edges.paths import real
 from repo_manager.errors import InputError
 from repo_manager.operation import Seen, Task
 from repo_manager.report.text import plural
@@ -36,6 +37,7 @@ def sync(
     package: options.Packages = None,
     source: options.Source = None,
     manual_only: options.ManualOnly = False,
+    signatures: options.Signatures = None,
     dry_run: options.DryRun = False,
     yes: options.Yes = False,
     no_restart: options.NoRestart = False,
@@ -49,6 +51,7 @@ def sync(
     run = run_of(context)
     request = run.request(release=release, packages=tuple(package or ()), manual_only=manual_only)
     check_source(source, run.folder.path)
+    run.expect_signatures(signatures)
     hosts = source_hosts(source)
     change(run, task_of(run, request, source, restart=not no_restart), dry_run=dry_run, yes=yes, hosts=hosts)
 
@@ -76,12 +79,20 @@ def check_source(source: str | None, repository: Path) -> None:
     """Refuse to fill a repository from itself: what is missing is not there, and what is broken stays so.
 
     Raises:
-        InputError: the source is the repository or a folder in it, by whatever path or link.
+        InputError: the source is the repository or a folder in it, by whatever path or link; or it is a share
+            that cannot be read here at all.
     """
-    if source is None or "://" in source:
+    from repo_manager.edges import smb
+
+    if source is None:
         return
-    real, own = (Path(os.path.normcase(os.path.realpath(path))) for path in (source, repository))
-    if real.is_relative_to(own):
+    if smb.is_share(source):
+        smb.require(source)
+        return
+    if "://" in source:
+        return
+    there, own = (Path(os.path.normcase(real(Path(path)))) for path in (source, repository))
+    if there.is_relative_to(own):
         raise InputError(
             "source-is-target",
             f"the source {source} is the repository itself, or lies in it",
@@ -91,9 +102,10 @@ def check_source(source: str | None, repository: Path) -> None:
 
 def source_hosts(source: str | None) -> tuple[str, ...]:
     """The host of a source that the operator named: it may be downloaded from."""
+    from repo_manager.edges import smb
     from repo_manager.edges.http_rules import host_of
 
-    host = host_of(source) if source else None
+    host = host_of(source) if source and not smb.is_share(source) else None
     return (host,) if host else ()
 
 

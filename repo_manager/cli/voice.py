@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from repo_manager.cli.console import is_terminal
 from repo_manager.operation import Voice
 from repo_manager.report import tables
 
@@ -73,7 +74,7 @@ class TerminalVoice(Voice):
 
     def _bar(self, what: str, total_bytes: int | None) -> TaskID | None:
         """Begin a bar on a terminal; nothing elsewhere, and nothing for nothing."""
-        terminal = sys.stdout.isatty() and sys.stderr.isatty()
+        terminal = is_terminal(sys.stdout) and is_terminal(sys.stderr)
         if not terminal or self._console.json_wanted or self._console.verbosity < 0 or total_bytes == 0:
             return None
         from rich.console import Console as RichConsole

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from repo_manager import names
 from repo_manager.edges.fetched import disk_error
-from repo_manager.edges.folder import component
+from repo_manager.edges.paths import component, reachable, shown
+from repo_manager.edges.renaming import Mover
 from repo_manager.edges.writing import write_whole
-from repo_manager.errors import InputError
+from repo_manager.errors import InputError, MachineError
 from repo_manager.names import InvalidNameError
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class Carrier:
     """The staging area of `download`: a file has its name as soon as it is whole."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder = reachable(folder)
+        self._mover = Mover()
 
     def prepare(self) -> None:
         """Make the folder.
@@ -36,7 +38,9 @@ class Carrier:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
-            raise InputError("not-a-folder", f"{self.folder} is a file, not a folder", "choose another --to") from error
+            raise InputError(
+                "not-a-folder", f"{shown(self.folder)} is a file, not a folder", "choose another --to"
+            ) from error
         except OSError as error:
             raise disk_error(error, self.folder) from error
 
@@ -51,7 +55,7 @@ class Carrier:
     def promote(self, name: str) -> None:
         """It is whole."""
         try:
-            self.part(name).replace(self.staged(name))
+            self._mover.replace(self.part(name), self.staged(name))
         except OSError as error:
             raise disk_error(error, self.staged(name)) from error
 
@@ -59,8 +63,8 @@ class Carrier:
         """Give back what was begun. A file that has its name stays."""
         part = self.part(name)
         for path in (part, part.with_name(f"{part.name}.json")):
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError, MachineError):
+                self._mover.delete(path)
 
     def free_bytes(self) -> int:
         """Room left on the volume."""

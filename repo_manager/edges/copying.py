@@ -1,6 +1,7 @@
-"""A folder or share as a source: installers lying there under their published names.
+"""A folder as a source: installers lying there under their published names.
 
-Bytes are hashed and inspected while they are copied, as a download's are.
+Bytes are hashed and inspected while they are copied, as a download's are. How a file is copied, and
+what counts as one name, is the same for a share that another module reads.
 """
 
 from __future__ import annotations
@@ -8,27 +9,41 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from repo_manager.edges.fetched import Fetched, disk_error, ignore, never
 from repo_manager.edges.part import Part, check_size
+from repo_manager.edges.paths import is_link, reachable, real, shown
 from repo_manager.errors import InputError, TransferError, VerificationError
 
 if TYPE_CHECKING:
-    import io
     from collections.abc import Callable
+    from types import TracebackType
+    from typing import Self
 
     from repo_manager.names import InstallerName
 
 _READ: Final = 256 << 10
-_HINT: Final = "make sure that the source is reachable and complete, then run again"
+HINT: Final = "make sure that the source is reachable and complete, then run again"
+
+
+class Readable(Protocol):
+    """A source's file while it is open. It raises a TransferError for whatever hinders it."""
+
+    def state(self) -> tuple[int, object]:
+        """Its size in bytes, and what differs once it was changed, as of now."""
+        ...
+
+    def read(self) -> bytes | memoryview:
+        """The next piece, good until the next call; empty at the end."""
+        ...
 
 
 class CopySource:
     """Reads installers out of one folder, and never from anywhere else, whatever a name or a link says."""
 
     def __init__(self, base: Path) -> None:
-        self._base = base
+        self._base = reachable(base)
 
     def size(self, name: InstallerName) -> int:
         """How many bytes the source's file has.
@@ -70,74 +85,133 @@ class CopySource:
         """
         path = self._path(name)
         check_size(name, expected=size_bytes, found=self.size(name))
-
-        def tick(done: int) -> None:
-            if cancelled():
-                raise TransferError("cancelled", f"{path}: the copy was stopped")
-            progress(done)
-
-        with Part(part, name) as target:
-            try:
-                _copy(path, target, tick)
-                contents = target.finish(sha256=sha256, size_bytes=size_bytes)
-            except (TransferError, VerificationError):
-                target.discard()
-                raise
-        return Fetched(contents.sha256, contents.size_bytes, str(path), contents)
+        with _Opened(path) as file:
+            return copy(
+                file,
+                name,
+                part,
+                where=shown(path),
+                sha256=sha256,
+                size_bytes=size_bytes,
+                progress=progress,
+                cancelled=cancelled,
+            )
 
     def _path(self, name: InstallerName) -> Path:
-        text = name.text
-        # A parsed name is one component; one made by hand need not be, on either system.
-        if text in {"", ".", ".."} or text != PurePosixPath(text).name or text != PureWindowsPath(text).name:
-            raise InputError("not-a-file-name", f"{text[:255]!r} is not a file name", "use a published name")
-        return self._base / text
+        return self._base / file_name(name)
 
     def _look(self, path: Path) -> os.stat_result:
         """The file's facts; refuses what is no file, and links that lead out of the folder."""
         # Unlike Path.resolve, this has an answer for loops and for volumes that cannot resolve.
-        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self._base)):
-            raise TransferError("outside-source", f"{path}: a link that leads out of the source", _HINT)
+        if is_link(path.lstat()) and not real(path).is_relative_to(real(self._base)):
+            raise TransferError("outside-source", f"{shown(path)}: a link that leads out of the source", HINT)
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
-            raise TransferError("not-at-source", f"{path}: not a file", _HINT)
+            raise TransferError("not-at-source", f"{shown(path)}: not a file", HINT)
         return found
 
 
-def _copy(path: Path, target: Part, tick: Callable[[int], None]) -> None:
-    try:
-        source = path.open("rb", buffering=0)
-    except OSError as error:
-        raise _source_failed(error, path) from error
-    with source:
-        before = _state(source, path)
-        target.restart(None)
-        buffer = bytearray(_READ)
-        while count := _read(source, buffer, path):
-            target.write(memoryview(buffer)[:count])
-            tick(target.size_bytes)
-        if not before == _state(source, path) == (target.size_bytes, before[1]):
-            raise TransferError(
-                "changed-at-source", f"{path}: the file changed while it was read", "run again when it is whole"
-            )
+class _Opened:
+    """A file of the folder, open for reading."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._buffer = bytearray(_READ)
+        try:
+            self._file = path.open("rb", buffering=0)
+        except OSError as error:
+            raise _source_failed(error, path) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._file.close()
+
+    def state(self) -> tuple[int, object]:
+        try:
+            found = os.fstat(self._file.fileno())
+        except OSError as error:
+            raise _source_failed(error, self._path) from error
+        return found.st_size, found.st_mtime_ns
+
+    def read(self) -> memoryview:
+        try:
+            count = self._file.readinto(self._buffer)
+        except OSError as error:
+            raise _source_failed(error, self._path) from error
+        return memoryview(self._buffer)[:count]
 
 
-def _read(source: io.FileIO, buffer: bytearray, path: Path) -> int:
-    try:
-        return source.readinto(buffer)
-    except OSError as error:
-        raise _source_failed(error, path) from error
+def copy(  # noqa: PLR0913 - the shape that all sources share
+    file: Readable,
+    name: InstallerName,
+    part: Path,
+    *,
+    where: str,
+    sha256: str | None,
+    size_bytes: int | None,
+    progress: Callable[[int], None],
+    cancelled: Callable[[], bool],
+) -> Fetched:
+    """Copy an open file to `part`, verified and synced; when that fails, `part` is gone again.
+
+    Args:
+        file: open, and nothing read of it.
+        name: what the bytes must be.
+        part: see `CopySource.fetch`.
+        where: the file's place in the source, for messages and records.
+        sha256: the digest it must have, where one is known.
+        size_bytes: the size it must have, where one is known.
+        progress: told how many bytes `part` has by now.
+        cancelled: asked between portions.
+
+    Raises:
+        TransferError: `changed-at-source`, `cancelled`, and what the file raises.
+        VerificationError: see `CopySource.fetch`.
+        MachineError: `part` could not be written.
+    """
+
+    def tick(done: int) -> None:
+        if cancelled():
+            raise TransferError("cancelled", f"{where}: the copy was stopped")
+        progress(done)
+
+    with Part(part, name) as target:
+        try:
+            _pour(file, target, where, tick)
+            contents = target.finish(sha256=sha256, size_bytes=size_bytes)
+        except (TransferError, VerificationError):
+            target.discard()
+            raise
+    return Fetched(contents.sha256, contents.size_bytes, where, contents)
 
 
-def _state(source: io.FileIO, path: Path) -> tuple[int, int]:
-    """Size and time of change."""
-    try:
-        found = os.fstat(source.fileno())
-    except OSError as error:
-        raise _source_failed(error, path) from error
-    return found.st_size, found.st_mtime_ns
+def _pour(file: Readable, target: Part, where: str, tick: Callable[[int], None]) -> None:
+    before = file.state()
+    target.restart(None)
+    while piece := file.read():
+        target.write(piece)
+        tick(target.size_bytes)
+    if not before == file.state() == (target.size_bytes, before[1]):
+        raise TransferError(
+            "changed-at-source", f"{where}: the file changed while it was read", "run again when it is whole"
+        )
+
+
+def file_name(name: InstallerName) -> str:
+    """The name as one component of a path, on either system; a name made by hand need not be one.
+
+    Raises:
+        InputError: `not-a-file-name`.
+    """
+    text = name.text
+    if text in {"", ".", ".."} or text != PurePosixPath(text).name or text != PureWindowsPath(text).name:
+        raise InputError("not-a-file-name", f"{text[:255]!r} is not a file name", "use a published name")
+    return text
 
 
 def _source_failed(error: OSError, path: Path) -> TransferError:
     if isinstance(error, FileNotFoundError) and getattr(error, "winerror", None) not in {53, 67}:
-        return TransferError("not-at-source", f"{path}: the source has no such file", _HINT)
-    return TransferError("source-went-away", disk_error(error, path).message, _HINT)
+        return TransferError("not-at-source", f"{shown(path)}: the source has no such file", HINT)
+    return TransferError("source-went-away", disk_error(error, path).message, HINT)

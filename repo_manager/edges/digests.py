@@ -11,10 +11,12 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager.audit import Code, Verdict
+from repo_manager.signing import Signature, Signer, State, Trust
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,10 +26,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The digest of a file that was read to its end (empty when it could not be), and the verdict on it."""
+    """The digest of a file that was read to its end (empty when it could not be), and the verdict on it.
+
+    `signature` holds facts and no verdict, so that it outlives a change of what is expected; None where
+    nobody has looked.
+    """
 
     sha256: str
     verdict: Verdict
+    signature: Signature | None = None
 
 
 class Digests:
@@ -45,7 +52,7 @@ class Digests:
         if item is None or item[:4] != [entry.size_bytes, *entry.stamp]:
             return None
         code = Code(str(item[5])) if item[5] else None
-        return Known(str(item[4]), Verdict(code, str(item[6])))
+        return Known(str(item[4]), Verdict(code, str(item[6])), _signature(item[7]) if len(item) > _PLAIN else None)
 
     def put(self, entry: Entry, known: Known) -> None:
         """Remember."""
@@ -57,6 +64,8 @@ class Digests:
             verdict.code.value if verdict.code else "",
             verdict.message,
         ]
+        if known.signature is not None:
+            self._entries[entry.name].append(_written(known.signature))
         self._changed = True
 
     def save(self, names: frozenset[str]) -> None:
@@ -71,7 +80,7 @@ class Digests:
             temporary.replace(self._file)
             self._changed = False
 
-    def _load(self) -> dict[str, list[int | str]]:
+    def _load(self) -> dict[str, list[Any]]:
         try:
             files = json.loads(self._file.read_bytes())["files"]
             if not isinstance(files, dict):
@@ -81,12 +90,50 @@ class Digests:
             return {}
 
 
+# An entry without a signature.
+_PLAIN: Final = 7
+
+
 def _believable(item: object) -> bool:
     match item:
         case [int(), int(), int(), int(), str(), str(code), str()]:
             return code in {"", *Code}
+        case [int(), int(), int(), int(), str(), str(code), str(), signature]:
+            return code in {"", *Code} and _signature(signature) is not None
         case _:
             return False
+
+
+def _written(signature: Signature) -> list[Any]:
+    signers = [
+        [signer.name, signer.trust.value, signer.problem, *map(_stamp, (signer.since, signer.until))]
+        for signer in signature.signers
+    ]
+    return [signature.state.value, signature.problem, signature.roots, signers]
+
+
+def _signature(item: object) -> Signature | None:
+    """The facts as they were written; None when they cannot be believed."""
+    try:
+        match item:
+            case [str(state), str(problem), str(roots), list(signers)]:
+                return Signature(State(state), problem, tuple(map(_signer, signers)), roots)
+    except ValueError:
+        pass
+    return None
+
+
+def _signer(item: object) -> Signer:
+    match item:
+        case [str(name), str(trust), str(problem), str() | None as since, str() | None as until]:
+            times = [datetime.fromisoformat(text) if text else None for text in (since, until)]
+            if all(time is None or time.tzinfo is not None for time in times):
+                return Signer(name, Trust(trust), problem, *times)
+    raise ValueError(item)
+
+
+def _stamp(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:

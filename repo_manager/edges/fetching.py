@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import stat
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from urllib.parse import quote, urlsplit
 
 from repo_manager import names
+from repo_manager.edges import smb
 from repo_manager.edges.checking import inspect_file
 from repo_manager.edges.copying import CopySource
 from repo_manager.edges.fetched import disk_error
@@ -20,9 +21,13 @@ from repo_manager.errors import InputError, MachineError, RepoManagerError, Tran
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Future
 
     from repo_manager.edges.download import Downloader
+    from repo_manager.edges.signature import Signatures
+    from repo_manager.names import InstallerName
     from repo_manager.plan import Download
+    from repo_manager.signing import Signature
 
 _Result = TypeVar("_Result")
 
@@ -55,11 +60,12 @@ class Staging(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A file that is whole in the staging area."""
+    """A file that is whole in the staging area. `signature` is None where nobody looked at it."""
 
     name: str
     sha256: str
     size_bytes: int
+    signature: Signature | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +85,24 @@ class Collected:
 class Fetcher:
     """Fetches downloads into a staging area, checking each on its way.
 
-    `downloader` makes the HTTP client at first use, so that a run without HTTP never loads it.
+    `downloader` makes the HTTP client at first use, so that a run without HTTP never loads it. `shares` has the
+    connections to shares; the ones by default are nobody's. Without `signatures` none are checked.
     """
 
-    def __init__(self, downloader: Callable[[], Downloader], *, reserve_bytes: int) -> None:
+    def __init__(
+        self,
+        downloader: Callable[[], Downloader],
+        *,
+        reserve_bytes: int,
+        shares: smb.Shares | None = None,
+        signatures: Signatures | None = None,
+    ) -> None:
         self._make_downloader = downloader
         self._downloader: Downloader | None = None
         self._making = threading.Lock()
         self._reserve_bytes = reserve_bytes
+        self._shares = shares or smb.Shares()
+        self._signatures = signatures
         self._cancelled = threading.Event()
         self._unreachable: dict[str, TransferError] = {}
 
@@ -109,7 +125,7 @@ class Fetcher:
             jobs = [(item, pool.submit(self._fetch, item, staging, progress)) for item in able]
             for item, job in jobs:
                 try:
-                    staged[item.name] = job.result()
+                    staged[item.name] = _result(job)
                 except RepoManagerError as error:
                     errors[item.name] = error
                     if error.code == "no-space":
@@ -128,7 +144,8 @@ class Fetcher:
         return Collected(staged, errors)
 
     def close(self) -> None:
-        """Close the HTTP client, if there is one."""
+        """Close the HTTP client, if there is one, and every connection to a share."""
+        self._shares.close()
         if self._downloader is not None:
             self._downloader.close()
 
@@ -140,7 +157,8 @@ class Fetcher:
         Returns the errors of what no source has, by name: there is no need to try it again.
         """
         missing = [item for item in downloads if not _there(staging.staged(item.name))]
-        sizes = dict(zip([item.name for item in missing], pool.map(self._size, missing), strict=True))
+        asked = [(item.name, pool.submit(self._size, item)) for item in missing]
+        sizes = {name: _result(job) for name, job in asked}
         errors = {name: size for name, size in sizes.items() if isinstance(size, RepoManagerError)}
         needed = sum(size for size in sizes.values() if isinstance(size, int))
         needed -= sum(_there(staging.part(item.name)) for item in missing)
@@ -171,7 +189,7 @@ class Fetcher:
     def _size_at(self, source: str, name: str) -> int | None:
         if _is_url(source):
             return self._over_http([source], lambda http: http.size(source))
-        return _folder(source).size(names.parse(name))
+        return self._folder(source).size(names.parse(name))
 
     def _fetch(self, item: Download, staging: Staging, progress: Callable[[str, int], None]) -> Stage:
         name = names.parse(item.name)
@@ -181,7 +199,7 @@ class Fetcher:
             with contextlib.suppress(VerificationError, OSError):
                 sha256 = inspect_file(whole, name)
                 if item.size_bytes in {None, size_bytes} and (item.sha256 or sha256).lower() == sha256:
-                    return Stage(item.name, sha256, size_bytes)
+                    return Stage(item.name, sha256, size_bytes, self._signature(whole, name))
         part = staging.part(item.name)
         _clear_the_way(part)
 
@@ -203,7 +221,7 @@ class Fetcher:
                 ),
             )
         else:
-            fetched = _folder(item.sources[0]).fetch(
+            fetched = self._folder(item.sources[0]).fetch(
                 name,
                 part,
                 sha256=item.sha256,
@@ -211,8 +229,22 @@ class Fetcher:
                 progress=told,
                 cancelled=self._cancelled.is_set,
             )
+        try:
+            signature = self._signature(part, name)
+        except VerificationError:
+            staging.drop_staged(item.name)
+            raise
+        except OSError as error:
+            raise disk_error(error, part) from error
         staging.promote(item.name)
-        return Stage(item.name, fetched.sha256, fetched.size_bytes)
+        return Stage(item.name, fetched.sha256, fetched.size_bytes, signature)
+
+    def _signature(self, path: Path, name: InstallerName) -> Signature | None:
+        return self._signatures.check(path, name) if self._signatures else None
+
+    def _folder(self, source: str) -> CopySource | smb.SmbSource:
+        """The folder that a file lies in, on a disk or on a share."""
+        return self._shares.source_of(source) if smb.is_share(source) else CopySource(Path(source).parent)
 
     def _over_http(self, urls: Sequence[str], act: Callable[[Downloader], _Result]) -> _Result:
         """Ask, unless the only host was found to be out of reach before: each attempt takes seconds of waiting."""
@@ -234,31 +266,39 @@ class Fetcher:
             return self._downloader
 
 
+def _result(job: Future[_Result]) -> _Result:
+    """What a job returns or raises. Waited for in turns: on Windows a wait without an end hears no Ctrl-C."""
+    while not wait([job], timeout=_TURN_S).done:
+        pass
+    return job.result()
+
+
+_TURN_S: Final = 0.25
+
+
 def join(base: str, name: str) -> str:
     """Where a base (folder, UNC path or URL) has a file of that name.
 
     Raises:
         InputError: the base is a URL of a kind we do not read.
     """
+    if smb.is_share(base):
+        return smb.join(base, name)
     if not _is_url(base):
         return str(Path(base) / name)
     parts = urlsplit(base)
     if parts.scheme.lower() not in {"http", "https"} or not parts.hostname:
         raise InputError(
             "unknown-source",
-            f"{shown(base)!r} is not a folder, an http or an https address",
-            "give a folder, a UNC path, or a URL that begins with https://",
+            f"{shown(base)!r} is not a folder, a share, an http or an https address",
+            "give a folder, a UNC path, or a URL that begins with https:// or smb://",
         )
     path = f"{parts.path.rstrip('/')}/{quote(name)}"
     return parts._replace(path=path, fragment="").geturl()
 
 
 def _is_url(source: str) -> bool:
-    return "://" in source
-
-
-def _folder(source: str) -> CopySource:
-    return CopySource(Path(source).parent)
+    return "://" in source and not smb.is_share(source)
 
 
 def _clear_the_way(part: Path) -> None:

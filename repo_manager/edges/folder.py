@@ -7,7 +7,7 @@ that giving a file its name is one rename:
       lock                        who is changing the repository now
       journal.json                the transaction under way; gone when it has ended
       staging/NAME[.part]         fetched files waiting for their name, downloads to resume
-      retired/ID/NAME             what transaction ID moved out
+      retired/ID/NAME             what transaction ID moved out, with reasons.txt beside it
       transactions/ID.json        what transaction ID did
       records.json                digest of every file that was placed
 
@@ -28,11 +28,12 @@ from typing import TYPE_CHECKING, Any, Final
 from repo_manager.edges import journals
 from repo_manager.edges import retired as retirement
 from repo_manager.edges.fetched import disk_error
-from repo_manager.edges.journals import Record, read_json
-from repo_manager.edges.paths import SUBFOLDER, component, own_name, refuse_link
+from repo_manager.edges.journals import Record
+from repo_manager.edges.paths import SUBFOLDER, component, inside, is_link, own_name, reachable, refuse_elsewhere, shown
 from repo_manager.edges.renaming import Mover, sync_folder
-from repo_manager.edges.retired import Retired, timestamp
-from repo_manager.edges.scanning import scan
+from repo_manager.edges.retired import REASONS, Retired, timestamp
+from repo_manager.edges.scanning import keeping_time, scan
+from repo_manager.edges.writing import write_whole
 from repo_manager.errors import MachineError
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 __all__ = ["SUBFOLDER", "Folder", "Record", "Retired", "component", "no_step", "timestamp"]
 
 _PARTS_KEPT: Final = timedelta(days=7)
+
+# The second is what a run that was killed while it wrote the first leaves.
+_BESIDE: Final = frozenset({REASONS, f"{REASONS}.new"})
 
 
 def no_step(_what: str) -> None:
@@ -61,8 +65,8 @@ class Folder:
     def __init__(
         self, path: Path, *, step: Callable[[str], None] = no_step, sleep: Callable[[float], None] = time.sleep
     ) -> None:
-        self.path = path
-        self.sub = path / SUBFOLDER
+        self.path = reachable(path)
+        self.sub = self.path / SUBFOLDER
         self._step = step
         self._mover = Mover(sleep)
 
@@ -83,19 +87,21 @@ class Folder:
         """Make the sub-folder.
 
         Raises:
-            MachineError: it is a link, or cannot be made.
+            MachineError: it is a link or lies on another volume, or it cannot be made.
         """
-        refuse_link(self.sub)
+        with _translated(self.sub):
+            refuse_elsewhere(self.sub, self.path)
         if not self.sub.exists():
             with _translated(self.sub), keeping_time(self.path):
                 self._step(f"make {self.sub.name}")
                 self.sub.mkdir(exist_ok=True)
         for name in ("staging", "retired", "transactions"):
             with _translated(self.sub / name):
-                refuse_link(self.sub / name)
+                refuse_elsewhere(self.sub / name, self.path)
                 if not (self.sub / name).is_dir():
                     self._step(f"make {name}")
-                    (self.sub / name).mkdir(parents=True, exist_ok=True)
+                    # Never the folder above as well: where a share or volume went away, it would be a new, empty one.
+                    (self.sub / name).mkdir(exist_ok=True)
 
     @property
     def lock_path(self) -> Path:
@@ -104,11 +110,11 @@ class Folder:
 
     def staged(self, name: str) -> Path:
         """Where a whole fetched file waits."""
-        return self.sub / "staging" / component(name)
+        return inside(self.sub / "staging", component(name))
 
     def part(self, name: str) -> Path:
         """Where a file is written while it is fetched."""
-        return self.sub / "staging" / f"{component(name)}.part"
+        return inside(self.sub / "staging", f"{component(name)}.part")
 
     def promote(self, name: str) -> None:
         """A fetched file is whole: from `part` to `staged`."""
@@ -119,8 +125,8 @@ class Folder:
     def drop_staged(self, name: str) -> None:
         """Give back what a file takes in the staging area."""
         for path in (self.staged(name), self.part(name), Path(f"{self.part(name)}.json")):
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError, MachineError):
+                self._mover.delete(path)
 
     def sweep(self, now: datetime) -> None:
         """Give back staging space that no run came back for within a week. Never fails."""
@@ -129,7 +135,8 @@ class Folder:
             for entry in entries:
                 with contextlib.suppress(OSError):
                     if entry.stat(follow_symlinks=False).st_mtime < oldest:
-                        Path(entry.path).unlink()
+                        # What is still held after a week is no matter of seconds.
+                        self._mover.delete_now(Path(entry.path))
 
     # The store of a transaction
 
@@ -139,7 +146,7 @@ class Folder:
 
     def pending(self) -> Journal | None:
         """The journal of a transaction that has not ended."""
-        data = read_json(self.sub / "journal.json")
+        data = self._read_json(self.sub / "journal.json")
         if data is None and self.size("journal.json") is not None:
             raise journals.unreadable_journal()
         return None if data is None else journals.journal_from_json(data)
@@ -157,15 +164,16 @@ class Folder:
         """Rename within the volume, never onto something that exists."""
         old, new = self._resolve(origin), self._resolve(destination)
         if self.size(destination) is not None:
-            raise MachineError(
-                "name-taken", f"{new} exists already", "find out which program put it there, then run again"
-            )
+            raise _name_taken(new)
         with _translated(old):
             if not new.parent.is_dir():
                 self._step(f"make {new.parent.name}")
-                new.parent.mkdir(parents=True, exist_ok=True)
+                new.parent.mkdir(exist_ok=True)
             self._step(f"move {origin} -> {destination}")
-            self._mover.rename(old, new)
+            try:
+                self._mover.rename(old, new)
+            except FileExistsError as error:
+                raise _name_taken(new) from error
 
     def settle(self) -> None:
         """Sync the folders that moves have changed."""
@@ -197,8 +205,10 @@ class Folder:
         folder = self.sub / "transactions"
         with _translated(folder):
             found = sorted((path.stem for path in folder.glob("*.json")), reverse=True) if folder.is_dir() else []
-        happened = (read_json(folder / f"{stem}.json") for stem in found if not stem.endswith("-undone"))
-        return tuple(journals.journal_from_json(data) for data in happened if data is not None)
+        happened = (self._read_json(folder / f"{stem}.json") for stem in found if not stem.endswith("-undone"))
+        said = (journals.journal_from_json(data) for data in happened if data is not None)
+        # A restart alone changed nothing that could be taken back.
+        return tuple(journal for journal in said if journal.moves)
 
     def next_identity(self, now: datetime) -> str:
         """A name for the next transaction, behind all others of the same second. Ask for it under the lock."""
@@ -212,26 +222,45 @@ class Folder:
         """All files in the retired area, newest transaction first, then by name."""
         found = []
         for folder in sorted(_subfolders(self.sub / "retired"), reverse=True):
-            with _translated(folder):
-                files = sorted(path for path in folder.iterdir() if not path.is_dir())
-                found += [Retired(folder.name, path.name, path.lstat().st_size) for path in files]
+            files = sorted((file.name, file.size_bytes) for file in scan(folder) if file.name not in _BESIDE)
+            found += [Retired(folder.name, name, size_bytes) for name, size_bytes in files]
         return tuple(found)
 
     def trim(self, *, keep: int, days: int, now: datetime) -> tuple[Retired, ...]:
-        """Delete retired files that are too many or too old. Returns what was deleted. Which stay says `retired.surplus`."""
-        gone = retirement.surplus(self.retired(), keep=keep, days=days, now=now)
-        for file in gone:
-            with _translated(self._resolve(file.path)):
-                self._step(f"delete {file.path}")
-                self._mover.delete(self._resolve(file.path))
+        """Delete retired files that are too many or too old; see `retired.surplus`. Returns what was deleted.
+
+        What somebody holds stays: the change is made all the same, and the next one tries again.
+        """
+        gone = []
+        for file in retirement.surplus(self.retired(), keep=keep, days=days, now=now):
+            try:
+                with _translated(self._resolve(file.path)):
+                    self._step(f"delete {file.path}")
+                    self._mover.delete(self._resolve(file.path))
+            except MachineError as error:
+                if error.code != "file-in-use":
+                    raise
+            else:
+                gone.append(file)
         for folder in _subfolders(self.sub / "retired"):
             with contextlib.suppress(OSError):
+                beside = [path for path in folder.iterdir() if path.name in _BESIDE]
+                if len(beside) == len(list(folder.iterdir())):
+                    for path in beside:
+                        self._mover.delete_now(path)
                 folder.rmdir()
-        return gone
+        return tuple(gone)
+
+    def explain(self, transaction: str, text: str) -> None:
+        """Lay a text beside what a transaction retired. It is no retired file: it goes when they are gone."""
+        path = self.sub / "retired" / component(transaction) / REASONS
+        with _translated(path):
+            self._step(f"write {REASONS}")
+            write_whole(path, text)
 
     def records(self) -> Mapping[str, Record]:
         """What is remembered of placed files, by name."""
-        return journals.records_from_json(read_json(self.sub / "records.json"))
+        return journals.records_from_json(self._read_json(self.sub / "records.json"))
 
     def remember(self, records: Mapping[str, Record]) -> None:
         """Add to what is remembered."""
@@ -244,20 +273,29 @@ class Folder:
         """A path below the sub-folder, or `../NAME` for a file of the repository; nothing else."""
         head, _, name = path.rpartition("/")
         if not head:
-            return self.sub / component(name)
+            return inside(self.sub, component(name))
         if head == "..":
-            return self.path / own_name(name)
+            return inside(self.path, own_name(name))
         folder = self.sub
         for part in head.split("/"):
-            folder /= component(part)
-        return folder / own_name(name)
+            folder = inside(folder, component(part))
+        return inside(folder, own_name(name))
+
+    def _read_json(self, path: Path) -> dict[str, Any] | None:
+        """A file of the tool's own, None when there is none or it is not ours."""
+        with _translated(path):
+            try:
+                return journals.from_bytes(self._mover.read(path))
+            except FileNotFoundError:
+                return None
 
     def _write_json(self, path: Path, data: dict[str, Any]) -> None:
         temporary = path.with_suffix(".new")
         with _translated(path):
             self._step(f"write {temporary.name}")
             # Made anew: what lies there may be a link that leads elsewhere.
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                self._mover.delete(temporary)
             with temporary.open("x", encoding="utf-8") as file:
                 json.dump(data, file, indent=1)
                 file.flush()
@@ -266,6 +304,12 @@ class Folder:
             self._step(f"rename {temporary.name} -> {path.name}")
             self._mover.replace(temporary, path)
             sync_folder(path.parent)
+
+
+def _name_taken(path: Path) -> MachineError:
+    return MachineError(
+        "name-taken", f"{shown(path)} exists already", "find out which program put it there, then run again"
+    )
 
 
 @contextlib.contextmanager
@@ -278,6 +322,6 @@ def _translated(path: Path) -> Iterator[None]:
 
 def _subfolders(folder: Path) -> list[Path]:
     try:
-        return [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
+        return [path for path in folder.iterdir() if path.is_dir() and not is_link(path.lstat())]
     except OSError:
         return []

@@ -10,10 +10,11 @@ import contextlib
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from repo_manager.edges.fetched import disk_error
-from repo_manager.errors import LockedError
+from repo_manager.edges.paths import refuse_link, shown
+from repo_manager.errors import LockedError, MachineError
 
 if TYPE_CHECKING:
     import io
@@ -33,7 +34,7 @@ class Lock:
 
     Raises:
         LockedError: another process holds it; the message names the owner where it is known.
-        MachineError: the lock file cannot be made.
+        MachineError: the lock file cannot be made, or its volume has no locks.
     """
 
     def __init__(self, path: Path, owner: dict[str, str | int]) -> None:
@@ -42,13 +43,17 @@ class Lock:
         self._file: io.FileIO | None = None
 
     def __enter__(self) -> Self:
+        self._file = _open(self._path)
         try:
-            # Opened without truncating: the record in it may be another run's. Unbuffered: what a full disk
-            # refuses must not come up again when the file is closed.
-            self._file = os.fdopen(os.open(self._path, _FLAGS, 0o644), "r+b", buffering=0)
+            locked = _lock(self._file)
         except OSError as error:
-            raise disk_error(error, self._path) from error
-        if not _lock(self._file):
+            self._file.close()
+            raise MachineError(
+                "cannot-lock",
+                f"{shown(self._path)} cannot be locked: {error.strerror or error}",
+                "have locking enabled on the share, or run where the folder is on a local disk",
+            ) from error
+        if not locked:
             owner = self._read_owner()
             self._file.close()
             raise LockedError(
@@ -82,21 +87,38 @@ class Lock:
             return ""
 
 
+def _open(path: Path) -> io.FileIO:
+    try:
+        # Windows has no flag against links.
+        if sys.platform == "win32" and os.path.lexists(path):
+            refuse_link(path)
+        # Opened without truncating: the record in it may be another run's. Unbuffered: what a full disk
+        # refuses must not come up again when the file is closed.
+        return os.fdopen(os.open(path, _FLAGS, 0o644), "r+b", buffering=0)
+    except OSError as error:
+        raise disk_error(error, path) from error
+
+
 if sys.platform == "win32":
+    import ctypes
     import msvcrt
 
+    _kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+    _kernel.LockFile.argtypes = _kernel.UnlockFile.argtypes = (ctypes.c_void_p, *[ctypes.c_ulong] * 4)
+
+    # Evidence: LockFile on Microsoft Learn. The C library's own function does not always say why it failed.
+    _LOCK_VIOLATION: Final = 33
+
     def _lock(file: io.FileIO) -> bool:
-        file.seek(_FAR_BYTE)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
+        if _kernel.LockFile(msvcrt.get_osfhandle(file.fileno()), _FAR_BYTE, 0, 1, 0):
+            return True
+        code = ctypes.get_last_error()
+        if code != _LOCK_VIOLATION:
+            raise ctypes.WinError(code)
+        return False
 
     def _unlock(file: io.FileIO) -> None:
-        with contextlib.suppress(OSError):
-            file.seek(_FAR_BYTE)
-            msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+        _kernel.UnlockFile(msvcrt.get_osfhandle(file.fileno()), _FAR_BYTE, 0, 1, 0)
 
 else:
     import fcntl
@@ -104,7 +126,7 @@ else:
     def _lock(file: io.FileIO) -> bool:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except (BlockingIOError, PermissionError):
             return False
         return True
 

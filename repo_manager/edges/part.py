@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from repo_manager.edges.archive import Contents, Inspector, MismatchError
 from repo_manager.edges.fetched import disk_error
+from repo_manager.edges.renaming import Mover
 from repo_manager.errors import VerificationError
 
 if TYPE_CHECKING:
@@ -110,7 +111,8 @@ class Part:
         self.size_bytes = 0
         self.pieced = False
         try:
-            self._record.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                Mover().delete(self._record)
             if self._file is None:
                 self._file = self.path.open("wb", buffering=_UNBUFFERED)
             else:
@@ -171,7 +173,8 @@ class Part:
             if self._file is not None:
                 os.fsync(self._file.fileno())
             self.close()
-            self._record.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                Mover().delete(self._record)
         except OSError as error:
             raise self._refused(error) from error
         return contents

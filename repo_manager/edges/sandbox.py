@@ -63,7 +63,7 @@ def _make_mess(folder: Path, catalog: Catalog) -> None:
     (folder / f"Copy of {older[Token('OL7-64')].text}").write_bytes(b"somebody was careful")
     (folder / f"{newest[Token('DEBIAN9-64')].text}.part").write_bytes(b"the browser was closed")
     (folder / "RHEL7-64_pushinstallclient.tar.gz").write_bytes(b"comes with the servers")
-    (folder / "who-to-call.txt").write_text("the backup team, extension 4711\n", encoding="ascii")
+    (folder / "who-to-call.txt").write_text("the backup team, extension 4711\n", encoding="ascii", newline="\n")
 
 
 @contextlib.contextmanager

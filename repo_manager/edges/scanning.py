@@ -8,12 +8,15 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from repo_manager.edges.paths import joined, reachable, shown
 from repo_manager.errors import InputError
 from repo_manager.repository import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from repo_manager.errors import RepoManagerError
 
 
 def scan(folder: Path) -> tuple[Entry, ...]:
@@ -23,22 +26,47 @@ def scan(folder: Path) -> tuple[Entry, ...]:
         InputError: there is no such folder, it is a file, or it may not be read.
         MachineError: the disk or the share failed.
     """
+    folder = reachable(folder)
     try:
         with os.scandir(folder) as entries:
-            seen = (_entry(entry) for entry in entries if not entry.is_dir(follow_symlinks=False))
+            at = str(folder)
+            seen = (_entry(at, entry) for entry in entries if not entry.is_dir(follow_symlinks=False))
             return tuple(entry for entry in seen if entry is not None)
-    except FileNotFoundError as error:
-        raise InputError("no-repository", f"there is no folder {folder}", _NAME_IT) from error
-    except NotADirectoryError as error:
-        raise InputError("not-a-folder", f"{folder} is a file, not a folder", _NAME_IT) from error
-    except PermissionError as error:
-        raise InputError(
-            "no-rights", f"{folder} may not be read by this user", "run as an administrator of this server"
-        ) from error
     except OSError as error:
-        from repo_manager.edges.fetched import disk_error
+        raise _refused(error, folder) from error
 
-        raise disk_error(error, folder) from error
+
+def _refused(error: OSError, folder: Path) -> RepoManagerError:
+    code = getattr(error, "winerror", None)
+    if isinstance(error, NotADirectoryError) or os.path.isfile(folder):  # noqa: PTH113 - raises nothing
+        return InputError("not-a-folder", f"{shown(folder)} is a file, not a folder", _NAME_IT)
+    if isinstance(error, FileNotFoundError) or code in _NO_SUCH_PLACE:
+        return InputError("no-repository", f"there is no folder {shown(folder)}", _NAME_IT)
+    # Windows' own code where there is one: Python makes a missing right of much that is none.
+    if code in _NO_LEAVE or (code is None and isinstance(error, PermissionError)):
+        words = f"{shown(folder)} may not be read by this user"
+        return InputError("no-rights", words, "run as an administrator of this server")
+    from repo_manager.edges.fetched import disk_error
+
+    return disk_error(error, folder)
+
+
+# Evidence: "System Error Codes" on Microsoft Learn.
+_NO_SUCH_PLACE = frozenset(
+    {
+        21,  # ERROR_NOT_READY: a drive without a medium
+        123,  # ERROR_INVALID_NAME
+        161,  # ERROR_BAD_PATHNAME
+    }
+)
+_NO_LEAVE = frozenset(
+    {
+        5,  # ERROR_ACCESS_DENIED
+        65,  # ERROR_NETWORK_ACCESS_DENIED
+        86,  # ERROR_INVALID_PASSWORD
+        1326,  # ERROR_LOGON_FAILURE
+    }
+)
 
 
 def changed_at(folder: Path) -> float | None:
@@ -46,7 +74,7 @@ def changed_at(folder: Path) -> float | None:
 
     None where that cannot be told, and on a share, which has the time of another machine's clock.
     """
-    if _ON_A_SHARE.match(str(folder)):
+    if on_a_share(folder):
         return None
     try:
         return folder.stat().st_mtime
@@ -68,17 +96,22 @@ def keeping_time(folder: Path) -> Iterator[None]:
             os.utime(folder, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
+def on_a_share(path: Path) -> bool:
+    """Whether a path begins with a server's name."""
+    return bool(_ON_A_SHARE.match(str(path)))
+
+
 # `\\server\share`, also in its extended form, but neither `\\?\C:` nor `\\.\C:`.
 _ON_A_SHARE = re.compile(r"(?:\\\\|//)(?:[?.][\\/]UNC[\\/]|[^?.\\/])", re.IGNORECASE)
 
 _NAME_IT = "name the repository's folder with --repository"
 
 
-def _entry(entry: os.DirEntry[str]) -> Entry | None:
+def _entry(folder: str, entry: os.DirEntry[str]) -> Entry | None:
     """What a scan says of a file; None when it went away meanwhile, as it may while another run is at work."""
     try:
         # On Windows a scan's own stat carries no file id, and its ctime is the time of creation.
-        stat = os.lstat(entry.path) if sys.platform == "win32" else entry.stat(follow_symlinks=False)
+        stat = os.lstat(joined(folder, entry.name)) if sys.platform == "win32" else entry.stat(follow_symlinks=False)
     except FileNotFoundError:
         return None
     changed_ns = 0 if sys.platform == "win32" else stat.st_ctime_ns

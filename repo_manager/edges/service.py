@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from repo_manager.edges.scanning import changed_at
 from repo_manager.errors import ServiceError
@@ -17,6 +18,35 @@ from repo_manager.restart import Service, ServiceState
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFacts:
+    r"""How a service is set up.
+
+    Attributes:
+        start_type: `automatic`, `automatic (delayed)`, `manual`, `disabled`, or another word for what is none of them.
+        account: who it runs as, as Windows writes it: `LocalSystem`, or `DOMAIN\name`.
+        program: the command that starts it.
+    """
+
+    start_type: str
+    account: str
+    program: str
+
+    @property
+    def starts_by_itself(self) -> bool:
+        """Whether it comes up with the server."""
+        return self.start_type.startswith("automatic")
+
+
+@runtime_checkable
+class Describing(Protocol):
+    """A service that can say how it is set up."""
+
+    def describe(self) -> ServiceFacts | None:
+        """How it is set up; None where there is none, or this user may not ask."""
+        ...
 
 
 class AbsentService:
@@ -124,6 +154,26 @@ class WindowsService:
             start_type = win32service.QueryServiceConfig(service)[1]
         if start_type == win32service.SERVICE_DISABLED:
             raise _refusal(self.name, 1058, "it is disabled, and would not start again once it is stopped")
+
+    def describe(self) -> ServiceFacts | None:
+        """How it is set up; None where there is none, or this user may not ask."""
+        import pywintypes
+        import win32service
+
+        start_types = {
+            win32service.SERVICE_AUTO_START: "automatic",
+            win32service.SERVICE_DEMAND_START: "manual",
+            win32service.SERVICE_DISABLED: "disabled",
+        }
+        with contextlib.suppress(ServiceError), self._opened(win32service.SERVICE_QUERY_CONFIG) as service:
+            told = win32service.QueryServiceConfig(service)
+            start_type = start_types.get(told[1], "of a driver")
+            # Older systems do not know delays.
+            with contextlib.suppress(pywintypes.error):
+                delayed = win32service.QueryServiceConfig2(service, win32service.SERVICE_CONFIG_DELAYED_AUTO_START_INFO)
+                start_type += " (delayed)" if delayed and start_type == "automatic" else ""
+            return ServiceFacts(start_type, str(told[7]), str(told[3]))
+        return None
 
     def request_stop(self) -> None:
         """Ask the service manager to stop it."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from repo_manager.edges.paths import reachable
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -14,10 +16,15 @@ def write_whole(path: Path, text: str, *, newline: str | None = None) -> None:
 
     Raises:
         OSError: it cannot be written; what was there before still is.
+        MachineError: the same, where another program holds what was there before.
     """
+    # Loaded by those alone who write: listings and audits only may.
+    from repo_manager.edges.renaming import Mover
+
+    path = reachable(path)
     temporary = path.with_name(f"{path.name}.new")
     with temporary.open("w", encoding="utf-8", newline=newline) as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(path)
+    Mover().replace(temporary, path)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from repo_manager.names import InstallerName
     from repo_manager.plan import Action, Plan
     from repo_manager.transaction import Outcome
+    from repo_manager.watching import Happening
 
 Document = dict[str, Any]
 
@@ -86,6 +87,7 @@ def package_state(state: PackageState) -> Document:
         "file": state.file,
         "version": state.version,
         "newest": state.newest,
+        "signer": state.signer,
     }
 
 
@@ -152,6 +154,18 @@ def _shown(source: str) -> str:
     scheme, _, rest = source.partition("://")
     host, slash, path = rest.partition("?")[0].partition("#")[0].partition("/")
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+
+
+def happening(thing: Happening) -> Document:
+    """One line of `watch`, whose keys beside the first five depend on the event."""
+    return {
+        "schema": "repo-manager/watch/1",
+        "at": thing.at.isoformat(timespec="seconds"),
+        "event": thing.what.value,
+        "severity": thing.severity.value,
+        "message": thing.message,
+        **thing.facts,
+    }
 
 
 def names(found: Iterable[Document]) -> Document:

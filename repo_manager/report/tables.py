@@ -16,10 +16,12 @@ from repo_manager.report.text import paragraph, plural, safe, size, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import tzinfo
 
     from repo_manager.audit import Audit, Finding
     from repo_manager.plan import Plan
     from repo_manager.transaction import Outcome
+    from repo_manager.watching import Happening
 
 Paint = Callable[[str, Severity], str]
 """Puts a line into the colour of a severity, or leaves it."""
@@ -160,9 +162,20 @@ def outcome(done: Outcome) -> str:
         return "nothing to do: the repository is as wanted"
     lines = []
     if placed or retired:
-        lines.append(f"placed {plural(placed, 'file')}, retired {plural(retired, 'file')} (transaction {done.identity})")
+        counts = f"placed {plural(placed, 'file')}, retired {plural(retired, 'file')}"
+        lines.append(f"{counts} (transaction {done.identity})")
     if done.service.restarted:
         lines.append(f"the service was restarted and is {done.service.state.value}")
     elif done.service.remark:
         lines.append(f"not restarted: {safe(done.service.remark)}")
     return "\n".join(lines)
+
+
+def happening(thing: Happening, zone: tzinfo | None = None) -> str:
+    """One line of `watch`, in the zone's time, or else in local time."""
+    hint = thing.facts.get("hint")
+    words = f"{thing.message}; {hint}" if hint else thing.message
+    return f"{thing.at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {thing.what.value:<{_WIDEST_WHAT}}  {safe(words)}"
+
+
+_WIDEST_WHAT: Final = 14

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cli_world import CLASSIC, ROOT, StandIn, data_of, name_of, real, tree
+from server_world import NoServer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +86,7 @@ def test_list_says_what_every_file_is(tool: Cli) -> None:
     assert answer.code == 0
     document = answer.document
     assert document["schema"] == "repo-manager/list/1"
-    assert document["repository"] == "repo"
+    assert document["repository"] == tool.shown
     files = {item["name"]: item for item in document["files"]}
     assert set(files) == tool.names()
     assert all(item.keys() >= {"name", "kind", "package", "version", "date", "bytes"} for item in document["files"])
@@ -240,16 +241,15 @@ def test_doctor_without_a_repository_says_what_must_be_mended(tool: Cli) -> None
     assert any(item["health"] == "error" and item["hint"] for item in answer.document["checks"])
 
 
-def test_doctor_lists_where_it_looked_a_line_each(tool: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ProgramData", "/nowhere/data")
-    monkeypatch.setenv("SystemDrive", "/nowhere/drive")
+def test_doctor_lists_where_it_looked_a_line_each(tool: Cli) -> None:
+    tool.server = NoServer({"ProgramData": "/absent/data", "SystemDrive": "/absent/drive"})
     answer = tool("doctor")
     assert answer.code == 1
     assert "\\n" not in answer.out
-    lines = answer.out.splitlines()
-    assert any("/nowhere/data/" in line for line in lines)
-    assert any("/nowhere/drive/" in line for line in lines)
-    assert not any("/nowhere/data/" in line and "/nowhere/drive/" in line for line in lines)
+    lines = answer.out.replace("\\", "/").splitlines()
+    assert any("/absent/data/" in line for line in lines)
+    assert any("/absent/drive/" in line for line in lines)
+    assert not any("/absent/data/" in line and "/absent/drive/" in line for line in lines)
 
 
 def test_demo_tells_its_steps(tool: Cli) -> None:
@@ -440,6 +440,7 @@ def test_a_second_folder_is_made_equal(tool: Cli) -> None:
         (("prune", "--keep", "many"), "usage"),
         (("download", "RHEL9-64", "--release", "nine"), "not-a-release"),
         (("--profile", "azure", "list"), "unknown-profile"),
+        (("--profile", "azure", "--repository", ".", "list"), "unknown-profile"),
         (("--config", "none.yaml", "list"), "no-configuration"),
         (("--catalog", "none.yaml", "catalog", "check"), "no-catalog"),
         (("list",), "no-repository"),
@@ -517,6 +518,7 @@ def test_people_read_beside_the_document_unless_quiet(tool: Cli) -> None:
 # As people start it
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the tier lays the tree on Python's path and installs no script")
 def test_the_module_and_the_script_are_the_same_program(tool: Cli) -> None:
     tool.mess()
     module = real("--repository", "repo", "list", "--json", cwd=tool.folder)
@@ -532,7 +534,8 @@ def test_a_real_run_ends_with_the_exit_code_and_the_document_of_its_error(tool: 
     answer = real("--json", "list", "--repository", "none", cwd=tool.folder)
     assert answer.returncode == 2
     assert json.loads(answer.stdout)["error"]["code"] == "no-repository"
-    assert answer.stderr.startswith(b"error[no-repository]: there is no folder none")
+    assert answer.stderr.startswith(b"error[no-repository]: there is no folder ")
+    assert b"none" in answer.stderr.splitlines()[0]
 
 
 @pytest.mark.parametrize("arguments", [("--version",), ("list", "--help"), ("--help",)])
@@ -546,4 +549,4 @@ def test_what_is_asked_about_the_program_itself_is_answered_on_stdout(tool: Cli,
 def _script() -> Path:
     from pathlib import Path
 
-    return Path(sys.executable).parent / ("repo-manager.exe" if sys.platform == "win32" else "repo-manager")
+    return Path(sys.executable).parent / "repo-manager"

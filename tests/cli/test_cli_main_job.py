@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import functools
 import io
-import os
 import shutil
 import subprocess
 import sys
@@ -304,7 +303,7 @@ def test_a_deep_audit_finds_what_no_name_tells(tool: Cli) -> None:
     assert tool.repo("audit").code == 1, "what was seen once is remembered"
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/io"), reason="needs Linux's count of bytes read")  # noqa: PTH110 - a decorator
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's count of bytes read")
 def test_a_second_deep_audit_reads_nothing(tool: Cli) -> None:
     for token in CLASSIC[:8]:
         tool.put(name_of(token), _large(name_of(token)))
@@ -442,8 +441,20 @@ def test_a_restart_alone_that_fails_says_so(tool: Cli) -> None:
     tool.service = StandIn(since=0, broken=9)
     before = tree(tool.repository, own=False)
     answer = tool.repo_json("prune")
-    assert (answer.code, answer.error["code"]) == (5, "service-did-not-start")
+    assert answer.code == 5
+    assert "error[service-did-not-start]" in answer.err
+    assert [(item["action"], item["result"]) for item in answer.document["actions"]] == [("restart", "failed")]
     assert tree(tool.repository, own=False) == before
+
+
+def test_a_restart_alone_is_no_change_that_could_be_taken_back(tool: Cli) -> None:
+    tool.mess()
+    assert tool.repo("prune").code == 0
+    before = tool.repo_json("restore").document
+    tool.service = StandIn(since=0)
+    assert tool.repo("prune").code == 0
+    assert tool.service.starts == 1
+    assert tool.repo_json("restore").document == before
 
 
 def test_a_service_that_may_not_be_restarted_is_noticed_before_anything_is_fetched(tool: Cli) -> None:

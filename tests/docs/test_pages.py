@@ -282,7 +282,7 @@ def _all_shown() -> list[tuple[str, str]]:
 def _parse(words: list[str], command: Command, context: Context) -> None:
     """Parse as the program would, without running anything: unknown options and missing arguments are refused."""
     values, rest, order = command.make_parser(context).parse_args(words)
-    if isinstance(command, TyperGroup):
+    if isinstance(command, TyperGroup) and (rest or not command.invoke_without_command):
         below = command.get_command(context, rest[0])
         assert below is not None, rest[0]
         return _parse(rest[1:], below, Context(below, parent=context, info_name=rest[0]))
@@ -386,7 +386,8 @@ def test_the_tutorial_can_be_followed_and_prints_what_it_shows(capsys: pytest.Ca
             code = cli.main(words[1:])
             captured = capsys.readouterr()
             assert code in {ExitCode.DONE, ExitCode.FINDINGS}, captured.err
-            _expect(shown, captured.out, first)
+            # Windows makes every path a whole one.
+            _expect(shown, captured.out.replace(f"{Path.cwd()}{os.sep}", "").replace("\\", "/"), first)
             ran += 1
     assert ran >= 10
 
@@ -503,7 +504,9 @@ def test_every_schema_has_an_example() -> None:
     sources = (ROOT / "repo_manager").rglob("*.py")
     known = {found for path in sources for found in re.findall(r'"(repo-manager/[a-z-]+/1)"', path.read_text("utf-8"))}
     own_files = {"repo-manager/journal/1", "repo-manager/records/1", "repo-manager/digests/1"}
-    assert {example["schema"] for _, example in _json_examples()} == known - own_files
+    # Printed for as long as somebody watches, or on Windows alone: tests/docs/test_watch_page.py
+    elsewhere = {"repo-manager/watch/1", "repo-manager/watch-install/1", "repo-manager/watch-remove/1"}
+    assert {example["schema"] for _, example in _json_examples()} == known - own_files - elsewhere
 
 
 def test_the_map_names_every_module() -> None:

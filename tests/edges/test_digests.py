@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -7,13 +9,30 @@ import pytest
 from repo_manager.audit import Code, Verdict
 from repo_manager.edges.digests import Digests, Known, cache_folder
 from repo_manager.repository import Entry
+from repo_manager.signing import Signature, Signer, State, Trust
 
 ENTRY = Entry("a.tar.gz", 10, (1, 2, 3))
 GOOD = Known("ab" * 32, Verdict())
 BAD = Known("", Verdict(Code.CORRUPT, "the gzip data stops before its end"))
 
 
-@pytest.mark.parametrize("known", [GOOD, BAD], ids=["good", "bad"])
+SIGNERS = (
+    Signer("Example Agents", Trust.TRUSTED),
+    Signer("Soci\xe9t\xe9", Trust.UNTRUSTED, "why", datetime(2020, 1, 1, tzinfo=UTC), datetime(2022, 1, 1, tzinfo=UTC)),
+)
+SIGNED = Known("ab" * 32, Verdict(), Signature(State.SIGNED, "", SIGNERS, "roots"))
+UNSIGNED = Known("ab" * 32, Verdict(), Signature(State.UNSIGNED, roots="none"))
+TAMPERED = Known("ab" * 32, Verdict(), Signature(State.TAMPERED, "its bytes are others", (), "roots"))
+
+
+NO_ZONE = ["a", "trusted", "", None, "2022-01-01"]
+
+
+@pytest.mark.parametrize(
+    "known",
+    [GOOD, BAD, SIGNED, UNSIGNED, TAMPERED],
+    ids=["good", "bad", "signed", "unsigned", "tampered"],
+)
 def test_what_was_seen_is_remembered_by_the_next_run(tmp_path: Path, known: Known) -> None:
     digests = Digests(tmp_path, Path("/repository"))
     digests.put(ENTRY, known)
@@ -54,8 +73,30 @@ def test_what_is_gone_from_the_folder_is_forgotten(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", '{"files": 1}', '{"files": {"a.tar.gz": [10, 1, 2, 3, "x", "no-such-code", ""]}}'],
-    ids=["empty", "cut off", "a list", "a number", "an unknown code"],
+    [
+        "",
+        "{",
+        "[]",
+        '{"files": 1}',
+        '{"files": {"a.tar.gz": [10, 1, 2, 3, "x", "no-such-code", ""]}}',
+        '{"files": {"a.tar.gz": [10, 1, 2, 3, "x", "", "", 7]}}',
+        '{"files": {"a.tar.gz": [10, 1, 2, 3, "x", "", "", ["golden", "", "", []]]}}',
+        '{"files": {"a.tar.gz": [10, 1, 2, 3, "x", "", "", ["signed", "", "", [["a"]]]]}}',
+        '{"files": {"a.tar.gz": [10, 1, 2, 3, "x", "", "", ["signed", "", "", [["a", "trusted", "", "soon", null]]]]}}',
+        json.dumps({"files": {ENTRY.name: [10, 1, 2, 3, "x", "", "", ["signed", "", "", [NO_ZONE]]]}}),
+    ],
+    ids=[
+        "empty",
+        "cut off",
+        "a list",
+        "a number",
+        "an unknown code",
+        "a number for a signature",
+        "an unknown state of a signature",
+        "half a signer",
+        "a time that is none",
+        "a time without a zone",
+    ],
 )
 def test_a_damaged_memory_is_an_empty_one(tmp_path: Path, text: str) -> None:
     digests = Digests(tmp_path, Path("/repository"))

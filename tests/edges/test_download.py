@@ -31,6 +31,7 @@ from abuse_server import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from platforms import needs_links
 
 from repo_manager.edges._transport import Transport
 from repo_manager.edges.archive import MismatchError
@@ -877,6 +878,7 @@ def test_a_staging_folder_that_is_gone_is_the_machines_fault(server: AbuseServer
     assert failure.value.code == "folder-went-away"
 
 
+@needs_links
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_full_disk_is_the_machines_fault_and_gives_its_space_back(server: AbuseServer, part: Path) -> None:
     url = server.url(PATH, Honest(DATA))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SOAK_S = float(os.environ.get("REPO_MANAGER_SOAK_S", "12"))
 PROCESSES = 8
+_PATIENCE_S = 120
 
 
 def commands(world: World) -> tuple[tuple[str, ...], ...]:
@@ -94,16 +95,24 @@ def test_eight_processes_at_once_never_show_a_part_and_reach_the_goal(tmp_path: 
     world = scenarios.build(tmp_path / "world")
     before = snapshot(world)
     lines, until_s = commands(world), time.monotonic() + SOAK_S
+    reader, ended = Reader(world), threading.Event()
+    got_through: set[str] = set()
+
+    def enough() -> bool:
+        # A slow machine may take longer until each command has had its turn.
+        return got_through >= {"sync", "prune"} and reader.read > 100
 
     def work(number: int) -> list[tuple[str, int, str]]:
         choice, seen = random.Random(number), []  # noqa: S311 - no secret
-        while time.monotonic() < until_s:
+        while (now_s := time.monotonic()) < until_s or (not enough() and now_s < until_s + _PATIENCE_S):
             words = choice.choice(lines)
             done = cli(world, "--repository", str(world.repository), *words)
             seen.append((words[0], done.returncode, done.stderr))
+            if done.returncode != ExitCode.LOCKED:
+                # A change that the dropper was too quick for was made as well.
+                got_through.add(words[0])
         return seen
 
-    reader, ended = Reader(world), threading.Event()
     dropper = threading.Thread(target=drop, args=(world, ended))
     reader.start()
     dropper.start()
@@ -119,8 +128,7 @@ def test_eight_processes_at_once_never_show_a_part_and_reach_the_goal(tmp_path: 
     unexpected = [end for end in ends if not expected(*end)]
     assert unexpected == []
     assert reader.torn == []
-    assert reader.read > 100
-    assert {command for command, code, _ in ends if code == ExitCode.DONE} >= {"sync", "prune"}
+    assert enough()
 
     done = cli(world, "--repository", str(world.repository), *lines[0])
     assert done.returncode == ExitCode.DONE, done.stderr

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 import scenarios
-from scenarios import KILLED, KillAt, check, in_child, left_over, snapshot, steps_of
+from scenarios import CHILD, KILLED, check, killed_at, left_over, snapshot, some_of, steps_of
 
 from repo_manager.edges.folder import no_step
 
@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
     from scenarios import Operation, Snapshot, World
 
-pytestmark = pytest.mark.skipif(not scenarios.can_fork, reason="killing a forked child needs POSIX")
-
-SAMPLE = 9
+COMMANDS = list(scenarios.OPERATIONS)
+SAMPLE = max(3, 9 // scenarios.STRIDE)
 
 
 def assert_goal(world: World, operation: Operation, goal: Snapshot, context: str) -> None:
@@ -44,10 +43,10 @@ def test_a_run_killed_before_any_step_is_made_good_by_the_next(command: str, tmp
     assert goal.state != before.state
     assert len(steps) > 10
 
-    for number, what in enumerate(steps, start=1):
-        context = f"{command} killed before step {number}: {what}"
+    for number in some_of(range(1, len(steps) + 1), COMMANDS.index(command)):
+        context = f"{command} killed before step {number}: {steps[number - 1]}"
         world = begin.at(tmp_path / f"{number}")
-        assert in_child(lambda: operation(world, KillAt(number))) == KILLED, context  # noqa: B023 - called at once
+        assert killed_at(world, command, number) == KILLED, context
         check(before, world, goal)
         assert_goal(world, operation, goal, context)
         check(before, world, goal)
@@ -67,14 +66,14 @@ def test_a_recovery_killed_before_any_step_is_made_good_by_the_next(command: str
     # Half of the moves done, and all of them: the recoveries that have the most to do.
     for first in (moves[len(moves) // 2], closing):
         broken = begin.at(tmp_path / f"broken-{first}")
-        assert in_child(lambda: operation(broken, KillAt(first))) == KILLED  # noqa: B023 - called at once
+        assert killed_at(broken, command, first) == KILLED
         recovery = steps_of(operation, broken.at(tmp_path / f"recovered-{first}"))
         undoing = next(number for number, what in enumerate(recovery, start=1) if what.endswith("-undone"))
         assert undoing > 3
-        for number in range(1, undoing + 3):
+        for number in some_of(range(1, undoing + 3), COMMANDS.index(command)):
             context = f"{command} killed before step {first}, its recovery before step {number}"
             world = broken.at(tmp_path / f"{first}-{number}")
-            assert in_child(lambda: operation(world, KillAt(number))) == KILLED, context  # noqa: B023 - same
+            assert killed_at(world, command, number) == KILLED, context
             check(before, world, goal)
             assert_goal(world, operation, goal, context)
 
@@ -88,29 +87,24 @@ def test_a_run_killed_from_outside_is_made_good_by_the_next(command: str, tmp_pa
     goal, before = snapshot(whole), snapshot(begin)
     for number in sorted({max(1, count * part // SAMPLE) for part in range(1, SAMPLE + 1)}):
         world = begin.at(tmp_path / f"{number}")
-        _kill_from_outside(world, operation, number)
+        _kill_from_outside(world, command, number)
         check(before, world, goal)
         assert_goal(world, operation, goal, f"{command} killed at step {number} of {count}")
 
 
-def _kill_from_outside(world: World, operation: Operation, number: int) -> None:
+def _kill_from_outside(world: World, command: str, number: int) -> None:
     """The child reports each step and waits for leave to go on; at the step of that number none comes."""
-    reports, report = os.pipe()
-    leaves, leave = os.pipe()
-
-    def step(_what: str) -> None:
-        os.write(report, b".")
-        os.read(leaves, 1)
-
-    child = os.fork()
-    if child == 0:
-        operation(world, step)
-        os._exit(0)
-    for _ in range(number - 1):
-        assert os.read(reports, 1) == b"."
-        os.write(leave, b".")
-    assert os.read(reports, 1) == b"."
-    os.kill(child, signal.SIGKILL)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-    for descriptor in (reports, report, leaves, leave):
-        os.close(descriptor)
+    with subprocess.Popen(
+        [sys.executable, str(CHILD), str(world.root), command, "ask"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        bufsize=0,
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        for _ in range(number - 1):
+            assert child.stdout.read(1) == b"."
+            child.stdin.write(b".")
+        assert child.stdout.read(1) == b"."
+        child.kill()
+    assert child.returncode not in {0, KILLED}

@@ -82,6 +82,7 @@ def test_an_audit() -> None:
                 "file": OLD,
                 "version": "9.65.0.0",
                 "newest": "9.66.0.0",
+                "signer": None,
             }
         ],
         "findings": [

@@ -1,0 +1,81 @@
+"""The retired area in words: transactions by their sortable identity, and which of their files have stayed long enough.
+
+What lies where is `folder`'s to know; nothing here touches the disk.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING, Final
+
+from repo_manager import names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from repo_manager.names import Token
+
+REASONS: Final = "reasons.txt"
+"""The file beside the retired ones that says why they lie there. The tool itself never reads it."""
+
+_NUMBERED: Final = re.compile("[0-9]{8}T[0-9]{6}Z-([0-9a-f]{4})")
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """A file in the retired area."""
+
+    transaction: str
+    name: str
+    size_bytes: int
+
+    @property
+    def path(self) -> str:
+        """Where it lies below the sub-folder."""
+        return f"retired/{self.transaction}/{self.name}"
+
+
+def timestamp(now: datetime) -> str:
+    """The sortable beginning of a transaction's identity, in UTC."""
+    return now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def next_identity(second: str, taken: Iterable[str]) -> str:
+    """A name for a transaction of this second, behind those that begin with a name of `taken`."""
+    numbers = [int(found[1], 16) for name in taken if (found := _NUMBERED.match(name))]
+    return f"{second}-{max(numbers, default=-1) + 1:04x}"
+
+
+def reasons_text(identity: str, command: str, now: datetime, reasons: Mapping[str, str]) -> str:
+    """What the file of the reasons says: by whom, when, why, and how to have the files back."""
+    when = now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    lines = [
+        f"Moved out of the repository by 'repo-manager {command}' on {when}.",
+        f"To put all of it back: repo-manager restore {identity}",
+        "",
+        *(f"{name}: {' '.join(reason.split())}" for name, reason in sorted(reasons.items())),
+    ]
+    # Linux allows names that are no text at all.
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def surplus(files: Sequence[Retired], *, keep: int, days: int, now: datetime) -> tuple[Retired, ...]:
+    """Which retired files are too many or too old. `files` come newest transaction first.
+
+    Of every package the `keep` newest retired builds stay, for stepwise upgrades; files of no package
+    stay for so many `days`. The last transaction is never touched, so that it can be undone.
+    """
+    last = files[0].transaction if files else ""
+    oldest = timestamp(now - timedelta(days=days))
+    seen: dict[Token | None, int] = {}
+    gone = []
+    for file in files:
+        token = names.token_of(file.name)
+        seen[token] = seen.get(token, 0) + 1
+        too_much = seen[token] > keep if token else file.transaction < oldest
+        if too_much and file.transaction != last:
+            gone.append(file)
+    return tuple(gone)
