@@ -1,7 +1,7 @@
 """The Windows service that reads the repository.
 
-The only module that knows pywin32's service calls, which are there on Windows alone. Everywhere else,
-and where the service is not installed, its state is ABSENT.
+pywin32, which knows the service manager, is there on Windows alone. Everywhere else, and where the service is
+not installed, its state is ABSENT.
 """
 
 from __future__ import annotations
@@ -202,10 +202,10 @@ class WindowsService:
         import win32service
 
         try:
-            with _closing(win32service.OpenSCManager(None, None, win32service.SC_MANAGER_CONNECT)) as manager:
+            with closing(win32service.OpenSCManager(None, None, win32service.SC_MANAGER_CONNECT)) as manager:
                 key = self._key(manager)
                 try:
-                    with _closing(win32service.OpenService(manager, key, access)) as service:
+                    with closing(win32service.OpenService(manager, key, access)) as service:
                         yield service
                 except pywintypes.error as error:
                     dependents = _running_dependents(manager, key) if error.winerror == _HAS_DEPENDENTS else ""
@@ -225,7 +225,8 @@ class WindowsService:
 
 
 @contextlib.contextmanager
-def _closing(handle: Any) -> Iterator[Any]:  # noqa: ANN401 - a pywin32 handle
+def closing(handle: Any) -> Iterator[Any]:  # noqa: ANN401 - a pywin32 handle
+    """A handle of the service manager, until the end of the block."""
     import win32service
 
     try:
@@ -243,7 +244,7 @@ def _running_dependents(manager: Any, key: str) -> str:  # noqa: ANN401 - a pywi
     import win32service
 
     with contextlib.suppress(pywintypes.error):
-        with _closing(win32service.OpenService(manager, key, win32service.SERVICE_ENUMERATE_DEPENDENTS)) as service:
+        with closing(win32service.OpenService(manager, key, win32service.SERVICE_ENUMERATE_DEPENDENTS)) as service:
             found = win32service.EnumDependentServices(service, win32service.SERVICE_ACTIVE)
         return ": " + ", ".join(str(status[1]) for status in found) if found else ""
     return ""

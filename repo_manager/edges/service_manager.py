@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager.edges import eventlog, guarding
 from repo_manager.edges.background import DESCRIPTION, DISPLAY, SERVICE
-from repo_manager.edges.service import WindowsService
+from repo_manager.edges.service import WindowsService, closing
 from repo_manager.errors import ExitCode, InputError, MachineError, ServiceError
 
 if TYPE_CHECKING:
@@ -40,14 +40,14 @@ class WindowsManager:
         import pywintypes
         import win32service
 
-        with _refusals(), _handle(win32service.OpenSCManager(None, None, win32service.SC_MANAGER_CONNECT)) as manager:
+        with _refusals(), closing(win32service.OpenSCManager(None, None, win32service.SC_MANAGER_CONNECT)) as manager:
             try:
                 opened = win32service.OpenService(manager, SERVICE, win32service.SERVICE_QUERY_CONFIG)
             except pywintypes.error as error:
                 if error.winerror == _NO_SUCH_SERVICE:
                     return None
                 raise
-            with _handle(opened) as service:
+            with closing(opened) as service:
                 return str(win32service.QueryServiceConfig(service)[3])
 
     def create(self, command_line: str) -> None:
@@ -55,7 +55,7 @@ class WindowsManager:
         import win32service
 
         access = win32service.SC_MANAGER_CONNECT | win32service.SC_MANAGER_CREATE_SERVICE
-        with _refusals(), _handle(win32service.OpenSCManager(None, None, access)) as manager:
+        with _refusals(), closing(win32service.OpenSCManager(None, None, access)) as manager:
             eventlog.know_source()
             guarding.close(eventlog.default_log(os.environ).parents[1])
             created = win32service.CreateService(
@@ -73,16 +73,16 @@ class WindowsManager:
                 None,
                 None,
             )
-            with _handle(created) as service:
+            with closing(created) as service:
                 _set_the_rest(service)
 
     def delete(self) -> None:
         """Take our service out, and its name out of the Event Log."""
         import win32service
 
-        with _refusals(), _handle(win32service.OpenSCManager(None, None, win32service.SC_MANAGER_CONNECT)) as manager:
+        with _refusals(), closing(win32service.OpenSCManager(None, None, win32service.SC_MANAGER_CONNECT)) as manager:
             delete = 0x00010000  # DELETE, from winnt.h
-            with _handle(win32service.OpenService(manager, SERVICE, delete)) as service:
+            with closing(win32service.OpenService(manager, SERVICE, delete)) as service:
                 win32service.DeleteService(service)
             eventlog.forget_source()
 
@@ -119,16 +119,6 @@ def _set_the_rest(service: Any) -> None:  # noqa: ANN401 - a pywin32 handle
     ):
         with contextlib.suppress(pywintypes.error):
             win32service.ChangeServiceConfig2(service, level, value)
-
-
-@contextlib.contextmanager
-def _handle(handle: Any) -> Iterator[Any]:  # noqa: ANN401 - a pywin32 handle
-    import win32service
-
-    try:
-        yield handle
-    finally:
-        win32service.CloseServiceHandle(handle)
 
 
 @contextlib.contextmanager
