@@ -2,9 +2,10 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+AZURITE := 3.35.0
 RACES := names startup audit_again download memory
 
-.PHONY: help demo test test-windows test-smb lint cover docs wheel bundle bench clean
+.PHONY: help demo test test-windows test-smb test-stores lint cover docs wheel bundle bench clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +26,10 @@ test-smb: .venv/ready  ## test against a real Samba server; gets one on Debian; 
 	command -v smbd >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends samba; }
 	$(BIN)/python -m pytest -q -m smb
 
+test-stores: .venv/ready .stores/azurite-$(AZURITE)  ## test against a real Azurite and nginx; gets both
+	command -v nginx >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends nginx-light; }
+	$(BIN)/python -m pytest -q -m stores
+
 lint: .venv/ready  ## style, types, the map's arrows, the generated pages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -35,7 +40,7 @@ lint: .venv/ready  ## style, types, the map's arrows, the generated pages
 
 cover: .venv/ready  ## branch coverage; the pure core must be whole
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q -p no:xdist -m "not slow and not smb"
+	$(BIN)/coverage run -m pytest -q -p no:xdist -m "not slow and not smb and not stores"
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 	$(BIN)/coverage report --fail-under=100 --include="$(shell $(BIN)/python docs/generate.py --core-modules)"
@@ -64,7 +69,7 @@ bench-%: .venv/ready
 	$(BIN)/python bench/$*.py
 
 clean:  ## remove what the other verbs made
-	rm -rf .venv .windows dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .windows .stores dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11")'
@@ -75,6 +80,13 @@ clean:  ## remove what the other verbs made
 
 .venv/ready: .venv/installed
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e . --group dev
+	touch $@
+
+# Microsoft's own stand-in for Azure Blob Storage. Debian's packages are got only where node and npm are missing.
+.stores/azurite-$(AZURITE):
+	command -v npm >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends nodejs npm; }
+	mkdir -p .stores
+	npm install --prefix .stores --no-save --no-audit --no-fund --loglevel=error azurite@$(AZURITE)
 	touch $@
 
 .venv/windows: .venv/ready

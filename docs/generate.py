@@ -43,6 +43,7 @@ CORE_MODULES: Final = (
     "restart.py",
     "transaction.py",
     "watching.py",
+    "fleet/*.py",
 )
 
 _HEAD: Final = """# Commands

@@ -155,14 +155,23 @@ def sync(listing: Listing, selection: Selection, judged: Audit, verdicts: Verdic
     return _with_downloads(listing, downloads, leaving)
 
 
-def mirror(listing: Listing, targets: Sequence[Target], judged: Audit, verdicts: Verdicts) -> Plan:
-    """Make a folder hold exactly the installers of `targets`, at most one a package, and retire all others."""
+def mirror(
+    listing: Listing, targets: Sequence[Target], judged: Audit, verdicts: Verdicts, *, limited: bool = False
+) -> Plan:
+    """Make a folder hold exactly the installers of `targets`, at most one a package, and retire all others.
+
+    `limited` leaves alone whatever is of another package.
+    """
     keeps = {target.token: _exactly(listing, target, verdicts) for target in targets}
     downloads, leaving = _exchange(listing, targets, keeps, verdicts)
-    leaving |= mistakes(listing, judged, verdicts, except_for=keeps)
-    for token, found in listing.by_token.items():
-        if token not in keeps:
-            leaving |= {file.name: "not in the set that is followed" for _, file in found}
+    if not limited:
+        leaving |= mistakes(listing, judged, verdicts, except_for=keeps)
+        for token, found in listing.by_token.items():
+            if token not in keeps:
+                leaving |= {file.name: "not in the set that is followed" for _, file in found}
+    # A package may be newer than this catalog, which would call it unknown.
+    for keep in keeps.values():
+        leaving.pop(keep or "", None)
     return _with_downloads(listing, downloads, leaving)
 
 

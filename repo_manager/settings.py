@@ -47,6 +47,17 @@ TEXT_OPTIONS: Final = (
     "platform",
     "log",
     "signatures",
+    "keys",
+    "trust",
+    "root",
+    "limit_rate",
+    "set",
+    "listen",
+    "tls_cert",
+    "tls_key",
+    "tokens",
+    "token_role",
+    "reports",
 )
 FLAG_OPTIONS: Final = (
     "json",
@@ -60,9 +71,23 @@ FLAG_OPTIONS: Final = (
     "allow_older",
     "online",
     "polling",
+    "renew",
+    "replace_trust",
+    "accept_expired",
+    "unsigned",
 )
-LIST_OPTIONS: Final = ("package", "window")
-NUMBER_OPTIONS: Final = ("verbose", "keep", "settle", "interval")
+LIST_OPTIONS: Final = ("package", "window", "rotate", "behind_proxy", "server")
+NUMBER_OPTIONS: Final = (
+    "verbose",
+    "keep",
+    "settle",
+    "interval",
+    "expires",
+    "jitter",
+    "silent_after",
+    "max_connections",
+    "drain",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +129,7 @@ class Settings:
     proxy: str | None = None
     ca_file: Path | None = None
     smb_credentials: Path | None = None
+    store_credentials: Path | None = None
     publisher: str | None = None
     signature_roots: Path | None = None
     attempts: int = 5
@@ -149,6 +175,7 @@ def parse(text: str, name: str) -> Settings:
         proxy=_optional(root, "proxy"),
         ca_file=Path(root.text("ca_file")) if "ca_file" in root else None,
         smb_credentials=Path(root.text("smb_credentials")) if "smb_credentials" in root else None,
+        store_credentials=Path(root.text("store_credentials")) if "store_credentials" in root else None,
         publisher=_optional(root, "publisher"),
         signature_roots=Path(root.text("signature_roots")) if "signature_roots" in root else None,
         attempts=root.integer("attempts", 5, least=1, most=100),

@@ -23,26 +23,37 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from repo_manager import audit, catalog, names, plan, selection
+from repo_manager import audit, catalog, names, plan, publishing, selection
 from repo_manager.audit import Circumstances
 from repo_manager.edges.archive import inspect
 from repo_manager.edges.checking import Checker
+from repo_manager.edges.depot_source import DepotSource
+from repo_manager.edges.depots.folder import FolderDepot
 from repo_manager.edges.digests import Digests
 from repo_manager.edges.download import Downloader, Policy
 from repo_manager.edges.fetching import Fetcher, join
 from repo_manager.edges.folder import SUBFOLDER, Folder, no_step
+from repo_manager.edges.following import Anchor
 from repo_manager.edges.http_rules import host_of
+from repo_manager.edges.keys import Keys
+from repo_manager.edges.leading import Item
 from repo_manager.edges.retired import REASONS
 from repo_manager.edges.sample import sample_installer
 from repo_manager.edges.service import AbsentService
+from repo_manager.edges.signed_set import Member
+from repo_manager.edges.trusted import TrustStore
 from repo_manager.errors import InputError, VerificationError
+from repo_manager.mirroring import Follower, Trusting, installers
 from repo_manager.names import InstallerName, InvalidNameError, Token
 from repo_manager.operation import Retention, Task, Voice, Workbench, look, perform
 from repo_manager.plan import Arrival
+from repo_manager.publishing import Press
 from repo_manager.restart import Patience
 from repo_manager.selection import Request
 
 if TYPE_CHECKING:
+    from repo_manager.edges.depots import Depot
+    from repo_manager.edges.leading import Published
     from repo_manager.operation import Seen
     from repo_manager.plan import Download, Plan
     from repo_manager.repository import File, Listing
@@ -102,6 +113,10 @@ class World:
     @property
     def source(self) -> Path:
         return self.root / "source"
+
+    @property
+    def depot(self) -> Path:
+        return self.root / "depot"
 
     @property
     def outside(self) -> Path:
@@ -310,11 +325,107 @@ def synced(root: Path) -> World:
     return world
 
 
+def led(root: Path) -> World:
+    """A world with a leader, who has published what the source has."""
+    world = build(root)
+    publish(world, no_step)
+    return world
+
+
+def publish(world: World, step: Step, tokens: Iterable[str] = TOKENS) -> Published:
+    """What a leader does with the installers of the world's source."""
+    paths = [world.source / name_of(token) for token in tokens]
+    items = tuple(
+        Item(Member(names.parse(path.name), hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_size), path)
+        for path in paths
+    )
+    owner: dict[str, str | int] = {"pid": os.getpid(), "host": "here"}
+    depot = SteppingDepot(FolderDepot(world.depot), step)
+    press = Press(Keys(world.root / "keys", step=step), depot, NOW, owner, Voice())
+    return publishing.publish(press, items, 30, frozenset())
+
+
+class SteppingDepot:
+    """A depot that tells of each change before it is made."""
+
+    def __init__(self, depot: FolderDepot, step: Step) -> None:
+        self._depot = depot
+        self._step = step
+        self.name = depot.name
+        self.read, self.stream, self.size = depot.read, depot.stream, depot.size
+        self.list, self.close = depot.list, depot.close
+
+    def write(self, path: str, data: bytes) -> None:
+        self._step(f"write {path}")
+        self._depot.write(path, data)
+        self._step(f"wrote {path}")
+
+    def upload(self, path: str, file: Path, *, sha256: str, progress: Callable[[int], None]) -> None:
+        def told(count: int) -> None:
+            self._step(f"sent {count} bytes of {path}")
+            progress(count)
+
+        self._step(f"upload {path}")
+        self._depot.upload(path, file, sha256=sha256, progress=told)
+
+    def delete(self, path: str) -> None:
+        self._step(f"delete {path}")
+        self._depot.delete(path)
+
+
+def follower(
+    world: World,
+    step: Step = no_step,
+    *,
+    unsigned: bool = False,
+    depot: Depot | None = None,
+    fingerprint: str | None = None,
+) -> Follower:
+    """Who follows the world's leader, or another, or else the world's source as a plain folder."""
+    parts = bench(world, step)
+    anchor = None
+    if not unsigned:
+        first = world.depot / "metadata" / "1.root.json"
+        anchor = Anchor(fingerprint or hashlib.sha256(first.read_bytes()).hexdigest())
+    return Follower(
+        depot=depot or FolderDepot(world.source if unsigned else world.depot),
+        store=TrustStore(world.repository, step=step),
+        catalog=CATALOG,
+        checker=parts.checker,
+        judge=_judged,
+        now=lambda: NOW,
+        trusting=Trusting(anchor, unsigned=unsigned),
+    )
+
+
+def mirror(world: World, step: Step) -> Outcome | None:
+    """`mirror DEPOT --trust FINGERPRINT`."""
+    return mirror_with(world, step, follower(world, step))
+
+
+def mirror_plain(world: World, step: Step) -> Outcome | None:
+    """`mirror SOURCE --unsigned`."""
+    return mirror_with(world, step, follower(world, step, unsigned=True))
+
+
+def mirror_with(world: World, step: Step, following: Follower) -> Outcome:
+    """What a follower does with what it sees."""
+    fetcher = Fetcher(_no_http, reserve_bytes=0, depot=DepotSource(following.depot))
+    task = Task("mirror", following.plan, installers)
+    return perform(replace(bench(world, step), fetcher=fetcher), task)
+
+
+def _no_http() -> Downloader:
+    raise AssertionError
+
+
 OPERATIONS: Final[Mapping[str, tuple[Callable[[Path], World], Operation]]] = {
     "sync": (build, sync),
     "add": (build, add),
     "prune": (build, prune),
     "restore": (synced, restore),
+    "mirror": (led, mirror),
+    "mirror --unsigned": (build, mirror_plain),
 }
 """Each change with the world it begins in."""
 

@@ -15,6 +15,7 @@ from repo_manager.errors import InputError
 from repo_manager.names import Release, Token
 from repo_manager.plan import Action, Arrival, Download, Past, Place, Plan, Restart, Retire
 from repo_manager.repository import Kind, Listing
+from repo_manager.selection import Target
 
 if TYPE_CHECKING:
     from repo_manager.selection import Selection
@@ -341,6 +342,29 @@ def test_a_mirrored_file_of_another_size_is_fetched_again() -> None:
     wanted = selection_of(listing, RHEL)
     target = replace(wanted.targets[RHEL], size_bytes=SIZE + 1)
     assert len(mirror(listing, replace(wanted, targets={RHEL: target})).downloads) == 1
+
+
+def test_a_mirror_of_some_packages_leaves_all_others_alone() -> None:
+    listing = listing_of(OLD, name_of("Windows"), COPY)
+    wanted = selection_of(listing, RHEL, release="9.66")
+    targets = tuple(wanted.targets.values())
+
+    made = plan.mirror(listing, targets, audit_of(listing, wanted), {}, limited=True)
+
+    assert [move.name for move in made.moves] == [NEW, OLD]
+
+
+def test_a_mirror_follows_a_leader_who_knows_more_packages() -> None:
+    name = names.parse(UNKNOWN)
+    target = Target(name.token, name, ("a source",), "0" * 64, SIZE)
+    wanted = selection_of(None, RHEL)
+
+    def mirrored(*present: str) -> Plan:
+        listing = listing_of(*present)
+        return plan.mirror(listing, (target,), audit_of(listing, wanted), {})
+
+    assert [move.name for move in mirrored().moves] == [UNKNOWN]
+    assert mirrored(UNKNOWN) == Plan()
 
 
 # The plan as a value.

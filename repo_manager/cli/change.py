@@ -22,26 +22,37 @@ from repo_manager.selection import Selection, Target
 from repo_manager.transaction import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from repo_manager.audit import Audit
     from repo_manager.cli.run import Run
+    from repo_manager.edges.fetching import Fetcher
     from repo_manager.operation import Seen, Voice, Workbench
     from repo_manager.plan import Plan
     from repo_manager.repository import File, Listing
 
 
 def change(
-    run: Run, task: Task, *, dry_run: bool, yes: bool, hosts: tuple[str, ...] = (), keep: int | None = None
+    run: Run,
+    task: Task,
+    *,
+    dry_run: bool,
+    yes: bool,
+    fetcher: Fetcher | None = None,
+    keep: int | None = None,
+    facts: Callable[[], Mapping[str, object]] = dict,
 ) -> None:
     """Carry a task out, or only say what it would do, and end with the exit code of the contract.
 
-    `hosts` may be downloaded from for this run; `keep` overrides how many retired builds stay.
+    `fetcher` brings the files, where not the usual one; `keep` overrides how many retired builds stay; `facts` are
+    asked for in the end and join the document.
     """
-    bench = run.workbench(yes=yes, fetcher=run.fetcher(hosts))
+    bench = run.workbench(yes=yes, fetcher=fetcher)
     if keep is not None:
         bench = replace(bench, retention=replace(bench.retention, keep=keep))
     if dry_run:
         plan = preview(bench, task)
-        run.console.emit(documents.plan(plan))
+        run.console.emit({**documents.plan(plan), **facts()})
         if not run.console.json_wanted:
             run.console.answer(tables.plan(plan, run.console.width))
         return
@@ -50,7 +61,7 @@ def change(
     finally:
         run.say_of_signatures()
     second = equalise(run, bench) if outcome.error is None else None
-    document = documents.outcome(outcome)
+    document = {**documents.outcome(outcome), **facts()}
     document["signatures_not_checked"] = sorted(run.signatures.unchecked)
     if second is not None:
         document["second_folder"] = documents.outcome(second)

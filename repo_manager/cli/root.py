@@ -36,6 +36,9 @@ COMMANDS: Final = {
     "restore": "List past transactions and undo one.",
     "restart": "Restart the push-install service and wait for it.",
     "watch": "Stay, and put right what is dropped into the repository.",
+    "serve": "Serve a signed set, and show who differs.",
+    "publish": "Sign the set and publish it for others to follow.",
+    "mirror": "Follow a published set.",
     "catalog": "Check, show and update the catalog.",
     "doctor": "Is this machine ready?",
     "demo": "See the whole thing work on a sandbox.",
@@ -178,12 +181,12 @@ def _defaults(options: Mapping[str, object]) -> dict[str, Any]:
     return {**dict.fromkeys(COMMANDS, own), **below}
 
 
-_BELOW: Final = {"catalog": ("check", "show", "update"), "watch": ("install", "remove", "unit")}
+_BELOW: Final = {"catalog": ("check", "show", "update"), "watch": ("install", "remove", "unit"), "serve": ("token",)}
 
 
 def _by_parameter(options: Mapping[str, object]) -> dict[str, Any]:
-    """The options by the names of the commands' parameters, where `format` is spelled `format_`."""
-    return {**options, **({"format_": options["format"]} if "format" in options else {})}
+    """The options by the names of the commands' parameters, where some words of Python end in `_`."""
+    return {**options, **{f"{name}_": options[name] for name in ("format", "set") if name in options}}
 
 
 def _version_option() -> Parameter:

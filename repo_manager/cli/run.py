@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from repo_manager.audit import Circumstances, Verdict
     from repo_manager.catalog import Catalog
     from repo_manager.edges.checking import Checker
+    from repo_manager.edges.depot_source import DepotSource
+    from repo_manager.edges.depots import Depot
     from repo_manager.edges.download import Downloader
     from repo_manager.edges.fetching import Fetcher
     from repo_manager.edges.folder import Folder
     from repo_manager.edges.places import Machine, Search
     from repo_manager.edges.signature import Signatures
+    from repo_manager.edges.smb import Shares
     from repo_manager.operation import Workbench
     from repo_manager.repository import Listing
     from repo_manager.restart import Patience, Service
@@ -285,18 +288,42 @@ class Run:
             manual_only=manual_only,
         )
 
-    def fetcher(self, extra_hosts: tuple[str, ...] = ()) -> Fetcher:
-        """Brings files from folders, from shares and over HTTP."""
-        from repo_manager.edges import smb
+    def fetcher(self, extra_hosts: tuple[str, ...] = (), depot: DepotSource | None = None) -> Fetcher:
+        """Brings files from folders, from shares and over HTTP, or out of a depot."""
         from repo_manager.edges.fetching import Fetcher
 
-        shares = smb.Shares(lambda: smb.credentials(self.environ, self.settings.smb_credentials))
         return Fetcher(
             lambda: self.downloader(extra_hosts),
             reserve_bytes=self.settings.reserve_bytes,
-            shares=shares,
+            shares=self._shares(),
             signatures=self.signatures,
+            depot=depot,
         )
+
+    def _shares(self) -> Shares:
+        from repo_manager.edges import smb
+
+        return smb.Shares(lambda: smb.credentials(self.environ, self.settings.smb_credentials))
+
+    def depot(self, address: str) -> Depot:
+        """Where a signed set lies. Close it in the end.
+
+        Raises:
+            InputError: it is no address of a depot, or what reads it is not installed.
+        """
+        from repo_manager.edges.depots import open_depot
+        from repo_manager.edges.depots.keyring import keyring
+        from repo_manager.edges.http_rules import Policy
+
+        policy = Policy(
+            hosts=frozenset(),
+            attempts=self.settings.attempts,
+            backoff_s=0.5,
+            proxy=self.settings.proxy,
+            ca_file=self.settings.ca_file,
+        )
+        ring = keyring(self.environ, self.settings.store_credentials)
+        return open_depot(address, policy=policy, keyring=ring, shares=self._shares)
 
     def downloader(self, extra_hosts: tuple[str, ...] = ()) -> Downloader:
         """HTTP, to the catalog's hosts and the configured ones alone."""

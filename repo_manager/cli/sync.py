@@ -52,8 +52,8 @@ def sync(
     request = run.request(release=release, packages=tuple(package or ()), manual_only=manual_only)
     check_source(source, run.folder.path)
     run.expect_signatures(signatures)
-    hosts = source_hosts(source)
-    change(run, task_of(run, request, source, restart=not no_restart), dry_run=dry_run, yes=yes, hosts=hosts)
+    task = task_of(run, request, source, restart=not no_restart)
+    change(run, task, dry_run=dry_run, yes=yes, fetcher=run.fetcher(source_hosts(source)))
 
 
 def task_of(run: Run, request: Request, source: str | None, *, restart: bool) -> Task:

@@ -219,6 +219,10 @@ class RemoteFile:
             self._fresh = True
         return int(self._handle.end_of_file), self._handle.last_write_time
 
+    def start_at(self, offset: int) -> None:
+        """Read from there on; before the first piece."""
+        self._offset = offset
+
     def close(self) -> None:
         """Let go of the file.
 

@@ -78,6 +78,24 @@ class Checker:
         self._digests.save(frozenset(file.name for file in listing.files))
         return verdicts
 
+    def sha256(self, file: File) -> str:
+        """A file's digest, in hex: the remembered one, else by reading it.
+
+        Raises:
+            VerificationError: it is not what its name promises.
+            MachineError: it cannot be read.
+        """
+        known = self._digests.get(file.entry)
+        if known is not None and known.sha256:
+            return known.sha256
+        if file.installer is None:
+            raise AssertionError(file)
+        path = self._folder / file.name
+        try:
+            return inspect_file(path, file.installer)
+        except OSError as error:
+            raise disk_error(error, path) from error
+
     def unread_bytes(self, files: Iterable[File]) -> int:
         """How much `read` would read."""
         return sum(file.entry.size_bytes for file in files if self._unread(file))

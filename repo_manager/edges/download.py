@@ -13,7 +13,7 @@ import random as _random
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from repo_manager.edges._transport import PassingError, Transport, refusal
 from repo_manager.edges.archive import MismatchError
@@ -29,6 +29,7 @@ from repo_manager.edges.http_rules import (
     shown,
 )
 from repo_manager.edges.part import Origin, Part, check_size
+from repo_manager.edges.retrying import Retrying
 from repo_manager.errors import TransferError, VerificationError
 
 if TYPE_CHECKING:
@@ -41,15 +42,6 @@ if TYPE_CHECKING:
     from repo_manager.names import InstallerName
 
 __all__ = ["Downloader", "Policy", "host_of", "shown"]
-
-_Result = TypeVar("_Result")
-
-# What an attempt must bring for the count of failures to begin anew. Less is no progress: a server that
-# gives a byte and hangs up would be asked for ever.
-_PROGRESS: Final = 64 << 10
-
-# How long a wait may go without asking whether to stop.
-_NAP_S: Final = 0.5
 
 # Servers that do not answer HEAD, or whose signed links are for GET alone.
 _NO_HEAD: Final = frozenset((403, 405, 501))
@@ -85,8 +77,7 @@ class Downloader:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._policy = policy
-        self._sleep = sleep
-        self._random = random
+        self._retrying = Retrying(policy, sleep=sleep, random=random)
         self._clock = clock
         self._transport = Transport(policy)
 
@@ -106,7 +97,7 @@ class Downloader:
         Raises:
             TransferError: the file cannot be had from there.
         """
-        return self._retrying(lambda: self._size(url), cancelled)
+        return self._retrying.run(lambda: self._size(url), cancelled=cancelled)
 
     def text(self, url: str, limit: int, *, cancelled: Callable[[], bool] = never) -> str:
         """A small UTF-8 document of at most `limit` bytes.
@@ -114,7 +105,7 @@ class Downloader:
         Raises:
             TransferError: also `too-large` and `not-text`.
         """
-        return self._retrying(lambda: self._text(url, limit), cancelled)
+        return self._retrying.run(lambda: self._text(url, limit), cancelled=cancelled)
 
     def fetch(  # noqa: PLR0913 - the shape that all sources share
         self,
@@ -179,7 +170,11 @@ class Downloader:
 
     def _whole(self, order: _Order, url: str, target: Part) -> Fetched:
         if not target.complete:
-            self._retrying(lambda: self._transfer(order, url, target), order.cancelled, lambda: target.size_bytes)
+            self._retrying.run(
+                lambda: self._transfer(order, url, target),
+                cancelled=order.cancelled,
+                reached=lambda: target.size_bytes,
+            )
         contents = target.finish(sha256=order.sha256, size_bytes=order.size_bytes)
         return Fetched(contents.sha256, contents.size_bytes, shown(url), contents)
 
@@ -263,32 +258,6 @@ class Downloader:
     def _refusal(self, answer: Answer) -> TransferError:
         wait_s = retry_after_s(answer.headers, time.time())
         return refusal(answer, None if wait_s is None else min(wait_s, self._policy.retry_after_cap_s))
-
-    def _retrying(
-        self, action: Callable[[], _Result], cancelled: Callable[[], bool], reached: Callable[[], int] = int
-    ) -> _Result:
-        """Do it until it succeeds, fails for good, or has failed too often in a row.
-
-        `reached` tells how far the work has come, in bytes; coming further makes the count begin anew.
-        """
-        failures, furthest = 0, reached()
-        while True:
-            try:
-                return action()
-            except PassingError as error:
-                if reached() >= furthest + _PROGRESS:
-                    failures, furthest = 0, reached()
-                failures += 1
-                if failures >= self._policy.attempts:
-                    raise
-                self._wait(max(error.wait_s or 0.0, self._policy.backoff(failures, self._random())), cancelled)
-
-    def _wait(self, seconds: float, cancelled: Callable[[], bool]) -> None:
-        while seconds > 0:
-            if cancelled():
-                raise TransferError("cancelled", "the download was stopped", "run again to resume")
-            self._sleep(min(seconds, _NAP_S))
-            seconds -= _NAP_S
 
 
 def _range_headers(target: Part, url: str, sha256: str | None) -> dict[str, str]:

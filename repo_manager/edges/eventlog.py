@@ -128,6 +128,11 @@ class TextLog:
         with contextlib.suppress(OSError):
             self._append(f"{happening.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} {line(happening)}\n")
 
+    def add(self, text: str) -> None:
+        """Add a line as it is, with its end."""
+        with contextlib.suppress(OSError):
+            self._append(text)
+
     def close(self) -> None:
         """The file is not held."""
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Future
 
+    from repo_manager.edges.depot_source import DepotSource
     from repo_manager.edges.download import Downloader
     from repo_manager.edges.signature import Signatures
     from repo_manager.names import InstallerName
@@ -86,7 +87,8 @@ class Fetcher:
     """Fetches downloads into a staging area, checking each on its way.
 
     `downloader` makes the HTTP client at first use, so that a run without HTTP never loads it. `shares` has the
-    connections to shares; the ones by default are nobody's. Without `signatures` none are checked.
+    connections to shares; the ones by default are nobody's. Without `signatures` none are checked. With a `depot`
+    everything comes out of that, whatever is named as a source.
     """
 
     def __init__(
@@ -96,7 +98,9 @@ class Fetcher:
         reserve_bytes: int,
         shares: smb.Shares | None = None,
         signatures: Signatures | None = None,
+        depot: DepotSource | None = None,
     ) -> None:
+        self._depot = depot
         self._make_downloader = downloader
         self._downloader: Downloader | None = None
         self._making = threading.Lock()
@@ -187,6 +191,9 @@ class Fetcher:
         return errors[0] if len(errors) == len(item.sources) and errors else None
 
     def _size_at(self, source: str, name: str) -> int | None:
+        if self._depot is not None:
+            # A set says how large its installers are.
+            return None
         if _is_url(source):
             return self._over_http([source], lambda http: http.size(source))
         return self._folder(source).size(names.parse(name))
@@ -206,7 +213,7 @@ class Fetcher:
         def told(count: int) -> None:
             progress(item.name, count)
 
-        urls = [source for source in item.sources if _is_url(source)]
+        urls = [source for source in item.sources if _is_url(source)] if self._depot is None else []
         if urls:
             fetched = self._over_http(
                 urls,
@@ -221,7 +228,7 @@ class Fetcher:
                 ),
             )
         else:
-            fetched = self._folder(item.sources[0]).fetch(
+            fetched = (self._depot or self._folder(item.sources[0])).fetch(
                 name,
                 part,
                 sha256=item.sha256,

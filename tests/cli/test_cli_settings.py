@@ -24,6 +24,9 @@ ARGUMENTS: Final = {
     "download": ("x",),
     "add": ("x",),
     "catalog update": ("x",),
+    "publish": ("x",),
+    "mirror": ("x",),
+    "serve token": ("list",),
 }
 
 
@@ -68,7 +71,7 @@ def _option(command: str, parameter: Any, *, everywhere: bool) -> Option | None:
         kind, values = "number", (1, 2, 3)
     elif choices:
         words = [getattr(choice, "value", choice) for choice in choices]
-        kind, values = "choice", (words[0], words[1], words[-1])
+        kind, values = "list" if parameter.multiple else "choice", (words[0], words[1], words[-1])
     elif parameter.multiple:
         kind, values = "list", ("flag-word", "variable-word", "file-word")
     else:

@@ -503,9 +503,12 @@ def test_every_json_example_has_the_shape_of_what_is_printed(
 def test_every_schema_has_an_example() -> None:
     sources = (ROOT / "repo_manager").rglob("*.py")
     known = {found for path in sources for found in re.findall(r'"(repo-manager/[a-z-]+/1)"', path.read_text("utf-8"))}
-    own_files = {"repo-manager/journal/1", "repo-manager/records/1", "repo-manager/digests/1"}
+    own_files = {"repo-manager/journal/1", "repo-manager/records/1", "repo-manager/digests/1", "repo-manager/trust/1"}
     # Printed for as long as somebody watches, or on Windows alone: tests/docs/test_watch_page.py
     elsewhere = {"repo-manager/watch/1", "repo-manager/watch-install/1", "repo-manager/watch-remove/1"}
+    # Of the server: tests/docs/test_http_page.py
+    elsewhere |= {f"repo-manager/{what}/1" for what in ("serve", "serve-token", "serve-tokens", "tokens")}
+    elsewhere |= {f"repo-manager/{what}/1" for what in ("report", "received", "reports")}
     assert {example["schema"] for _, example in _json_examples()} == known - own_files - elsewhere
 
 

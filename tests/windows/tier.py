@@ -51,7 +51,7 @@ EMBED_SHA256: Final = "8a4dbddadc63ca9700370bc95e5a8e27a03c00c7ac6ab3877102bd9bb
 
 EMBED_ZIP: Final = "python-3.11.9-embed-amd64.zip"
 
-TEST_TOOLS: Final = ("pytest", "hypothesis", "jsonschema", "pytest-xdist")
+TEST_TOOLS: Final = ("pytest", "hypothesis", "jsonschema", "prometheus-client", "pytest-xdist")
 ONLY_ON_WINDOWS: Final = ("colorama", "pywin32")
 """Said by name: pip weighs the markers of what others depend on for the system it runs on."""
 
@@ -444,7 +444,19 @@ def _test(arguments: argparse.Namespace) -> int:
     options = ["-p", "no:cacheprovider", "-q", "--color=no", "-o", "faulthandler_timeout=240"]
     arguments.arguments = ["-m", "pytest", *options, *arguments.arguments]
     arguments.timeout = arguments.timeout or LONGEST_S
-    return _run(arguments)
+    with _s3_server() as port:
+        arguments.env.append(f"TIER_S3_PORT={port}")
+        return _run(arguments)
+
+
+@contextlib.contextmanager
+def _s3_server() -> Iterator[int]:
+    """A store as the tests want it, on this side: a program in Python takes long to start under Wine."""
+    sys.path.append(str(HERE.parent))
+    from object_stores import s3_server
+
+    with s3_server() as server:
+        yield server.port
 
 
 def _test_all(arguments: argparse.Namespace) -> int:

@@ -1,0 +1,208 @@
+"""`repo-manager mirror`."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from repo_manager import maintenance
+from repo_manager import selection as selections
+from repo_manager.cli import options
+from repo_manager.cli.change import change, judge
+from repo_manager.cli.root import run_of
+from repo_manager.cli.sync import check_source
+from repo_manager.cli.voice import TerminalVoice
+from repo_manager.edges.trusted import TrustStore
+from repo_manager.errors import ExitCode, InputError, RepoManagerError
+from repo_manager.mirroring import Follower, Trusting, Wanted, installers
+from repo_manager.operation import Task
+from repo_manager.report.text import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from repo_manager.cli.run import Run
+    from repo_manager.edges.following import Anchor
+    from repo_manager.operation import Seen
+    from repo_manager.plan import Plan
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+_RATE: Final = re.compile(r"([0-9]{1,12})([kmg]?)", re.ASCII | re.IGNORECASE)
+_UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+@app.command()
+def mirror(
+    context: typer.Context,
+    leader: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="Where the set lies: a folder, a UNC path, https://, http://, az:// or s3:// address.",
+        ),
+    ],
+    trust: Annotated[
+        str | None,
+        options.option("--trust", "On first contact: the fingerprint that publish printed.", metavar="SHA256"),
+    ] = None,
+    root: Annotated[
+        Path | None,
+        options.option("--root", "On first contact: a file with the root metadata to trust.", metavar="FILE"),
+    ] = None,
+    replace_trust: Annotated[
+        bool, options.option("--replace-trust", "Forget whom this repository trusts, and trust anew.")
+    ] = False,
+    accept_expired: Annotated[
+        bool, options.option("--accept-expired", "Take a set whose time is over, such as one that was carried here.")
+    ] = False,
+    unsigned: Annotated[
+        bool, options.option("--unsigned", "SOURCE is a plain folder of installers, which nobody vouches for.")
+    ] = False,
+    limit_rate: Annotated[
+        str | None,
+        options.option("--limit-rate", "At most so many bytes a second: 500k, 2M.", metavar="RATE"),
+    ] = None,
+    window: Annotated[
+        list[str] | None,
+        options.option(
+            "--window",
+            "Change something only in these hours, in local time; may be given several times.",
+            metavar="HH:MM-HH:MM",
+        ),
+    ] = None,
+    jitter: Annotated[
+        int,
+        options.option(
+            "--jitter", "Wait up to so long before beginning, by chance.", metavar="MINUTES", min=0, max=1000
+        ),
+    ] = 0,
+    release: options.Release = selections.AUTO,
+    package: options.Packages = None,
+    signatures: options.Signatures = None,
+    dry_run: options.DryRun = False,
+    yes: options.Yes = False,
+    no_restart: options.NoRestart = False,
+) -> None:
+    """Follow a published set: make the repository hold what the leader has, as one transaction.
+
+    Everything is verified against the keys that are trusted here. What the set does not hold is retired.
+    Where nothing is new, that takes one small request. Safe to run twice and to kill at any moment.
+    """
+    run = run_of(context)
+    windows = tuple(maintenance.parse(text) for text in window or ())
+    rate = _rate(limit_rate)
+    anchor = _anchor(trust, root, unsigned=unsigned)
+    run.expect_signatures(signatures)
+    check_source(leader, run.folder.path)
+    request = run.request(release=release, packages=tuple(package or ()))
+    wanted = Wanted(release, tuple(run.catalog.require(text).token for text in _named(request.packages)))
+    if replace_trust and anchor is None:
+        raise InputError("no-trust", "--replace-trust needs somebody to trust instead", "add --trust or --root")
+    if jitter and not dry_run:
+        run.console.detail("waiting, so that not all followers come at once")
+        time.sleep(random.SystemRandom().uniform(0, jitter * 60))
+    depot = run.depot(leader)
+    follower = Follower(
+        depot=depot,
+        store=TrustStore(run.folder.path),
+        catalog=run.catalog,
+        checker=run.checker,
+        judge=partial(judge, run),
+        now=lambda: datetime.now(UTC),
+        trusting=Trusting(anchor, accept_expired=accept_expired, afresh=replace_trust, unsigned=unsigned),
+        wanted=wanted,
+        voice=TerminalVoice(run.console, ask=False),
+        remembers=not dry_run,
+    )
+    try:
+        _change(run, follower, rate, windows, dry_run=dry_run, yes=yes, no_restart=no_restart)
+    finally:
+        depot.close()
+
+
+def _change(
+    run: Run,
+    follower: Follower,
+    rate: int | None,
+    windows: Sequence[maintenance.Window],
+    *,
+    dry_run: bool,
+    yes: bool,
+    no_restart: bool,
+) -> None:
+    from repo_manager.edges.depot_source import DepotSource, Pace
+
+    closed_s = maintenance.opens_in(windows, datetime.now().astimezone().time())
+    first = True
+
+    def planner(seen: Seen) -> Plan:
+        nonlocal first
+        plan = follower.plan(seen)
+        if first and closed_s and plan.moves and not dry_run:
+            raise ClosedWindowError(len(plan.moves), closed_s)
+        # What was begun in time is looked at in the end, whatever the time.
+        first = False
+        return plan
+
+    task = Task("mirror", planner, installers, restart=not no_restart and not closed_s)
+    fetcher = run.fetcher(depot=DepotSource(follower.depot, Pace(rate)))
+    change(run, task, dry_run=dry_run, yes=yes, fetcher=fetcher, facts=follower.facts)
+
+
+class ClosedWindowError(RepoManagerError):
+    """There is something to do, and now is not the time. The goal does not hold, so this is no success."""
+
+    exit_code = ExitCode.FINDINGS
+
+    def __init__(self, count: int, opens_in_s: int) -> None:
+        super().__init__(
+            "window-closed",
+            f"{plural(count, 'change')} wait for the maintenance window, which opens in {opens_in_s / 3600:.1f} hours",
+            "run the same command then",
+        )
+
+
+def _named(packages: tuple[str, ...]) -> tuple[str, ...]:
+    every = any(text.strip().lower() == selections.ALL for text in packages)
+    return () if every else packages
+
+
+def _rate(text: str | None) -> int | None:
+    if text is None:
+        return None
+    found = _RATE.fullmatch(text.strip())
+    rate = int(found[1]) * _UNITS[found[2].lower()] if found else 0
+    if not rate:
+        raise InputError("bad-rate", f"{text[:40]!r} is no rate", "write bytes a second, as in 500k or 2M")
+    return rate
+
+
+def _anchor(trust: str | None, root: Path | None, *, unsigned: bool) -> Anchor | None:
+    """Whom the operator trusts, where that was said.
+
+    Raises:
+        InputError: it makes no sense, or was said twice.
+    """
+    from repo_manager.edges.following import Anchor
+    from repo_manager.edges.signed_set import ROOT_LIMIT, digest_of
+
+    if sum(map(bool, (trust, root, unsigned))) > 1:
+        raise InputError("usage", "--trust, --root and --unsigned exclude each other", "give one of them")
+    if trust:
+        return Anchor(digest_of(trust))
+    if root is None:
+        return None
+    try:
+        with root.open("rb") as file:
+            data = file.read(ROOT_LIMIT)
+    except OSError as error:
+        raise InputError("no-file", f"{root} cannot be read: {error.strerror}", "check --root") from error
+    return Anchor.of(data)

@@ -1,0 +1,190 @@
+"""`repo-manager publish`."""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from repo_manager import selection as selections
+from repo_manager import settings
+from repo_manager.cli import options
+from repo_manager.cli.root import run_of
+from repo_manager.cli.voice import TerminalVoice
+from repo_manager.edges.keys import PASSPHRASE_VARIABLE, Keys, Role, require_trust
+from repo_manager.edges.paths import real, shown
+from repo_manager.errors import InputError
+from repo_manager.report.text import plural, safe, size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from repo_manager.cli.run import Run
+    from repo_manager.edges.leading import Item, Published
+    from repo_manager.names import Token
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+_DAYS = 30
+
+
+@app.command()
+def publish(
+    context: typer.Context,
+    dest: Annotated[
+        str,
+        typer.Argument(metavar="DEST", help="Where to: a folder, a UNC path, az://container/path, s3://bucket/path."),
+    ],
+    keys: Annotated[
+        Path | None,
+        options.option(
+            "--keys", "The folder with the keys that sign the set; they are made on first use.", metavar="DIR"
+        ),
+    ] = None,
+    expires: Annotated[
+        int,
+        options.option(
+            "--expires",
+            "For how long followers may go by the set before it must be published again.",
+            metavar="DAYS",
+            min=0,
+            max=1000,
+        ),
+    ] = _DAYS,
+    renew: Annotated[
+        bool, options.option("--renew", "Renew the set that is there, whatever lies in the repository.")
+    ] = False,
+    rotate: Annotated[
+        list[Role] | None,
+        options.option("--rotate", "Replace this key by a new one; may be given several times."),
+    ] = None,
+    release: options.Release = selections.AUTO,
+    package: options.Packages = None,
+) -> None:
+    """Sign the set and publish it for others to follow.
+
+    The newest whole installer of every package in the repository is sent to DEST, unless it is there,
+    and the set is signed. Readers see the old set or the new one, never a mixture. Followers need the
+    fingerprint that is printed, once.
+    """
+    require_trust()
+    run = run_of(context)
+    ring = Keys(
+        keys or settings.machine_wide(run.environ).parent / "keys", run.environ.get(PASSPHRASE_VARIABLE) or None
+    )
+    _check_places(dest, ring.folder, None if renew else run.folder.path)
+    items, missing = (None, ()) if renew else _items(run, release, tuple(package or ()))
+    published = _publish(run, dest, ring, items, expires, frozenset(rotate or ()))
+    _report(run, dest, published, missing)
+
+
+def _items(run: Run, release: str, packages: tuple[str, ...]) -> tuple[tuple[Item, ...], tuple[Token, ...]]:
+    """What to publish, read where nobody remembers it; and the wanted packages that the repository lacks."""
+    from repo_manager import publishing
+    from repo_manager.names import Release
+
+    run.expect_signatures(None, changing=False)
+    listing = run.listing()
+    selection = selections.select(run.request(release=release, packages=packages), listing, run.catalog)
+    word = release.strip().lower()
+    only: Release | None = None if word == selections.AUTO else selection.release
+    among: Iterable[Token] = selection.tokens
+    if not (selection.limited or run.profile.require):
+        # Also what is kept of older releases: the followers' machines may need it as well.
+        among = filter(run.catalog.known, listing.by_token)
+    asked = selection.tokens if selection.limited else ()
+    wish = publishing.Wish(frozenset(among), asked, selection.tokens, only)
+    files = publishing.candidates(listing, wish)
+    checker = run.checker()
+    voice = TerminalVoice(run.console, ask=False)
+    try:
+        verdicts = checker.read(listing, files, voice.reading(checker.unread_bytes(files)))
+    finally:
+        voice.finished()
+    chosen = publishing.choose(listing, wish, verdicts)
+    return publishing.items_of(chosen, run.folder.path, checker), chosen.missing
+
+
+def _publish(
+    run: Run, dest: str, keys: Keys, items: tuple[Item, ...] | None, days: int, rotate: frozenset[Role]
+) -> Published:
+    from repo_manager import publishing
+
+    # What was published to a place is remembered by its whole name.
+    depot = run.depot(os.path.abspath(dest) if _is_local(dest) else dest)  # noqa: PTH100 - asks Windows
+    owner: dict[str, str | int] = {"pid": os.getpid(), "host": socket.gethostname()}
+    voice = TerminalVoice(run.console, ask=False)
+    press = publishing.Press(keys, depot, datetime.now(UTC), owner, voice)
+    try:
+        return publishing.publish(press, items, days, rotate)
+    finally:
+        depot.close()
+
+
+def _is_local(place: str) -> bool:
+    from repo_manager.edges import smb
+
+    return "://" not in place and not smb.is_share(place)
+
+
+def _check_places(dest: str, keys: Path, repository: Path | None) -> None:
+    """Refuse to publish into the repository, and to publish or to place the keys.
+
+    Raises:
+        InputError: `source-is-target`, `keys-in-the-open`.
+    """
+    own = None if repository is None else _plain(repository)
+    if _is_local(dest):
+        there = _plain(Path(dest))
+        if own is not None and there.is_relative_to(own):
+            raise InputError(
+                "source-is-target", f"{dest} is the repository itself, or lies in it", "publish to another place"
+            )
+        if _plain(keys).is_relative_to(there):
+            raise InputError(
+                "keys-in-the-open", f"{shown(keys)} lies in {dest}, for all to see", "keep the keys elsewhere"
+            )
+    if own is not None and _plain(keys).is_relative_to(own):
+        raise InputError(
+            "keys-in-the-open", f"{shown(keys)} lies in the repository", "keep the keys where only you can read them"
+        )
+
+
+def _plain(path: Path) -> Path:
+    return Path(os.path.normcase(real(path)))
+
+
+def _report(run: Run, dest: str, published: Published, missing: Sequence[str]) -> None:
+    document: dict[str, Any] = {
+        "schema": "repo-manager/publish/1",
+        "root": published.root,
+        "version": published.version,
+        "packages": published.packages,
+        "bytes_sent": published.bytes_sent,
+        "destination": dest,
+        "expires": published.expires.isoformat(),
+        "renewed": published.renewed,
+        "deleted": published.deleted,
+        "missing": list(missing),
+    }
+    run.console.emit(document)
+    for remark in published.remarks:
+        run.console.note(remark)
+    if missing:
+        run.console.note(
+            f"{plural(len(missing), 'wanted package')} not in the repository, so not published: {', '.join(missing)}"
+        )
+    place = safe(dest if "://" in dest else shown(dest))
+    lines = [
+        f"published {plural(published.packages, 'package')} to {place}, version {published.version}; sent"
+        f" {size(published.bytes_sent)}"
+        if published.renewed or published.bytes_sent
+        else f"nothing to do: {place} has this set, version {published.version}",
+        f"valid until {published.expires:%Y-%m-%d %H:%M} UTC",
+        f"followers trust it by: --trust {published.root}",
+    ]
+    run.console.answer("\n".join(lines))

@@ -1,0 +1,55 @@
+"""Servers that should agree: what each of them reports, and what the reports say together."""
+
+from __future__ import annotations
+
+from repo_manager.fleet.judging import Condition, Difference, Fleet, Server, Wanted, consensus, judge
+from repo_manager.fleet.report import (
+    LIMIT_BYTES,
+    SCHEMA,
+    Host,
+    Line,
+    Received,
+    Report,
+    SetName,
+    counts,
+    document,
+    file_name,
+    host,
+    kept,
+    loads,
+    moment,
+    parse,
+    read,
+    stamp,
+    summary,
+    take,
+)
+
+__all__ = [
+    "LIMIT_BYTES",
+    "SCHEMA",
+    "Condition",
+    "Difference",
+    "Fleet",
+    "Host",
+    "Line",
+    "Received",
+    "Report",
+    "Server",
+    "SetName",
+    "Wanted",
+    "consensus",
+    "counts",
+    "document",
+    "file_name",
+    "host",
+    "judge",
+    "kept",
+    "loads",
+    "moment",
+    "parse",
+    "read",
+    "stamp",
+    "summary",
+    "take",
+]

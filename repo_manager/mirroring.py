@@ -1,0 +1,198 @@
+"""Following: what a leader has published becomes what a repository shall hold.
+
+A follower makes the plan; `operation` carries it out, as it does for every change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from repo_manager import names
+from repo_manager import plan as plans
+from repo_manager import selection as selections
+from repo_manager.audit import Audit, Code, Verdict
+from repo_manager.edges.signed_set import Member, SignedSet
+from repo_manager.errors import InputError
+from repo_manager.operation import Seen, Voice
+from repo_manager.selection import Selection, Target
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from repo_manager.catalog import Catalog
+    from repo_manager.edges.checking import Checker
+    from repo_manager.edges.depots import Depot
+    from repo_manager.edges.following import Anchor
+    from repo_manager.edges.trusted import TrustStore
+    from repo_manager.names import Token
+    from repo_manager.plan import Plan
+    from repo_manager.repository import File, Listing
+
+Judge = Callable[[Seen, Selection], Audit]
+"""The audit that a plan is made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What of the set is asked for: a release or `auto`, and packages, none for all."""
+
+    release: str = selections.AUTO
+    packages: tuple[Token, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trusting:
+    """Whom to trust. `anchor` is needed on first contact; `afresh` forgets what was trusted before.
+
+    `unsigned` takes what lies there, whoever put it there.
+    """
+
+    anchor: Anchor | None = None
+    accept_expired: bool = False
+    afresh: bool = False
+    unsigned: bool = False
+
+
+@dataclass
+class Follower:
+    """One repository that follows one depot, for one run.
+
+    `remembers` says whether what is seen is kept, as it is by all but a preview. `found` is the set, once it was asked
+    for; None for a plain folder.
+    """
+
+    depot: Depot
+    store: TrustStore
+    catalog: Catalog
+    checker: Callable[[], Checker]
+    judge: Judge
+    now: Callable[[], datetime]
+    trusting: Trusting
+    wanted: Wanted = Wanted()
+    voice: Voice = field(default_factory=Voice)
+    remembers: bool = True
+    found: SignedSet | None = None
+    _members: tuple[Member, ...] | None = field(default=None, repr=False)
+
+    def plan(self, seen: Seen) -> Plan:
+        """What makes the repository what the leader has. Asks the leader at the first call, under the caller's lock.
+
+        Raises:
+            RepoManagerError: the set is refused, cannot be had, or is empty.
+        """
+        members = self._asked_for()
+        targets = [self._target(member) for member in members]
+        seen = replace(seen, verdicts=self._against_digests(seen, members))
+        known = {target.token: target for target in targets if self.catalog.known(target.token)}
+        newest = max((target.name.release for target in targets), default=self.catalog.latest)
+        judged = self.judge(seen, Selection(newest, tuple(known), known))
+        return plans.mirror(seen.listing, targets, judged, seen.verdicts, limited=bool(self.wanted.packages))
+
+    def facts(self) -> Mapping[str, object]:
+        """What the report says of the set."""
+        facts: dict[str, Any] = {"source": self.depot.name, "signed": not self.trusting.unsigned}
+        if self.found is not None:
+            found = self.found
+            facts["set"] = {"root": found.root, "version": found.version, "expires": found.expires.isoformat()}
+        return facts
+
+    def _asked_for(self) -> tuple[Member, ...]:
+        if self._members is None:
+            listed = self._plain() if self.trusting.unsigned else self._signed()
+            self._members = self._limited(listed)
+        return self._members
+
+    def _signed(self) -> tuple[Member, ...]:
+        from repo_manager.edges.following import follow
+        from repo_manager.edges.keys import require_trust
+
+        require_trust()
+        now = self.now()
+        memory = None if self.trusting.afresh else self.store.load()
+        followed = follow(
+            self.depot, memory, anchor=self.trusting.anchor, accept_expired=self.trusting.accept_expired, now=now
+        )
+        self.found = followed.found
+        if self.remembers:
+            self.store.save(followed.memory)
+        if self.found.expires <= now:
+            self.voice.note("the time of this set is over; it was taken all the same, as asked")
+        self.voice.detail(
+            f"set {self.found.version} of {self.depot.name}, valid until {self.found.expires:%Y-%m-%d %H:%M} UTC"
+        )
+        return self.found.members
+
+    def _plain(self) -> tuple[Member, ...]:
+        """The newest installer of each package in a plain folder."""
+        self.voice.note(f"{self.depot.name} is not signed: nobody vouches for these installers")
+        newest: dict[Token, Member] = {}
+        for path, size_bytes in self._listed():
+            try:
+                name = names.parse(path)
+            except names.InvalidNameError:
+                continue
+            there = newest.get(name.token)
+            if size_bytes and (there is None or name.order > there.name.order):
+                newest[name.token] = Member(name, None, size_bytes)
+        return tuple(newest.values())
+
+    def _listed(self) -> tuple[tuple[str, int], ...]:
+        try:
+            return tuple(self.depot.list(""))
+        except InputError as error:
+            if error.code != "read-only-depot":
+                raise
+            raise InputError(
+                "cannot-list",
+                f"{self.depot.name} does not say which files it has",
+                "publish a signed set there, or name a folder or a share",
+            ) from error
+
+    def _limited(self, listed: tuple[Member, ...]) -> tuple[Member, ...]:
+        """What was asked for of what there is.
+
+        Raises:
+            InputError: `empty-source`; `not-at-source`: a package that was named is not there.
+        """
+        word = self.wanted.release.strip().lower()
+        if word != selections.AUTO:
+            release = selections.choose_release(word, None, self.catalog)
+            listed = tuple(member for member in listed if member.name.release == release)
+        if not listed:
+            raise InputError(
+                "empty-source",
+                f"{self.depot.name} has no installer to follow",
+                "check SOURCE and --release; nothing was changed",
+            )
+        packages = self.wanted.packages
+        there = {member.name.token for member in listed}
+        absent = [token for token in packages if token not in there]
+        if absent:
+            raise InputError(
+                "not-in-set", f"{self.depot.name} has no installer of {', '.join(absent)}", "leave the package out"
+            )
+        return tuple(member for member in listed if not packages or member.name.token in packages)
+
+    def _target(self, member: Member) -> Target:
+        source = f"{self.depot.name}/{member.path}"
+        return Target(member.name.token, member.name, (source,), member.sha256, member.size_bytes)
+
+    def _against_digests(self, seen: Seen, members: tuple[Member, ...]) -> Mapping[str, Verdict]:
+        """What is known of the files, and whether those of the set are the very ones."""
+        verdicts = dict(seen.verdicts)
+        checker = self.checker()
+        for member in members:
+            file = seen.listing.find(member.name.text)
+            if file is None or file.name != member.name.text or member.sha256 is None or file.installer is None:
+                continue
+            verdict = verdicts.get(file.name)
+            if (verdict is None or verdict.good) and checker.sha256(file) != member.sha256:
+                verdicts[file.name] = Verdict(Code.CORRUPT, "its digest differs from that of the set")
+        return verdicts
+
+
+def installers(listing: Listing) -> tuple[File, ...]:
+    """The files whose bytes must be known: any of them may be another than the set's."""
+    return tuple(file for file in listing.files if file.installer is not None)

@@ -1,0 +1,225 @@
+"""One connection: uvicorn's, with the patience and the limits that it does not have, and files carried by the system.
+
+uvicorn waits for ever for a first request, for the rest of a request's head, and for a client that does not read.
+Here all three end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from repo_manager.web.limits import CutError, is_loopback
+from repo_manager.web.sending import ZERO_COPY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from io import FileIO
+
+    from uvicorn.config import Config
+    from uvicorn.server import ServerState
+
+    from repo_manager.web.metrics import Metrics
+
+_SLICE_BYTES: Final = 1024 * 1024
+"""How much is handed to the system at once: a client must take it within `Doors.stall_s`."""
+
+_BUSY: Final = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+@dataclass
+class Doors:
+    """How many may be in at once, and how long they may take. `exempt` are addresses that may use all connections.
+
+    `head_s` is for a request's head, `stall_s` for a client that takes nothing of what is sent, and `idle_s` for one
+    that asks for nothing more.
+    """
+
+    metrics: Metrics
+    most: int = 500
+    most_of_one: int = 250
+    head_s: float = 20.0
+    stall_s: float = 60.0
+    idle_s: int = 15
+    exempt: Callable[[str], bool] = is_loopback
+    by_client: Counter[str] = field(default_factory=Counter)
+
+    def enter(self, client: str) -> bool:
+        """Whether one more of this address may come in. If so, it is counted until `leave`."""
+        if self.by_client.total() >= self.most or (
+            self.by_client[client] >= self.most_of_one and not self.exempt(client)
+        ):
+            self.metrics.refused("connections")
+            return False
+        self.by_client[client] += 1
+        self.metrics.connections += 1
+        return True
+
+    def leave(self, client: str) -> None:
+        """It has gone."""
+        self.by_client[client] -= 1
+        self.metrics.connections -= 1
+        if not self.by_client[client]:
+            del self.by_client[client]
+
+
+class Connection(H11Protocol):
+    """See the module. `doors` is set on a class of its own for every server."""
+
+    doors: Doors
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._inside: str | None = None
+        self._head = _Patience(self._lose)
+        self._stall = _Patience(self._lose)
+
+        self.app = self._watched(self.app)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Let it in, if there is room."""
+        super().connection_made(transport)
+        address = self.client[0] if self.client else ""
+        if not self.doors.enter(address):
+            transport.write(_BUSY)
+            transport.close()
+            return
+        self._inside = address
+        self._head.wait(self.loop, self.doors.head_s)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It has gone."""
+        self._head.stop()
+        self._stall.stop()
+        if self._inside is not None:
+            self.doors.leave(self._inside)
+            self._inside = None
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Wait no longer than is right for the rest of a head; whatever comes after it is the application's."""
+        if self._inside is None:
+            return
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._head.stop()
+        elif not self._head.waits:
+            self._head.wait(self.loop, self.doors.head_s)
+
+    def pause_writing(self) -> None:
+        """The client does not take what is sent: it has so long to begin again."""
+        super().pause_writing()
+        self._stall.wait(self.loop, self.doors.stall_s)
+
+    def resume_writing(self) -> None:
+        """It does."""
+        super().resume_writing()
+        self._stall.stop()
+
+    def _watched(self, app: Any) -> Any:  # noqa: ANN401 - uvicorn's own types of an application are its private ones
+        """The application, which may hand over a file instead of its bytes, and learns when the client has gone."""
+
+        async def watched(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - see above
+            cycle = self.cycle
+
+            async def send_or_carry(message: Any) -> None:  # noqa: ANN401 - see above
+                if message["type"] == ZERO_COPY:
+                    await self._carry(message["file"], message["offset"], message["count"])
+                    message = {"type": "http.response.body", "body": b"", "more_body": False}
+                await send(message)
+                if cycle.disconnected:
+                    raise CutError
+
+            if self.scheme == "http" and hasattr(os, "sendfile"):
+                # What has to be encrypted must come by here.
+                scope["extensions"] = {ZERO_COPY: {}}
+            await app(scope, receive, send_or_carry)
+
+        return watched
+
+    async def _carry(self, file: FileIO, offset: int, count: int) -> None:
+        """Let the system send bytes of a file.
+
+        Raises:
+            CutError: not all of them went.
+        """
+        if self.flow.write_paused:
+            await self.flow.drain()
+        if self.cycle.disconnected:
+            raise CutError
+        # h11 must know how many bytes of the body went, it need not see them.
+        self.conn.send_with_data_passthrough(h11.Data(data=cast("bytes", _Unseen(count))))
+        sent = 0
+        while sent < count:
+            size = min(count - sent, _SLICE_BYTES)
+            _read_ahead(file, offset + sent + size)
+            went = await self._carry_slice(file, offset + sent, size)
+            sent += went
+            if went < size:
+                raise CutError(sent)
+
+    async def _carry_slice(self, file: FileIO, offset: int, size: int) -> int:
+        """How many bytes went. Fewer where the file has become shorter, the client has gone, or does not take them."""
+        try:
+            async with asyncio.timeout(self.doors.stall_s):
+                return await self.loop.sendfile(self.transport, file, offset, size)
+        except TimeoutError:
+            self._lose()
+        except (OSError, RuntimeError):
+            # There is no way to say so in the middle of a body.
+            self.transport.abort()
+        return 0
+
+    def _lose(self) -> None:
+        self.doors.metrics.refused("slow")
+        self.transport.abort()
+
+
+@dataclass(frozen=True, slots=True)
+class _Unseen:
+    """As many bytes as a file has, for the arithmetic alone."""
+
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+
+def _read_ahead(file: FileIO, offset: int) -> None:
+    """Ask the system to have the next bytes in memory by then: sending waits for the disk, and all others with it."""
+    if sys.platform == "linux":
+        os.posix_fadvise(file.fileno(), offset, _SLICE_BYTES, os.POSIX_FADV_WILLNEED)
+
+
+class _Patience:
+    """Calls when something has taken too long."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+        self._handle: asyncio.TimerHandle | None = None
+
+    @property
+    def waits(self) -> bool:
+        return self._handle is not None
+
+    def wait(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        self.stop()
+        self._handle = loop.call_later(seconds, self._call)
+
+    def stop(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None

@@ -1,0 +1,538 @@
+"""`publish` and `mirror` as people and programs call them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from cli_world import SUBFOLDER, Cli, StandIn, data_of, name_of, tree
+
+from repo_manager.edges.lock import Lock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli_world import Answer
+
+FOUR = ("RHEL7-64", "OL7-64", "DEBIAN11-64", "Windows")
+
+
+def _publish(tool: Cli, *more: str) -> Answer:
+    answer = tool.repo_json("publish", "depot", "--keys", "keys", *more)
+    assert answer.code == 0, answer.err
+    return answer
+
+
+def _follower(tool: Cli) -> Path:
+    folder = tool.folder / "follower"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _mirror(tool: Cli, *more: str, source: str = "depot") -> Answer:
+    _follower(tool)
+    return tool("--json", "--repository", "follower", "mirror", source, *more)
+
+
+def _led(tool: Cli) -> str:
+    tool.fill(FOUR)
+    root = _publish(tool).document["root"]
+    assert isinstance(root, str)
+    return root
+
+
+def _installers(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+# publish
+
+
+def test_publish_says_what_the_contract_promises(tool: Cli) -> None:
+    tool.fill(FOUR)
+
+    document = _publish(tool).document
+
+    assert document["schema"] == "repo-manager/publish/1"
+    assert len(document["root"]) == 64
+    assert (document["version"], document["packages"]) == (1, 4)
+    assert document["bytes_sent"] == sum(len(data_of(name_of(token))) for token in FOUR)
+    assert "RHEL8-64" in document["missing"]
+
+
+def test_publishing_again_sends_nothing(tool: Cli) -> None:
+    first = _led(tool)
+
+    document = _publish(tool).document
+
+    assert (document["root"], document["version"], document["bytes_sent"]) == (first, 1, 0)
+
+
+def test_publish_tells_people_the_fingerprint(tool: Cli) -> None:
+    tool.fill(FOUR)
+
+    answer = tool.repo("publish", "depot", "--keys", "keys")
+
+    assert "published 4 packages to depot, version 1" in answer.out
+    assert "--trust " in answer.out
+
+
+def test_only_named_packages_are_published_when_some_are_named(tool: Cli) -> None:
+    tool.fill(FOUR)
+
+    assert _publish(tool, "--package", "OL7-64", "--package", "Windows").document["packages"] == 2
+
+
+def test_a_package_that_is_named_and_not_there_is_refused(tool: Cli) -> None:
+    tool.fill(FOUR)
+
+    answer = tool.repo_json("publish", "depot", "--keys", "keys", "--package", "OL8-64")
+
+    assert (answer.code, answer.error["code"]) == (2, "not-in-repository")
+    assert not (tool.folder / "depot").exists()
+
+
+def test_an_empty_repository_is_not_published(tool: Cli) -> None:
+    tool.repository.mkdir()
+
+    answer = tool.repo_json("publish", "depot", "--keys", "keys")
+
+    assert (answer.code, answer.error["code"]) == (2, "nothing-to-publish")
+
+
+def test_most_packages_are_not_taken_away_from_everybody_at_once(tool: Cli) -> None:
+    _led(tool)
+    for token in FOUR[:3]:
+        (tool.repository / name_of(token)).unlink()
+
+    answer = tool.repo_json("publish", "depot", "--keys", "keys")
+
+    assert (answer.code, answer.error["code"]) == (2, "would-empty-set")
+
+
+def test_a_broken_installer_is_not_published(tool: Cli) -> None:
+    tool.fill(FOUR)
+    tool.put(name_of("OL7-64"), data_of(name_of("OL7-64"))[:900])
+
+    answer = tool.repo_json("publish", "depot", "--keys", "keys")
+
+    assert (answer.code, answer.error["code"]) == (4, "would-publish-corrupt")
+    assert not (tool.folder / "depot").exists()
+
+
+@pytest.mark.parametrize("place", ["repo", "repo/depot"])
+def test_nothing_is_published_into_the_repository(tool: Cli, place: str) -> None:
+    tool.fill(FOUR)
+
+    answer = tool.repo_json("publish", place, "--keys", "keys")
+
+    assert (answer.code, answer.error["code"]) == (2, "source-is-target")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="rights are another matter there")
+def test_keys_are_for_their_owner_alone(tool: Cli) -> None:
+    _led(tool)
+
+    assert (tool.folder / "keys").stat().st_mode & 0o077 == 0
+    for path in (tool.folder / "keys").glob("*.pem"):
+        assert path.stat().st_mode & 0o077 == 0
+
+
+def test_keys_can_be_locked_with_a_passphrase(tool: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPO_MANAGER_KEYS_PASSPHRASE", "correct horse")
+    _led(tool)
+    monkeypatch.setenv("REPO_MANAGER_KEYS_PASSPHRASE", "battery staple")
+
+    answer = tool.repo_json("publish", "depot", "--keys", "keys")
+
+    assert (answer.code, answer.error["code"]) == (2, "key-unreadable")
+    assert "battery" not in answer.out + answer.err
+
+
+def test_a_key_is_replaced_on_request(tool: Cli) -> None:
+    root = _led(tool)
+    assert _mirror(tool, "--trust", root).code == 0
+    before = (tool.folder / "keys" / "timestamp.pem").read_bytes()
+
+    assert _publish(tool, "--rotate", "timestamp").document["root"] == root
+
+    assert (tool.folder / "keys" / "timestamp.pem").read_bytes() != before
+    assert _mirror(tool).code == 0
+
+
+# mirror
+
+
+def test_mirror_makes_the_follower_what_the_leader_is(tool: Cli) -> None:
+    root = _led(tool)
+    follower = _follower(tool)
+    old = name_of("RHEL7-64").replace("9.66.7567.1", "9.60.1.1")
+    (follower / old).write_bytes(data_of(old))
+    stray = name_of("OL8-64")
+    (follower / stray).write_bytes(data_of(stray))
+    (follower / "notes.txt").write_bytes(b"mine")
+
+    answer = _mirror(tool, "--trust", root)
+
+    assert answer.code == 0, answer.err
+    document = answer.document
+    assert document["schema"] == "repo-manager/sync/1"
+    assert document["signed"] is True
+    assert document["set"]["root"] == root
+    found = _installers(follower)
+    assert found.pop("notes.txt") == b"mine"
+    assert found == _installers(tool.repository)
+    retired = {path.name for path in (follower / SUBFOLDER / "retired").rglob("*.gz")}
+    assert retired == {old, stray}
+
+
+def test_a_second_run_does_nothing_and_needs_no_fingerprint(tool: Cli) -> None:
+    _mirror(tool, "--trust", _led(tool))
+    before = tree(tool.folder / "follower")
+
+    answer = _mirror(tool)
+
+    assert (answer.code, answer.document["actions"]) == (0, [])
+    assert {k: v for k, v in tree(tool.folder / "follower").items() if not k.endswith("lock")} == {
+        k: v for k, v in before.items() if not k.endswith("lock")
+    }
+
+
+def test_a_file_with_other_bytes_of_the_same_length_is_replaced(tool: Cli) -> None:
+    _mirror(tool, "--trust", _led(tool))
+    name = name_of("OL7-64")
+    other = data_of(name, 1)
+    other = other.ljust(len(data_of(name)), b"\0")[: len(data_of(name))]
+    (tool.folder / "follower" / name).write_bytes(other)
+
+    assert _mirror(tool).code == 0
+
+    assert (tool.folder / "follower" / name).read_bytes() == data_of(name)
+
+
+def test_another_whole_build_under_the_same_name_is_replaced(tool: Cli) -> None:
+    """It would pass every check but the leader's digest."""
+    root = _led(tool)
+    name = name_of("Windows")
+    (_follower(tool) / name).write_bytes(data_of(name, 1))
+    assert len(data_of(name, 1)) == len(data_of(name))
+
+    assert _mirror(tool, "--trust", root).code == 0
+
+    assert (tool.folder / "follower" / name).read_bytes() == data_of(name)
+
+
+def test_first_contact_without_a_fingerprint_is_refused(tool: Cli) -> None:
+    _led(tool)
+
+    answer = _mirror(tool)
+
+    assert (answer.code, answer.error["code"]) == (2, "no-trust")
+    assert "--trust" in answer.error["hint"]
+    assert _installers(tool.folder / "follower") == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "exit_code"),
+    [
+        pytest.param(("--trust", "0" * 64), "wrong-fingerprint", 4, id="another fingerprint"),
+        pytest.param(("--trust", "abc"), "bad-fingerprint", 2, id="no fingerprint at all"),
+        pytest.param(("--root", "none.json"), "no-file", 2, id="a root that is not there"),
+        pytest.param(("--trust", "0" * 64, "--unsigned"), "usage", 2, id="trust and no trust"),
+        pytest.param(("--limit-rate", "fast"), "bad-rate", 2, id="no rate"),
+        pytest.param(("--limit-rate", "0"), "bad-rate", 2, id="a rate that never ends"),
+        pytest.param(("--window", "25:00-26:00"), "bad-window", 2, id="no window"),
+        pytest.param(("--replace-trust",), "no-trust", 2, id="trust replaced by nothing"),
+        pytest.param(("--package", "OL8-64"), "not-in-set", 2, id="a package that the leader has not"),
+    ],
+)
+def test_bad_input_changes_nothing(tool: Cli, arguments: tuple[str, ...], code: str, exit_code: int) -> None:
+    root = _led(tool)
+    if code == "not-in-set":
+        arguments = (*arguments, "--trust", root)
+    (_follower(tool) / name_of("OL8-64")).write_bytes(b"what was there")
+
+    answer = _mirror(tool, *arguments)
+
+    assert (answer.code, answer.error["code"]) == (exit_code, code)
+    assert _installers(tool.folder / "follower") == {name_of("OL8-64"): b"what was there"}
+
+
+def test_the_root_metadata_themselves_can_be_brought(tool: Cli) -> None:
+    _led(tool)
+    shutil.copy(tool.folder / "depot" / "metadata" / "1.root.json", tool.folder / "root.json")
+
+    assert _mirror(tool, "--root", "root.json").code == 0
+
+
+def test_a_leader_that_begins_anew_is_followed_only_on_request(tool: Cli) -> None:
+    _mirror(tool, "--trust", _led(tool))
+    shutil.rmtree(tool.folder / "depot")
+    shutil.rmtree(tool.folder / "keys")
+    root = _publish(tool).document["root"]
+
+    assert _mirror(tool).code == 4
+    refused = _mirror(tool, "--trust", root)
+    assert (refused.code, refused.error["code"]) == (4, "other-trust")
+    assert "--replace-trust" in refused.error["hint"]
+    assert _mirror(tool, "--trust", root, "--replace-trust").code == 0
+    assert _mirror(tool).code == 0
+
+
+def test_a_changed_installer_in_the_depot_is_not_placed(tool: Cli) -> None:
+    root = _led(tool)
+    payload = next((tool.folder / "depot" / "targets").glob("*_OL7-64_*"))
+    payload.write_bytes(data_of(name_of("OL7-64"), 1).ljust(payload.stat().st_size, b"\0")[: payload.stat().st_size])
+
+    answer = _mirror(tool, "--trust", root)
+
+    assert answer.code == 4
+    assert _installers(tool.folder / "follower") == {}
+
+
+def test_an_installer_that_never_ends_is_cut_off(tool: Cli) -> None:
+    root = _led(tool)
+    payload = next((tool.folder / "depot" / "targets").glob("*_Windows_*"))
+    payload.write_bytes(payload.read_bytes() + b"\0" * 5_000_000)
+
+    answer = _mirror(tool, "--trust", root)
+
+    assert answer.code == 4
+    assert answer.document["error"]["code"] == "size-mismatch"
+    assert _installers(tool.folder / "follower") == {}
+
+
+def test_an_expired_set_is_refused_and_taken_on_request(tool: Cli) -> None:
+    tool.fill(FOUR)
+    root = _publish(tool, "--expires", "0").document["root"]
+
+    refused = _mirror(tool, "--trust", root)
+    taken = _mirror(tool, "--trust", root, "--accept-expired")
+
+    assert (refused.code, refused.error["code"]) == (4, "set-expired")
+    assert taken.code == 0
+    assert "the time of this set is over" in taken.err
+
+
+def test_a_set_on_a_stick_is_a_source_like_any_other(tool: Cli) -> None:
+    root = _led(tool)
+    shutil.copytree(tool.folder / "depot", tool.folder / "stick" / "asr")
+    shutil.rmtree(tool.folder / "depot")
+
+    assert _mirror(tool, "--trust", root, source="stick/asr").code == 0
+
+
+def test_a_plain_folder_is_followed_only_when_that_was_said(tool: Cli) -> None:
+    tool.fill_source(FOUR)
+
+    refused = _mirror(tool, "--trust", "0" * 64, source="source")
+    taken = _mirror(tool, "--unsigned", source="source")
+
+    assert (refused.code, refused.error["code"]) == (3, "no-signed-set")
+    assert "--unsigned" in refused.error["hint"]
+    assert taken.code == 0
+    assert taken.document["signed"] is False
+    assert "not signed" in taken.err
+    assert len(_installers(tool.folder / "follower")) == 4
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_an_empty_source_empties_nothing(tool: Cli, *, signed: bool) -> None:
+    root = _led(tool)
+    _mirror(tool, "--trust", root)
+    (tool.folder / "empty").mkdir()
+
+    answer = _mirror(tool, *(() if signed else ("--unsigned",)), source="empty")
+
+    assert (answer.code, answer.error["code"]) == ((3, "no-signed-set") if signed else (2, "empty-source"))
+    assert len(_installers(tool.folder / "follower")) == 4
+
+
+def test_a_source_that_is_not_there_empties_nothing(tool: Cli) -> None:
+    _mirror(tool, "--trust", _led(tool))
+    (tool.folder / "depot").rename(tool.folder / "unmounted")
+
+    answer = _mirror(tool)
+
+    assert (answer.code, answer.error["code"]) == (3, "source-went-away")
+    assert len(_installers(tool.folder / "follower")) == 4
+
+
+def test_a_source_that_has_lost_most_packages_is_refused(tool: Cli) -> None:
+    tool.fill_source(FOUR)
+    _mirror(tool, "--unsigned", source="source")
+    for token in FOUR[:3]:
+        (tool.source / name_of(token)).unlink()
+
+    answer = _mirror(tool, "--unsigned", source="source")
+
+    assert (answer.code, answer.error["code"]) == (2, "would-empty-repository")
+    assert len(_installers(tool.folder / "follower")) == 4
+
+
+@pytest.mark.parametrize("source", ["follower", "follower/.", "follower/sub"])
+def test_a_repository_does_not_follow_itself(tool: Cli, source: str) -> None:
+    (_follower(tool) / "sub").mkdir()
+
+    answer = _mirror(tool, "--unsigned", source=source)
+
+    assert (answer.code, answer.error["code"]) == (2, "source-is-target")
+
+
+def test_one_package_can_be_followed_and_all_others_left_alone(tool: Cli) -> None:
+    root = _led(tool)
+    (_follower(tool) / name_of("OL8-64")).write_bytes(data_of(name_of("OL8-64")))
+
+    answer = _mirror(tool, "--trust", root, "--package", "Windows")
+
+    assert answer.code == 0
+    assert set(_installers(tool.folder / "follower")) == {name_of("OL8-64"), name_of("Windows")}
+
+
+def test_a_dry_run_trusts_nobody_for_good(tool: Cli) -> None:
+    root = _led(tool)
+
+    answer = _mirror(tool, "--trust", root, "--dry-run")
+
+    assert (answer.code, answer.document["schema"]) == (0, "repo-manager/plan/1")
+    assert tree(tool.folder / "follower") == {}
+
+
+def test_a_service_that_does_not_come_back_undoes_it_all(tool: Cli) -> None:
+    root = _led(tool)
+    (_follower(tool) / name_of("RHEL8-64")).write_bytes(data_of(name_of("RHEL8-64")))
+    tool.service = StandIn(broken=1)
+
+    answer = _mirror(tool, "--trust", root)
+
+    assert answer.code == 5
+    assert set(_installers(tool.folder / "follower")) == {name_of("RHEL8-64")}
+    assert _mirror(tool).code == 0
+
+
+def test_outside_its_hours_a_follower_only_looks(tool: Cli) -> None:
+    from datetime import datetime, timedelta
+
+    root = _led(tool)
+    soon = datetime.now().astimezone() + timedelta(hours=2)
+    closed = f"{soon:%H:%M}-{soon + timedelta(hours=1):%H:%M}"
+
+    waiting = _mirror(tool, "--trust", root, "--window", closed)
+
+    assert (waiting.code, waiting.error["code"]) == (1, "window-closed")
+    assert _installers(tool.folder / "follower") == {}
+    assert _mirror(tool, "--window", "00:00-24:00").code == 0
+    assert _mirror(tool, "--window", closed).code == 0, "nothing is left to do"
+
+
+def test_the_rate_is_no_obstacle(tool: Cli) -> None:
+    assert _mirror(tool, "--trust", _led(tool), "--limit-rate", "5M").code == 0
+
+
+def test_state_that_somebody_broke_asks_for_the_fingerprint_again(tool: Cli) -> None:
+    root = _led(tool)
+    _mirror(tool, "--trust", root)
+    (tool.folder / "follower" / SUBFOLDER / "trust" / "state.json").write_text("{", encoding="ascii")
+
+    assert _mirror(tool).error["code"] == "no-trust"
+    assert _mirror(tool, "--trust", root).code == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_trust_is_not_written_through_a_link(tool: Cli, tmp_path: Path) -> None:
+    root = _led(tool)
+    (_follower(tool) / SUBFOLDER).mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tool.folder / "follower" / SUBFOLDER / "trust").symlink_to(tmp_path / "elsewhere")
+
+    answer = _mirror(tool, "--trust", root)
+
+    assert (answer.code, answer.error["code"]) == (3, "subfolder-is-a-link")
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_an_interrupted_fetch_is_gone_on_with(tool: Cli) -> None:
+    root = _led(tool)
+    name = name_of("OL7-64")
+    staging = _follower(tool) / SUBFOLDER / "staging"
+    staging.mkdir(parents=True)
+    payload = next((tool.folder / "depot" / "targets").glob("*_OL7-64_*"))
+    (staging / f"{name}.part").write_bytes(data_of(name)[:1000])
+    origin = {"url": str(payload), "etag": None, "last_modified": None, "total": len(data_of(name))}
+    (staging / f"{name}.part.json").write_text(json.dumps(origin), encoding="ascii")
+
+    assert _mirror(tool, "--trust", root).code == 0
+
+    assert (tool.folder / "follower" / name).read_bytes() == data_of(name)
+
+
+@pytest.mark.parametrize("keys", ["depot", "depot/keys", "repo/keys"])
+def test_keys_are_not_published(tool: Cli, keys: str) -> None:
+    tool.fill(FOUR)
+
+    answer = tool.repo_json("publish", "depot", "--keys", keys)
+
+    assert (answer.code, answer.error["code"]) == (2, "keys-in-the-open")
+    assert not list(tool.folder.rglob("*.pem"))
+
+
+def test_a_required_package_that_is_not_there_does_not_publish_all_others(tool: Cli) -> None:
+    tool.fill(FOUR)
+    config = tool.config("require: [OL8-64]\n")
+
+    answer = tool.repo_json("--config", config, "publish", "depot", "--keys", "keys")
+
+    assert (answer.code, answer.error["code"]) == (2, "nothing-to-publish")
+
+
+def test_a_package_that_the_leaders_catalog_does_not_know_is_not_published(tool: Cli) -> None:
+    tool.fill(FOUR)
+    odd = name_of("OL6-64").replace("OL6-64", "OL6.-64")
+    tool.put(odd, data_of(odd))
+
+    assert _publish(tool).document["packages"] == 4
+
+
+def test_a_web_server_cannot_be_followed_unsigned(tool: Cli) -> None:
+    answer = _mirror(tool, "--unsigned", source="http://127.0.0.1:9/set")
+
+    assert (answer.code, answer.error["code"]) == (2, "cannot-list")
+
+
+def test_two_runs_do_not_publish_with_the_same_keys_at_once(tool: Cli) -> None:
+    _led(tool)
+    owner: dict[str, str | int] = {"pid": 1, "host": "here", "command": "publish", "since": "now"}
+
+    with Lock(tool.folder / "keys" / "lock", owner):
+        answer = tool.repo_json("publish", "depot", "--keys", "keys")
+
+    assert (answer.code, answer.error["code"]) == (6, "locked")
+
+
+def test_without_a_word_the_keys_lie_beside_the_configuration(tool: Cli) -> None:
+    tool.fill(FOUR)
+
+    assert tool.repo_json("publish", "depot").code == 0
+
+    assert (tool.folder.parent / "program-data" / "repo-manager" / "keys" / "root.pem").exists()
+
+
+def test_a_run_that_finds_nothing_new_loads_no_library_for_it(tool: Cli) -> None:
+    _mirror(tool, "--trust", _led(tool))
+    script = (
+        "import sys\n"
+        "from repo_manager import cli\n"
+        "code = cli.main(['--quiet', '--repository', 'follower', 'mirror', 'depot'])\n"
+        "print(code, sorted({'tuf', 'securesystemslib', 'cryptography', 'httpx', 'rich'} & set(sys.modules)))\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tool.folder, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert done.stdout.splitlines()[-1] == "0 []", done.stderr

@@ -1,0 +1,122 @@
+"""A leader and three followers of different kinds, all of them killed again and again, end with the same set."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shutil
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import pytest
+import scenarios
+from abuse_server import Honest, always, serving
+from scenarios import KILLED, TOKENS, KillAt, World, check, in_child, name_of, snapshot
+
+from repo_manager.edges.depots import open_depot
+from repo_manager.edges.depots.folder import FolderDepot
+from repo_manager.edges.folder import no_step
+from repo_manager.edges.http_rules import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from abuse_server import Request, Script
+
+    from repo_manager.edges.depots import Depot
+    from repo_manager.transaction import Outcome
+
+ROUNDS: Final = 6
+
+pytestmark = pytest.mark.skipif(not scenarios.can_fork, reason="every run is a process of its own")
+
+
+class _Folder(dict[str, "Script"]):
+    """Scripts that serve a folder's files as they are when they are asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def get(self, path: str, _default: object = None) -> Script:
+        try:
+            data = (self._folder / path.lstrip("/")).read_bytes()
+        except OSError:
+            return always(404)
+        etag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
+        honest = Honest(data, etag=etag)
+
+        def answer(request: Request) -> None:
+            same = request.headers.get("If-None-Match") == etag
+            (always(304, {"ETag": etag, "Content-Length": "0"}) if same else honest)(request)
+
+        return answer
+
+
+def _mirror(world: World, depot: Callable[[], Depot], fingerprint: str, step: scenarios.Step) -> Outcome | None:
+    opened = depot()
+    try:
+        following = scenarios.follower(world, step, depot=opened, fingerprint=fingerprint)
+        return scenarios.mirror_with(world, step, following)
+    finally:
+        opened.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_a_leader_and_three_followers_converge_after_random_kills(seed: int, tmp_path: Path) -> None:
+    chance = random.Random(seed)  # noqa: S311 - chance, not a secret
+    leader = scenarios.build(tmp_path / "leader")
+    fingerprint = scenarios.publish(leader, no_step).root
+    stick = tmp_path / "carried"
+    policy = Policy(frozenset(), backoff_s=0, attempts=2, trust_env=False)
+    with serving() as server:
+        server.scripts = _Folder(leader.depot)
+        kinds: dict[str, Callable[[], Depot]] = {
+            "folder": lambda: FolderDepot(leader.depot),
+            "web": lambda: open_depot(server.base, policy=policy),
+            "stick": lambda: FolderDepot(stick),
+        }
+        followers = {kind: scenarios.build(tmp_path / kind) for kind in kinds}
+        before = {kind: snapshot(world) for kind, world in followers.items()}
+        for _ in range(ROUNDS):
+            tokens = chance.sample(TOKENS, chance.choice((3, 4)))
+            in_child(partial(scenarios.publish, leader, KillAt(chance.randrange(1, 40)), tokens))
+            if (leader.depot / "metadata" / "timestamp.json").exists() and chance.random() < 0.7:
+                shutil.rmtree(stick, ignore_errors=True)
+                shutil.copytree(leader.depot, stick)
+            for kind, world in followers.items():
+                if not stick.exists():
+                    continue
+                act = partial(_mirror, world, kinds[kind], fingerprint, KillAt(chance.randrange(1, 60)))
+                assert in_child(act) in {0, KILLED}, kind
+        goal = {name_of(token) for token in TOKENS}
+        scenarios.publish(leader, no_step)
+        shutil.rmtree(stick, ignore_errors=True)
+        shutil.copytree(leader.depot, stick)
+        for kind, world in followers.items():
+            outcome = _mirror(world, kinds[kind], fingerprint, no_step)
+            assert outcome is not None
+            assert outcome.error is None, kind
+            check(before[kind], world)
+            found = {path.name for path in world.repository.iterdir() if path.name.startswith("Microsoft-ASR")}
+            assert found == goal, kind
+            again = _mirror(world, kinds[kind], fingerprint, no_step)
+            assert again is not None
+            assert again.results == (), kind
+
+
+def test_one_follower_that_cannot_be_written_to_does_not_disturb_the_others(tmp_path: Path) -> None:
+    leader = scenarios.build(tmp_path / "leader")
+    fingerprint = scenarios.publish(leader, no_step).root
+    worlds = [scenarios.build(tmp_path / str(number)) for number in range(3)]
+    # A file where the tool's folder should be: no run can begin there.
+    (worlds[1].repository / ".repo-manager").write_bytes(b"")
+
+    codes = []
+    for world in worlds:
+        act = partial(_mirror, world, lambda: FolderDepot(leader.depot), fingerprint, no_step)
+        codes.append(in_child(act))
+
+    assert [code == 0 for code in codes] == [True, False, True]

@@ -1,0 +1,136 @@
+"""What is chosen to be published, and what is refused before anything is sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from scenarios import data_of, name_of
+
+from repo_manager import names, publishing, repository
+from repo_manager.audit import Code, Verdict
+from repo_manager.edges.leading import Item
+from repo_manager.edges.signed_set import Member
+from repo_manager.errors import InputError, VerificationError
+from repo_manager.names import Release, Token
+from repo_manager.publishing import Wish
+from repo_manager.repository import Entry
+
+if TYPE_CHECKING:
+    from repo_manager.repository import Listing
+
+ALL = frozenset(map(Token, ("Windows", "RHEL9-64", "OL8-64")))
+BROKEN = Verdict(Code.CORRUPT, "is cut off")
+
+
+def _listing(*installers: tuple[str, str]) -> Listing:
+    return repository.survey("here", [Entry(name_of(*each), len(data_of(name_of(*each)))) for each in installers])
+
+
+@pytest.mark.parametrize(
+    ("there", "broken", "wish", "expected"),
+    [
+        pytest.param(
+            [("Windows", "9.65"), ("Windows", "9.66")], [], Wish(ALL), [("Windows", "9.66")], id="the newest of two"
+        ),
+        pytest.param(
+            [("Windows", "9.65"), ("Windows", "9.66")],
+            [("Windows", "9.66")],
+            Wish(ALL),
+            [("Windows", "9.65")],
+            id="the newest that is whole",
+        ),
+        pytest.param(
+            [("Windows", "9.65"), ("Windows", "9.66")],
+            [],
+            Wish(ALL, release=Release(9, 65)),
+            [("Windows", "9.65")],
+            id="the release that was named",
+        ),
+        pytest.param(
+            [("Windows", "9.66"), ("OL8-64", "9.65")],
+            [],
+            Wish(ALL),
+            [("OL8-64", "9.65"), ("Windows", "9.66")],
+            id="what is kept of an older release",
+        ),
+        pytest.param(
+            [("Windows", "9.66"), ("OL8-64", "9.66")],
+            [],
+            Wish(frozenset({Token("OL8-64")})),
+            [("OL8-64", "9.66")],
+            id="of some packages alone",
+        ),
+    ],
+)
+def test_the_newest_whole_installer_of_every_package_is_chosen(
+    there: list[tuple[str, str]], broken: list[tuple[str, str]], wish: Wish, expected: list[tuple[str, str]]
+) -> None:
+    verdicts = {name_of(*each): BROKEN for each in broken}
+
+    chosen = publishing.choose(_listing(*there), wish, verdicts)
+
+    assert [file.name for file in chosen.files] == [name_of(*each) for each in expected]
+
+
+def test_expected_packages_that_are_not_there_are_named(tmp_path: Path) -> None:
+    wish = Wish(ALL, expected=(Token("RHEL9-64"), Token("Windows")))
+
+    assert publishing.choose(_listing(("Windows", "9.66")), wish, {}).missing == ("RHEL9-64",)
+
+
+def test_a_package_whose_only_file_is_broken_is_refused() -> None:
+    name = name_of("Windows", "9.66")
+
+    with pytest.raises(VerificationError, match=name) as failure:
+        publishing.choose(_listing(("Windows", "9.66"), ("OL8-64", "9.66")), Wish(ALL), {name: BROKEN})
+
+    assert failure.value.code == "would-publish-corrupt"
+
+
+def test_an_empty_file_is_broken_whoever_looked() -> None:
+    listing = repository.survey("here", [Entry(name_of("Windows"), 0)])
+
+    with pytest.raises(VerificationError):
+        publishing.choose(listing, Wish(ALL), {})
+
+
+@pytest.mark.parametrize(
+    ("wish", "code"),
+    [
+        pytest.param(Wish(frozenset()), "nothing-to-publish", id="no package at all"),
+        pytest.param(Wish(ALL, release=Release(9, 64)), "nothing-to-publish", id="a release that is not there"),
+        pytest.param(Wish(ALL, asked=(Token("OL8-64"),)), "not-in-repository", id="a package that was named"),
+    ],
+)
+def test_nothing_is_refused_before_anything_is_sent(wish: Wish, code: str) -> None:
+    with pytest.raises(InputError) as failure:
+        publishing.choose(_listing(("Windows", "9.66")), wish, {})
+
+    assert failure.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "refused"),
+    [
+        pytest.param(0, 1, False, id="a first set"),
+        pytest.param(4, 4, False, id="the same"),
+        pytest.param(4, 3, False, id="one less"),
+        pytest.param(4, 2, False, id="half of them"),
+        pytest.param(4, 1, True, id="most of them"),
+        pytest.param(2, 1, False, id="one of two"),
+        pytest.param(2, 0, True, id="both"),
+    ],
+)
+def test_a_set_that_would_lose_most_of_its_packages_is_refused(before: int, after: int, *, refused: bool) -> None:
+    tokens = ("Windows", "RHEL9-64", "OL8-64", "UBUNTU-22.04-64")
+    members = tuple(Member(names.parse(name_of(token)), "0" * 64, 1) for token in tokens)
+    items = tuple(Item(member, Path(member.name.text)) for member in members[:after])
+
+    if refused:
+        with pytest.raises(InputError) as failure:
+            publishing.guard(members[:before], items, "there")
+        assert failure.value.code == "would-empty-set"
+    else:
+        publishing.guard(members[:before], items, "there")

@@ -1,0 +1,189 @@
+"""The fleet page as a document: what it says, and that nothing in it comes alive. Browsers have tests of their own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import replace
+from datetime import timedelta
+from html.parser import HTMLParser
+from typing import Final
+
+import pytest
+from fleet_world import NEW, NOW, OLD, OTHER_ROOT, RHEL, ROOT, SLES, line, received, report
+
+from repo_manager import fleet
+from repo_manager.audit import State
+from repo_manager.fleet import Host, Received, SetName, Wanted
+from repo_manager.names import Token
+from repo_manager.web import page
+
+WANTED: Final = Wanted(SetName(ROOT, 7), {RHEL: NEW, SLES: NEW})
+
+
+def _came(made: fleet.Report, hours_ago: float = 1) -> Received:
+    """A report that came as soon as it was made, unless it says another time."""
+    at = NOW - timedelta(hours=hours_ago) if made.at == NOW else made.at
+    return received(replace(made, at=at), hours_ago)
+
+
+class Reader(HTMLParser):
+    """The cells of the matrix, every element, and every attribute."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in {"meta", "input"}:
+            self._open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in {"td", "th"}:
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if {"td", "th"} & set(self._open):
+            self.rows[-1][-1] += data
+
+
+def _page(*items: Received, wanted: Wanted = WANTED, expected: tuple[str, ...] = ()) -> str:
+    hosts = [Host(name) for name in expected]
+    judged = fleet.judge(wanted, items, now=NOW, silent_after=timedelta(days=2), expected=hosts)
+    return page.render(judged, NOW)[0]
+
+
+def _rows(*items: Received, wanted: Wanted = WANTED, expected: tuple[str, ...] = ()) -> list[list[str]]:
+    text = _page(*items, wanted=wanted, expected=expected)
+    return Reader(text.partition("<details>")[0]).rows
+
+
+def test_a_row_has_everything_of_a_server() -> None:
+    head, row = _rows(_came(report()))
+    assert head == ["Server", "State", "Version", "Last report", "Last run", "Drift", RHEL, SLES]
+    assert row == ["ps-01", "current", "7", "1 h ago", "mirror done", "0", "ok", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        (_came(report("a", 5), 0.1), ["a", "behind", "5 (2 behind)", "6 min ago", "mirror done", "0"]),
+        (_came(report("a", 9)), ["a", "differs", "9 (2 ahead)", "1 h ago", "mirror done", "0"]),
+        (_came(report("a", None)), ["a", "differs", "no set", "1 h ago", "mirror done", "0"]),
+        (
+            _came(report("a", 3, root=OTHER_ROOT)),
+            ["a", "differs", "3 of another set", "1 h ago", "mirror done", "0"],
+        ),
+        (_came(report("a"), 100), ["a", "silent", "7", "4 d ago", "mirror done", "0"]),
+        (_came(report("a", exit_code=3)), ["a", "failed", "7", "1 h ago", "mirror exit 3", "0"]),
+        (
+            _came(report("a", exit_code=3, error="no-space")),
+            ["a", "failed", "7", "1 h ago", "mirror exit 3: no-space", "0"],
+        ),
+        (
+            _came(report("a", at=NOW + timedelta(hours=22))),
+            ["a", "current", "7", "1 h ago, clock 23 h ahead", "mirror done", "0"],
+        ),
+        (
+            _came(report("a", at=NOW - timedelta(hours=3))),
+            ["a", "current", "7", "1 h ago, clock 2 h late", "mirror done", "0"],
+        ),
+    ],
+)
+def test_how_a_server_stands_is_said_in_words(item: Received, expected: list[str]) -> None:
+    assert _rows(item)[1][:6] == expected
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ((line(RHEL, OLD), line(SLES)), ["9.65: 9.65.7417.1 instead of 9.66.7567.1", "ok"]),
+        ((line(RHEL, "9.66.7500.1"), line(SLES)), ["7500: 9.66.7500.1 instead of 9.66.7567.1", "ok"]),
+        ((line(RHEL, None, State.MISSING), line(SLES)), ["none: nothing instead of 9.66.7567.1, missing", "ok"]),
+        ((line(SLES),), ["none: nothing instead of 9.66.7567.1", "ok"]),
+        ((line(RHEL, state=State.CORRUPT), line(SLES)), ["bad: 9.66.7567.1, corrupt", "ok"]),
+        ((line(RHEL), line(SLES), line("X")), ["ok", "ok", "extra: 9.66.7567.1 instead of nothing"]),
+    ],
+)
+def test_what_differs_is_said_in_its_cell(lines: tuple[fleet.Line, ...], expected: list[str]) -> None:
+    assert _rows(_came(report("a", 7, *lines)))[1][6:] == expected
+
+
+def test_a_server_that_never_reported_has_a_row() -> None:
+    assert _rows(expected=("a",))[1] == ["a", "never reported", "-", "never", "-", "-", "-", "-"]
+
+
+def test_what_differs_stands_below_in_words_too() -> None:
+    below = _page(_came(report("a", 7, line(RHEL, OLD), line(SLES)))).partition("<details>")[2]
+    assert "What differs, in words (1)" in below
+    assert "9.65.7417.1 instead of 9.66.7567.1" in below
+    assert "<details>" not in _page(_came(report("a")))
+
+
+def test_an_empty_fleet_and_one_without_a_set_have_a_page() -> None:
+    assert "<title>Fleet: 0 of 0 current</title>" in _page()
+    assert "held against what most of them have" in _page(_came(report()), wanted=Wanted(None, {RHEL: NEW, SLES: NEW}))
+
+
+EVIL: Final = '"><script>alert(1)</script><img src=x onerror=alert(1)>\u202e&'
+
+
+def test_nothing_from_outside_becomes_markup() -> None:
+    evil = _came(
+        fleet.Report(
+            Host(EVIL),
+            NOW,
+            EVIL,
+            EVIL,
+            3,
+            EVIL,
+            SetName(ROOT, 7),
+            None,
+            (line(EVIL, "9.1.2.3"), line(RHEL, EVIL + "...")),
+        )
+    )
+    judged = fleet.judge(WANTED, [evil], now=NOW, silent_after=timedelta(days=2))
+    text, _ = page.render(judged, NOW, unreadable=(EVIL,))
+    reader = Reader(text)
+    assert reader.tags.count("script") == 1
+    assert "img" not in reader.tags
+    assert not [name for name, _ in reader.attributes if name.startswith("on") or name in {"style", "src", "href"}]
+    assert "\u202e" not in text
+
+
+def test_style_and_script_are_the_only_ones_that_are_allowed() -> None:
+    judged = fleet.judge(WANTED, [], now=NOW, silent_after=timedelta(days=2))
+    text, policy = page.render(judged, NOW)
+    for tag, directive in (("style", "style-src"), ("script", "script-src")):
+        (inner,) = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(inner.encode()).digest()).decode()
+        assert f"{directive} 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+
+
+def test_the_page_asks_for_nothing_else() -> None:
+    text = _page(_came(report()))
+    assert not re.search(r"https?://|//[a-z]|@import|url\(|fetch|XMLHttp", text)
+
+
+def test_a_page_of_a_large_fleet_is_not_large() -> None:
+    packages = {Token(f"PACKAGE{number}-64"): NEW for number in range(26)}
+    items = [
+        _came(report(f"ps-{number:03}", 7, *(line(name, OLD if number % 9 == 0 else NEW) for name in packages)))
+        for number in range(300)
+    ]
+    text = _page(*items, wanted=Wanted(SetName(ROOT, 7), packages))
+    assert len(Reader(text.partition("<details>")[0]).rows) == 301
+    assert len(text) < 1_000_000

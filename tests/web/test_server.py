@@ -1,0 +1,366 @@
+"""Addresses, certificates, limits and the end of a server."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+)
+from cryptography.x509.oid import NameOID
+from scenarios import until
+from web_world import Served, serving, target_path, write_set
+
+from repo_manager.errors import InputError, MachineError
+from repo_manager.web.connection import Doors
+from repo_manager.web.limits import Entry, Rate, client_of, line
+from repo_manager.web.metrics import Metrics
+from repo_manager.web.server import Address, Certificate, bind, is_one_of, proxies
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_set(tmp_path / "set")
+    return tmp_path / "set"
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port", "own"),
+    [
+        ("127.0.0.1:8080", "127.0.0.1", 8080, True),
+        ("localhost:0", "127.0.0.1", 0, True),
+        ("127.9.9.9:1", "127.9.9.9", 1, True),
+        ("[::1]:8443", "::1", 8443, True),
+        ("0.0.0.0:443", "0.0.0.0", 443, False),  # noqa: S104 - what must be told apart
+        ("[::]:443", "::", 443, False),
+        ("10.0.0.5:443", "10.0.0.5", 443, False),
+        ("leader.example:443", "leader.example", 443, False),
+    ],
+)
+def test_an_address_says_whether_others_can_reach_it(text: str, host: str, port: int, *, own: bool) -> None:
+    address = Address.parse(text)
+    assert (address.host, address.port, address.for_this_machine_only) == (host, port, own)
+
+
+@pytest.mark.parametrize("text", ["", "8080", ":8080", "host", "host:", "host:99999", "::1:80", "a b:1", "http://x:1"])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        Address.parse(text)
+    assert caught.value.code == "bad-address"
+
+
+def test_a_port_that_is_taken_is_said_to_be() -> None:
+    with bind(Address("127.0.0.1", 0)) as first, pytest.raises(MachineError) as caught:
+        bind(Address("127.0.0.1", first.getsockname()[1]))
+    assert caught.value.code == "cannot-listen"
+
+
+def test_a_url_names_the_port_that_was_taken() -> None:
+    assert Address("::1", 0).url(5, tls=True) == "https://[::1]:5"
+    assert Address("10.0.0.5", 0).url(80, tls=False) == "http://10.0.0.5:80"
+
+
+# Proxies
+
+
+@pytest.mark.parametrize("text", ["*", "", "proxy.example", "10.0.0.0/33", "10.0.0.1/8"])
+def test_only_named_addresses_are_believed(text: str) -> None:
+    with pytest.raises(InputError):
+        proxies((text,))
+
+
+def test_an_address_is_looked_for_in_networks() -> None:
+    believed = proxies(("10.0.0.0/8", "::1"))
+    assert [is_one_of(text, believed) for text in ("10.1.2.3", "::1", "11.0.0.1", "unknown")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def _clients(folder: Path, behind: tuple[str, ...], forwarded: str) -> list[str]:
+    with serving(folder, behind=behind) as running:
+        running.get("/healthz", x_forwarded_for=forwarded)
+    return [entry.client for entry in running.entries]
+
+
+@pytest.mark.parametrize(
+    ("behind", "forwarded", "client", "why"),
+    [
+        ((), "198.51.100.7", "127.0.0.1", "nobody is believed"),
+        (("203.0.113.1",), "198.51.100.7", "127.0.0.1", "another proxy is"),
+        (("127.0.0.1",), "198.51.100.7", "198.51.100.7", "this one is"),
+        (("127.0.0.1",), "6.6.6.6, 198.51.100.7", "198.51.100.7", "the last one that the proxy wrote"),
+        (("127.0.0.0/8",), "198.51.100.7", "198.51.100.7", "a network"),
+        (("127.0.0.1",), "<script>\x1b[2J", "unknown", "no address"),
+    ],
+)
+def test_a_proxy_is_believed_when_it_was_named(
+    folder: Path, behind: tuple[str, ...], forwarded: str, client: str, why: str
+) -> None:
+    printable = forwarded.replace("\x1b", "")
+    assert _clients(folder, behind, printable) == [client], why
+
+
+# Limits
+
+
+def _link(served: Served) -> socket.socket:
+    parts = urlsplit(served.url)
+    return socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10)
+
+
+def test_a_head_that_is_too_long_is_refused(folder: Path) -> None:
+    with serving(folder) as running, _link(running) as link:
+        link.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 20_000)
+        assert link.recv(1000).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /healthz HT", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /he"])
+def test_a_client_that_does_not_go_on_is_not_waited_for_for_ever(folder: Path, begun: bytes) -> None:
+    with serving(folder, doors=Doors(Metrics(), head_s=0.2, idle_s=1)) as running, _link(running) as link:
+        link.sendall(begun)
+        heard = b""
+        try:
+            while piece := link.recv(1000):
+                heard += piece
+        except ConnectionResetError:
+            pass
+        assert heard.count(b"HTTP/1.1 200 ") == begun.count(b"\r\n\r\n")
+        until(lambda: running.site.metrics.connections == 0, "the connection is closed")
+
+
+def test_a_client_that_takes_nothing_is_cut(folder: Path) -> None:
+    with (folder / "targets" / "large").open("wb") as file:
+        file.truncate(256 * 1024 * 1024)
+    with serving(folder, doors=Doors(Metrics(), stall_s=0.2)) as running, _link(running) as link:
+        link.sendall(b"GET /targets/large HTTP/1.1\r\nHost: x\r\n\r\n")
+        until(lambda: len(running.entries) == 1, "the requests are written down")
+    assert [(entry.status, entry.whole) for entry in running.entries] == [(200, False)]
+
+
+def test_a_client_that_goes_away_is_noticed(folder: Path) -> None:
+    with (folder / "targets" / "large").open("wb") as file:
+        file.truncate(256 * 1024 * 1024)
+    with serving(folder) as running:
+        with _link(running) as link:
+            link.sendall(b"GET /targets/large HTTP/1.1\r\nHost: x\r\n\r\n")
+            link.recv(1000)
+        until(lambda: len(running.entries) == 1, "the requests are written down")
+    assert not running.entries[0].whole
+    assert running.site.metrics.under_way == 0
+
+
+def test_no_more_connections_than_allowed(folder: Path) -> None:
+    with serving(folder, doors=Doors(Metrics(), most=2)) as running:
+        with _link(running), _link(running):
+            until(lambda: running.site.metrics.connections == 2, "the connections are there")
+            with _link(running) as third:
+                assert third.recv(1000).startswith(b"HTTP/1.1 503 ")
+        until(lambda: running.site.metrics.connections == 0, "the connection is closed")
+        assert running.get("/healthz").status_code == 200
+
+
+def test_no_more_connections_of_one_client_than_allowed(folder: Path) -> None:
+    doors = Doors(Metrics(), most_of_one=1, exempt=lambda _: False)
+    with serving(folder, doors=doors) as running, _link(running):
+        until(lambda: running.site.metrics.connections == 1, "the connections are there")
+        with _link(running) as second:
+            assert second.recv(1000).startswith(b"HTTP/1.1 503 ")
+
+
+def test_who_asks_too_often_is_told_to_wait(folder: Path) -> None:
+    rate = Rate(per_s=1.0, burst=3.0, clock=lambda: 100.0)
+    with serving(folder, behind=("127.0.0.1",), rate=rate) as running:
+        codes = [running.get("/healthz", x_forwarded_for="198.51.100.7") for _ in range(4)]
+        assert [answer.status_code for answer in codes] == [200, 200, 200, 429]
+        assert codes[-1].headers["retry-after"] == "1"
+        assert running.get("/healthz", x_forwarded_for="198.51.100.8").status_code == 200
+        assert running.get("/healthz").status_code == 200
+
+
+def test_a_rate_recovers_and_the_longest_silent_are_forgotten() -> None:
+    now = [0.0]
+    rate = Rate(per_s=2.0, burst=1.0, clock=lambda: now[0])
+    assert [rate.allows("a"), rate.allows("a")] == [True, False]
+    now[0] = 0.5
+    assert [rate.allows("a"), rate.allows("a")] == [True, False]
+    for number in range(20_000):
+        rate.allows(str(number))
+    assert len(rate._left) == 10_000
+    assert rate.allows("a")
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        ({"client": ("198.51.100.7", 5)}, "198.51.100.7"),
+        ({"client": ("fe80::1%eth0", 5)}, "fe80::1"),
+        ({"client": None}, "unknown"),
+        ({"client": ("<b>", 5)}, "unknown"),
+    ],
+)
+def test_a_client_is_an_address_or_unknown(scope: dict[str, object], expected: str) -> None:
+    assert client_of(scope) == expected
+
+
+def test_a_fault_is_a_number_and_no_traceback(folder: Path) -> None:
+    def broken() -> datetime:
+        raise ZeroDivisionError
+
+    with serving(folder, rate=Rate(clock=lambda: broken().timestamp()), behind=("127.0.0.1",)) as running:
+        answer = running.get("/healthz", x_forwarded_for="198.51.100.7")
+        assert (answer.status_code, "Traceback" in answer.text) == (500, False)
+    assert [entry.fault for entry in running.entries] == ["ZeroDivisionError"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        (Entry("::1", "-", "GET", "/x", 200, 5, 0.01, whole=True), "::1 - GET /x 200 5 0.010s"),
+        (Entry("::1", "a", "GET", "/x", 200, 5, 0.01, whole=False), "::1 a GET /x 200 5 0.010s cut"),
+        (Entry("::1", "a", "GET", "/x", 500, 0, 0.01, whole=False, fault="E"), "::1 a GET /x 500 0 0.010s E"),
+    ],
+)
+def test_a_request_is_one_line(entry: Entry, expected: str) -> None:
+    assert line(entry) == expected
+
+
+# TLS
+
+
+def _make_certificate(
+    folder: Path, name: str, *, encryption: KeySerializationEncryption | None = None
+) -> tuple[Path, Path]:
+    """A certificate that signs itself, for 127.0.0.1."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    certificate, key_file = folder / "cert.pem", folder / "key.pem"
+    certificate.write_bytes(made.public_bytes(Encoding.PEM))
+    key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption or NoEncryption()))
+    return certificate, key_file
+
+
+def test_a_set_is_served_over_tls_to_those_who_trust_the_certificate(folder: Path, tmp_path: Path) -> None:
+    files = _make_certificate(tmp_path, "leader")
+    trust = ssl.create_default_context(cafile=files[0])
+    with serving(folder, certificate=Certificate(*files), trust=trust) as running:
+        assert running.url.startswith("https://")
+        assert running.get(target_path()).status_code == 200
+        assert running.get(target_path(), range="bytes=5-9").status_code == 206
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{running.url}/healthz", trust_env=False)
+        with pytest.raises(httpx.HTTPError):
+            httpx.get(f"{running.url.replace('https', 'http')}/healthz", trust_env=False)
+
+
+def test_versions_of_tls_that_are_broken_are_not_spoken(tmp_path: Path) -> None:
+    assert Certificate(*_make_certificate(tmp_path, "x")).context.minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+def test_a_renewed_certificate_needs_no_restart(folder: Path, tmp_path: Path) -> None:
+    certificate = Certificate(*_make_certificate(tmp_path, "first"))
+    with serving(folder, certificate=certificate) as running:
+        first = _shown_certificate(running)
+        _make_certificate(tmp_path, "second-and-longer")
+        assert certificate.refresh()
+        assert _shown_certificate(running) != first
+        (tmp_path / "key.pem").write_text("damaged")
+        assert not certificate.refresh()
+        assert not Certificate(*_make_certificate(tmp_path, "third")).refresh()
+
+
+def _shown_certificate(served: Served) -> bytes:
+    parts = urlsplit(served.url)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with _link(served) as plain, context.wrap_socket(plain, server_hostname=parts.hostname) as link:
+        return link.getpeercert(binary_form=True) or b""
+
+
+def test_files_that_are_no_certificate_are_refused(tmp_path: Path) -> None:
+    certificate, key = _make_certificate(tmp_path, "x")
+    (tmp_path / "text").write_text("x")
+    for files in ((certificate, tmp_path / "text"), (tmp_path / "text", key), (certificate, tmp_path / "absent")):
+        with pytest.raises(InputError) as caught:
+            Certificate(*files)
+        assert caught.value.code == "bad-certificate"
+
+
+def test_a_key_with_a_password_is_refused_and_nobody_is_asked(tmp_path: Path) -> None:
+    files = _make_certificate(tmp_path, "x", encryption=BestAvailableEncryption(b"hush"))
+    with pytest.raises(InputError) as caught:
+        Certificate(*files)
+    assert "password" in caught.value.message
+
+
+# The end
+
+
+def test_what_is_under_way_is_finished_and_nobody_else_is_let_in(folder: Path) -> None:
+    data = os.urandom(64 * 1024 * 1024)
+    (folder / "targets" / "large").write_bytes(data)
+    with serving(folder, drain_s=20) as running:
+        with _link(running) as link:
+            link.sendall(b"GET /targets/large HTTP/1.1\r\nHost: x\r\n\r\n")
+            received = bytearray(link.recv(100_000))
+            running.server.stop()
+            until(lambda: not _lets_in(running), "nobody is let in")
+            while piece := link.recv(1 << 20):
+                received += piece
+        assert received.partition(b"\r\n\r\n")[2] == data
+    assert [entry.whole for entry in running.entries] == [True]
+
+
+def _lets_in(served: Served) -> bool:
+    try:
+        _link(served).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_who_takes_too_long_at_the_end_is_cut(folder: Path) -> None:
+    with (folder / "targets" / "large").open("wb") as file:
+        file.truncate(256 * 1024 * 1024)
+    with serving(folder, drain_s=1) as running, _link(running) as link:
+        link.sendall(b"GET /targets/large HTTP/1.1\r\nHost: x\r\n\r\n")
+        link.recv(1000)
+        running.server.stop()
+        until(lambda: len(running.entries) == 1, "the requests are written down")
+    assert not running.entries[0].whole
