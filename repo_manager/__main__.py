@@ -39,7 +39,8 @@ def serve() -> None:
     is no time-out. What a command that fails said last goes into the Event Log: nobody else hears it.
     """
     _have_streams()
-    from repo_manager.edges import eventlog, interrupts, service_manager
+    from repo_manager.edges import interrupts
+    from repo_manager.edges.windows import eventlog, service_manager
 
     words = eventlog.LastWords()
 

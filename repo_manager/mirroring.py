@@ -13,7 +13,7 @@ from repo_manager import names
 from repo_manager import plan as plans
 from repo_manager import selection as selections
 from repo_manager.audit import Audit, Code, Verdict
-from repo_manager.edges.signed_set import Member, SignedSet
+from repo_manager.edges.signed_sets.signed_set import Member, SignedSet
 from repo_manager.errors import InputError
 from repo_manager.operation import Seen, Voice
 from repo_manager.selection import Selection, Target
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from repo_manager.catalog import Catalog
-    from repo_manager.edges.checking import Checker
+    from repo_manager.edges.contents.checking import Checker
     from repo_manager.edges.depots import Depot
-    from repo_manager.edges.following import Anchor
-    from repo_manager.edges.trusted import TrustStore
+    from repo_manager.edges.signed_sets.following import Anchor
+    from repo_manager.edges.signed_sets.trusted import TrustStore
     from repo_manager.names import Token
     from repo_manager.plan import Plan
     from repo_manager.repository import File, Listing
@@ -105,8 +105,8 @@ class Follower:
         return self._members
 
     def _signed(self) -> tuple[Member, ...]:
-        from repo_manager.edges.following import follow
-        from repo_manager.edges.keys import require_trust
+        from repo_manager.edges.signed_sets.following import follow
+        from repo_manager.edges.signed_sets.keys import require_trust
 
         require_trust()
         now = self.now()

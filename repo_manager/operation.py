@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import repository
-from repo_manager.edges.folder import Record, timestamp
-from repo_manager.edges.lock import Lock
-from repo_manager.edges.paths import shown
-from repo_manager.edges.retired import reasons_text
-from repo_manager.edges.service import serves_older_set
+from repo_manager.edges.disk.folder import Record, timestamp
+from repo_manager.edges.disk.lock import Lock
+from repo_manager.edges.disk.paths import shown
+from repo_manager.edges.disk.retired import reasons_text
+from repo_manager.edges.windows.service import serves_older_set
 from repo_manager.errors import (
     DeclinedError,
     ExitCode,
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
     from repo_manager.audit import Verdict
     from repo_manager.catalog import Catalog
-    from repo_manager.edges.checking import Checker
-    from repo_manager.edges.fetching import Collected, Fetcher, Stage
-    from repo_manager.edges.folder import Folder
+    from repo_manager.edges.contents.checking import Checker
+    from repo_manager.edges.disk.folder import Folder
+    from repo_manager.edges.sources.fetching import Collected, Fetcher, Stage
     from repo_manager.repository import File, Listing
     from repo_manager.restart import Clock, Patience, Service
 

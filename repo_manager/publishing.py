@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import names
-from repo_manager.edges.folder import timestamp
-from repo_manager.edges.leading import Item, Leader, Order, Published
-from repo_manager.edges.lock import Lock
-from repo_manager.edges.signed_set import Member
+from repo_manager.edges.disk.folder import timestamp
+from repo_manager.edges.disk.lock import Lock
+from repo_manager.edges.signed_sets.leading import Item, Leader, Order, Published
+from repo_manager.edges.signed_sets.signed_set import Member
 from repo_manager.errors import InputError, VerificationError
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from repo_manager.audit import Verdict
-    from repo_manager.edges.checking import Checker
+    from repo_manager.edges.contents.checking import Checker
     from repo_manager.edges.depots import Depot
-    from repo_manager.edges.keys import Keys, Role
+    from repo_manager.edges.signed_sets.keys import Keys, Role
     from repo_manager.names import Release, Token
     from repo_manager.operation import Voice
     from repo_manager.repository import File, Listing

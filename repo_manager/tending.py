@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from repo_manager import operation, repository, watching
 from repo_manager.audit import Severity
-from repo_manager.edges.paths import inside, shown
-from repo_manager.edges.scanning import changed_at
+from repo_manager.edges.disk.paths import inside, shown
+from repo_manager.edges.disk.scanning import changed_at
 from repo_manager.errors import LockedError, RepoManagerError, ServiceError
 from repo_manager.operation import Seen, Task, Voice
 from repo_manager.plan import Plan, Restart, Retire
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from repo_manager.edges.folder import Folder
+    from repo_manager.edges.disk.folder import Folder
     from repo_manager.operation import Workbench
     from repo_manager.repository import Entry, File, Listing
     from repo_manager.restart import Clock

@@ -23,9 +23,9 @@ from server_world import NoServer
 
 from repo_manager import catalog, cli, names
 from repo_manager.cli.run import Run
-from repo_manager.edges.download import Downloader, Policy
 from repo_manager.edges.sample import sample_installer
-from repo_manager.edges.service import AbsentService
+from repo_manager.edges.sources.download import Downloader, Policy
+from repo_manager.edges.windows.service import AbsentService
 from repo_manager.errors import ServiceError
 from repo_manager.names import Release
 from repo_manager.restart import Patience, ServiceState
@@ -33,7 +33,7 @@ from repo_manager.restart import Patience, ServiceState
 if TYPE_CHECKING:
     import pytest
 
-    from repo_manager.edges.places import Machine
+    from repo_manager.edges.windows.places import Machine
     from repo_manager.restart import Service
     from repo_manager.settings import Settings
 

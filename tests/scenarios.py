@@ -25,23 +25,23 @@ from typing import TYPE_CHECKING, Final
 
 from repo_manager import audit, catalog, names, plan, publishing, selection
 from repo_manager.audit import Circumstances
-from repo_manager.edges.archive import inspect
-from repo_manager.edges.checking import Checker
-from repo_manager.edges.depot_source import DepotSource
+from repo_manager.edges.contents.archive import inspect
+from repo_manager.edges.contents.checking import Checker
 from repo_manager.edges.depots.folder import FolderDepot
-from repo_manager.edges.digests import Digests
-from repo_manager.edges.download import Downloader, Policy
-from repo_manager.edges.fetching import Fetcher, join
-from repo_manager.edges.folder import SUBFOLDER, Folder, no_step
-from repo_manager.edges.following import Anchor
-from repo_manager.edges.http_rules import host_of
-from repo_manager.edges.keys import Keys
-from repo_manager.edges.leading import Item
-from repo_manager.edges.retired import REASONS
+from repo_manager.edges.disk.digests import Digests
+from repo_manager.edges.disk.folder import SUBFOLDER, Folder, no_step
+from repo_manager.edges.disk.retired import REASONS
 from repo_manager.edges.sample import sample_installer
-from repo_manager.edges.service import AbsentService
-from repo_manager.edges.signed_set import Member
-from repo_manager.edges.trusted import TrustStore
+from repo_manager.edges.signed_sets.following import Anchor
+from repo_manager.edges.signed_sets.keys import Keys
+from repo_manager.edges.signed_sets.leading import Item
+from repo_manager.edges.signed_sets.signed_set import Member
+from repo_manager.edges.signed_sets.trusted import TrustStore
+from repo_manager.edges.sources.depot_source import DepotSource
+from repo_manager.edges.sources.download import Downloader, Policy
+from repo_manager.edges.sources.fetching import Fetcher, join
+from repo_manager.edges.sources.http_rules import host_of
+from repo_manager.edges.windows.service import AbsentService
 from repo_manager.errors import InputError, VerificationError
 from repo_manager.mirroring import Follower, Trusting, installers
 from repo_manager.names import InstallerName, InvalidNameError, Token
@@ -53,7 +53,7 @@ from repo_manager.selection import Request
 
 if TYPE_CHECKING:
     from repo_manager.edges.depots import Depot
-    from repo_manager.edges.leading import Published
+    from repo_manager.edges.signed_sets.leading import Published
     from repo_manager.operation import Seen
     from repo_manager.plan import Download, Plan
     from repo_manager.repository import File, Listing

@@ -7,7 +7,7 @@ import pytest
 import scenarios
 from simulator import TOKENS, FakeClock, Killed, MemoryService, Start, listing_of, name_of
 
-from repo_manager.edges.folder import Folder
+from repo_manager.edges.disk.folder import Folder
 from repo_manager.errors import InputError, ServiceError
 from repo_manager.operation import _guard, perform
 from repo_manager.plan import Place, Plan, Restart, Retire

@@ -10,8 +10,8 @@ from scenarios import data_of, name_of
 
 from repo_manager import names, publishing, repository
 from repo_manager.audit import Code, Verdict
-from repo_manager.edges.leading import Item
-from repo_manager.edges.signed_set import Member
+from repo_manager.edges.signed_sets.leading import Item
+from repo_manager.edges.signed_sets.signed_set import Member
 from repo_manager.errors import InputError, VerificationError
 from repo_manager.names import Release, Token
 from repo_manager.publishing import Wish

@@ -13,8 +13,8 @@ from simulator import Start
 from watch_world import PACE, Watched
 
 from repo_manager import names
-from repo_manager.edges.folder import SUBFOLDER
-from repo_manager.edges.lock import Lock
+from repo_manager.edges.disk.folder import SUBFOLDER
+from repo_manager.edges.disk.lock import Lock
 from repo_manager.edges.sample import sample_installer
 from repo_manager.errors import InputError
 from repo_manager.operation import perform

@@ -19,7 +19,7 @@ from simulator import (
     name_of,
 )
 
-from repo_manager.edges.folder import Folder
+from repo_manager.edges.disk.folder import Folder
 from repo_manager.errors import MachineError, RepoManagerError, ServiceError
 from repo_manager.names import Token
 from repo_manager.plan import Download, Past, Place, Plan, Retire

@@ -15,16 +15,16 @@ from tuf.api.metadata import Metadata
 
 from repo_manager import names
 from repo_manager.edges.depots.folder import FolderDepot
-from repo_manager.edges.following import Anchor, Followed, follow
-from repo_manager.edges.keys import Keys, Role
-from repo_manager.edges.leading import Item, Leader, Order, Published
-from repo_manager.edges.signed_set import Member
+from repo_manager.edges.signed_sets.following import Anchor, Followed, follow
+from repo_manager.edges.signed_sets.keys import Keys, Role
+from repo_manager.edges.signed_sets.leading import Item, Leader, Order, Published
+from repo_manager.edges.signed_sets.signed_set import Member
 
 if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner
 
     from repo_manager.edges.depots import Depot
-    from repo_manager.edges.trusted import Memory
+    from repo_manager.edges.signed_sets.trusted import Memory
 
 NOW: Final = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 DAY: Final = timedelta(days=1)

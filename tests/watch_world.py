@@ -20,10 +20,10 @@ from simulator import MemoryService
 from repo_manager import audit, plan, selection
 from repo_manager.audit import Circumstances, Code, Verdict
 from repo_manager.edges import watching as edge
-from repo_manager.edges.checking import Checker
-from repo_manager.edges.digests import Digests
-from repo_manager.edges.folder import SUBFOLDER, Folder, no_step
-from repo_manager.edges.retired import REASONS
+from repo_manager.edges.contents.checking import Checker
+from repo_manager.edges.disk.digests import Digests
+from repo_manager.edges.disk.folder import SUBFOLDER, Folder, no_step
+from repo_manager.edges.disk.retired import REASONS
 from repo_manager.selection import Request
 from repo_manager.tending import Attendant, Orders, Senses
 from repo_manager.watching import Happening, Pace, Scope, What

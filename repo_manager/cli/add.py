@@ -12,7 +12,7 @@ from repo_manager import plan as plans
 from repo_manager.cli import options
 from repo_manager.cli.change import change
 from repo_manager.cli.root import run_of
-from repo_manager.edges.paths import reachable, real, shown
+from repo_manager.edges.disk.paths import reachable, real, shown
 from repo_manager.errors import InputError
 from repo_manager.operation import Seen, Task
 from repo_manager.plan import Arrival
@@ -92,7 +92,7 @@ def _refuse_older(arrivals: tuple[Arrival, ...], seen: Seen) -> None:
 
 def _inspect(run: Run, arrivals: tuple[Arrival, ...]) -> None:
     """Read the files as the real run would, so that a dry run refuses what it would refuse."""
-    from repo_manager.edges.checking import inspect_file
+    from repo_manager.edges.contents.checking import inspect_file
 
     for arrival in arrivals:
         inspect_file(Path(arrival.source), arrival.name)

@@ -15,9 +15,9 @@ from repo_manager import selection as selections
 from repo_manager.audit import Severity
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
-from repo_manager.edges.paths import reachable
-from repo_manager.edges.service import serves_older_set
-from repo_manager.edges.writing import write_whole
+from repo_manager.edges.disk.paths import reachable
+from repo_manager.edges.disk.writing import write_whole
+from repo_manager.edges.windows.service import serves_older_set
 from repo_manager.errors import ExitCode, InputError
 from repo_manager.report import documents, tables
 

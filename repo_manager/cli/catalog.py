@@ -11,7 +11,7 @@ from repo_manager import catalog as catalogs
 from repo_manager import document, linklist
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
-from repo_manager.edges.writing import write_whole
+from repo_manager.edges.disk.writing import write_whole
 from repo_manager.errors import DeclinedError, InputError
 from repo_manager.report.text import plural, safe, table
 
@@ -154,7 +154,7 @@ def _target(run: Run, to: Path | None) -> Path:
 
 def _read(run: Run, source: str) -> str:
     if "://" in source:
-        from repo_manager.edges.http_rules import host_of
+        from repo_manager.edges.sources.http_rules import host_of
 
         with run.downloader((host_of(source),)) as downloader:
             return downloader.text(source, _MOST_CHARACTERS)

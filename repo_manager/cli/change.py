@@ -11,9 +11,9 @@ import typer
 from repo_manager import audit as audits
 from repo_manager import plan as plans
 from repo_manager.cli.voice import TerminalVoice
-from repo_manager.edges.folder import Folder
-from repo_manager.edges.paths import reachable, shown
-from repo_manager.edges.service import AbsentService
+from repo_manager.edges.disk.folder import Folder
+from repo_manager.edges.disk.paths import reachable, shown
+from repo_manager.edges.windows.service import AbsentService
 from repo_manager.errors import ExitCode, RepoManagerError
 from repo_manager.operation import Task, exit_code, perform, preview
 from repo_manager.report import documents, tables
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from repo_manager.audit import Audit
     from repo_manager.cli.run import Run
-    from repo_manager.edges.fetching import Fetcher
+    from repo_manager.edges.sources.fetching import Fetcher
     from repo_manager.operation import Seen, Voice, Workbench
     from repo_manager.plan import Plan
     from repo_manager.repository import File, Listing
@@ -135,7 +135,7 @@ def with_source(selection: Selection, base: str | None) -> Selection:
     """The selection with every target fetched from `base`, under its published name."""
     if base is None:
         return selection
-    from repo_manager.edges.fetching import join
+    from repo_manager.edges.sources.fetching import join
 
     targets = {
         token: replace(target, sources=(join(base, target.name.text),)) for token, target in selection.targets.items()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from repo_manager.audit import Audit
     from repo_manager.cli.console import Console
-    from repo_manager.edges.fetching import Fetcher
+    from repo_manager.edges.sources.fetching import Fetcher
     from repo_manager.operation import Workbench
     from repo_manager.transaction import Outcome
 
@@ -188,9 +188,9 @@ class _Story:
 
 def _plain_fetcher(run: Run, url: str) -> Fetcher:
     """A fetcher that goes straight to the sandbox's server, whatever proxy the machine uses."""
-    from repo_manager.edges.download import Downloader, Policy
-    from repo_manager.edges.fetching import Fetcher
-    from repo_manager.edges.http_rules import host_of
+    from repo_manager.edges.sources.download import Downloader, Policy
+    from repo_manager.edges.sources.fetching import Fetcher
+    from repo_manager.edges.sources.http_rules import host_of
 
     policy = Policy(hosts=frozenset({host_of(url)}), trust_env=False)
     return Fetcher(lambda: Downloader(policy), reserve_bytes=run.settings.reserve_bytes)

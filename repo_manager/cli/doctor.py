@@ -13,11 +13,11 @@ import typer
 
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
-from repo_manager.edges import machine
-from repo_manager.edges.paths import SUBFOLDER, shown
-from repo_manager.edges.places import State, near_misses
-from repo_manager.edges.service import Describing
-from repo_manager.edges.windows import file_system, is_elevated
+from repo_manager.edges.disk.paths import SUBFOLDER, shown
+from repo_manager.edges.windows import machine
+from repo_manager.edges.windows.facts import file_system, is_elevated
+from repo_manager.edges.windows.places import State, near_misses
+from repo_manager.edges.windows.service import Describing
 from repo_manager.errors import ExitCode, RepoManagerError
 from repo_manager.report.text import paragraph, plural, size
 from repo_manager.restart import ServiceState

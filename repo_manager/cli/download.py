@@ -22,7 +22,7 @@ from repo_manager.selection import Request
 
 if TYPE_CHECKING:
     from repo_manager.cli.run import Run
-    from repo_manager.edges.fetching import Collected
+    from repo_manager.edges.sources.fetching import Collected
     from repo_manager.repository import Listing
     from repo_manager.selection import Selection
 

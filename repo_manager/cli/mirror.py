@@ -19,7 +19,7 @@ from repo_manager.cli.change import change, judge
 from repo_manager.cli.root import run_of
 from repo_manager.cli.sync import check_source
 from repo_manager.cli.voice import TerminalVoice
-from repo_manager.edges.trusted import TrustStore
+from repo_manager.edges.signed_sets.trusted import TrustStore
 from repo_manager.errors import ExitCode, InputError, RepoManagerError
 from repo_manager.mirroring import Follower, Trusting, Wanted, installers
 from repo_manager.operation import Task
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from repo_manager.cli.run import Run
-    from repo_manager.edges.following import Anchor
+    from repo_manager.edges.signed_sets.following import Anchor
     from repo_manager.operation import Seen
     from repo_manager.plan import Plan
 
@@ -138,7 +138,7 @@ def _change(
     yes: bool,
     no_restart: bool,
 ) -> None:
-    from repo_manager.edges.depot_source import DepotSource, Pace
+    from repo_manager.edges.sources.depot_source import DepotSource, Pace
 
     closed_s = maintenance.opens_in(windows, datetime.now().astimezone().time())
     first = True
@@ -191,8 +191,8 @@ def _anchor(trust: str | None, root: Path | None, *, unsigned: bool) -> Anchor |
     Raises:
         InputError: it makes no sense, or was said twice.
     """
-    from repo_manager.edges.following import Anchor
-    from repo_manager.edges.signed_set import ROOT_LIMIT, digest_of
+    from repo_manager.edges.signed_sets.following import Anchor
+    from repo_manager.edges.signed_sets.signed_set import ROOT_LIMIT, digest_of
 
     if sum(map(bool, (trust, root, unsigned))) > 1:
         raise InputError("usage", "--trust, --root and --unsigned exclude each other", "give one of them")

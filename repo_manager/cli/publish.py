@@ -15,8 +15,8 @@ from repo_manager import settings
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
 from repo_manager.cli.voice import TerminalVoice
-from repo_manager.edges.keys import PASSPHRASE_VARIABLE, Keys, Role, require_trust
-from repo_manager.edges.paths import real, shown
+from repo_manager.edges.disk.paths import real, shown
+from repo_manager.edges.signed_sets.keys import PASSPHRASE_VARIABLE, Keys, Role, require_trust
 from repo_manager.errors import InputError
 from repo_manager.report.text import plural, safe, size
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from repo_manager.cli.run import Run
-    from repo_manager.edges.leading import Item, Published
+    from repo_manager.edges.signed_sets.leading import Item, Published
     from repo_manager.names import Token
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -126,7 +126,7 @@ def _publish(
 
 
 def _is_local(place: str) -> bool:
-    from repo_manager.edges import smb
+    from repo_manager.edges.sources import smb
 
     return "://" not in place and not smb.is_share(place)
 

@@ -10,7 +10,7 @@ from repo_manager import plan as plans
 from repo_manager.cli import options
 from repo_manager.cli.change import change
 from repo_manager.cli.root import run_of
-from repo_manager.edges.paths import shown
+from repo_manager.edges.disk.paths import shown
 from repo_manager.errors import InputError
 from repo_manager.operation import Seen, Task
 from repo_manager.report.text import table

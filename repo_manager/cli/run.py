@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import repo_manager
 from repo_manager import repository, settings
 from repo_manager.cli.console import Console
-from repo_manager.edges.paths import reachable, shown
-from repo_manager.edges.scanning import scan
+from repo_manager.edges.disk.paths import reachable, shown
+from repo_manager.edges.disk.scanning import scan
 from repo_manager.errors import InputError, RepoManagerError
 from repo_manager.signing import Policy, Rules
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
     from repo_manager.audit import Circumstances, Verdict
     from repo_manager.catalog import Catalog
-    from repo_manager.edges.checking import Checker
-    from repo_manager.edges.depot_source import DepotSource
+    from repo_manager.edges.contents.checking import Checker
     from repo_manager.edges.depots import Depot
-    from repo_manager.edges.download import Downloader
-    from repo_manager.edges.fetching import Fetcher
-    from repo_manager.edges.folder import Folder
-    from repo_manager.edges.places import Machine, Search
-    from repo_manager.edges.signature import Signatures
-    from repo_manager.edges.smb import Shares
+    from repo_manager.edges.disk.folder import Folder
+    from repo_manager.edges.signatures.signature import Signatures
+    from repo_manager.edges.sources.depot_source import DepotSource
+    from repo_manager.edges.sources.download import Downloader
+    from repo_manager.edges.sources.fetching import Fetcher
+    from repo_manager.edges.sources.smb import Shares
+    from repo_manager.edges.windows.places import Machine, Search
     from repo_manager.operation import Workbench
     from repo_manager.repository import Listing
     from repo_manager.restart import Patience, Service
@@ -120,14 +120,14 @@ class Run:
     @cached_property
     def machine(self) -> Machine:
         """What there is beside files: drives, programs, services."""
-        from repo_manager.edges.windows import ThisMachine
+        from repo_manager.edges.windows.facts import ThisMachine
 
         return ThisMachine(self.environ)
 
     @cached_property
     def search(self) -> Search:
         """One look at the places of the profile that was named, or of those that are built in."""
-        from repo_manager.edges.places import search
+        from repo_manager.edges.windows.places import search
 
         named = self.option("profile")
         return search((named,) if named else tuple(settings.BUILT_IN), self.machine)
@@ -178,7 +178,7 @@ class Run:
     @cached_property
     def folder(self) -> Folder:
         """The repository's folder."""
-        from repo_manager.edges.folder import Folder
+        from repo_manager.edges.disk.folder import Folder
 
         return Folder(self.path)
 
@@ -214,7 +214,7 @@ class Run:
     @cached_property
     def service(self) -> Service:
         """The service that reads the folder."""
-        from repo_manager.edges.service import service_of
+        from repo_manager.edges.windows.service import service_of
 
         return service_of(self.profile.service)
 
@@ -227,8 +227,8 @@ class Run:
 
     def checker(self, folder: Folder | None = None) -> Checker:
         """Reads files and remembers what it saw."""
-        from repo_manager.edges.checking import Checker
-        from repo_manager.edges.digests import Digests, cache_folder
+        from repo_manager.edges.contents.checking import Checker
+        from repo_manager.edges.disk.digests import Digests, cache_folder
 
         folder = folder or self.folder
         digests = Digests(cache_folder(self.environ), folder.path)
@@ -237,7 +237,7 @@ class Run:
     @cached_property
     def signatures(self) -> Signatures:
         """What is expected of signatures, and the means to check them."""
-        from repo_manager.edges.signature import Roots, Signatures
+        from repo_manager.edges.signatures.signature import Roots, Signatures
 
         packages = self.catalog.packages.items()
         rules = Rules(
@@ -290,7 +290,7 @@ class Run:
 
     def fetcher(self, extra_hosts: tuple[str, ...] = (), depot: DepotSource | None = None) -> Fetcher:
         """Brings files from folders, from shares and over HTTP, or out of a depot."""
-        from repo_manager.edges.fetching import Fetcher
+        from repo_manager.edges.sources.fetching import Fetcher
 
         return Fetcher(
             lambda: self.downloader(extra_hosts),
@@ -301,7 +301,7 @@ class Run:
         )
 
     def _shares(self) -> Shares:
-        from repo_manager.edges import smb
+        from repo_manager.edges.sources import smb
 
         return smb.Shares(lambda: smb.credentials(self.environ, self.settings.smb_credentials))
 
@@ -313,7 +313,7 @@ class Run:
         """
         from repo_manager.edges.depots import open_depot
         from repo_manager.edges.depots.keyring import keyring
-        from repo_manager.edges.http_rules import Policy
+        from repo_manager.edges.sources.http_rules import Policy
 
         policy = Policy(
             hosts=frozenset(),
@@ -327,7 +327,7 @@ class Run:
 
     def downloader(self, extra_hosts: tuple[str, ...] = ()) -> Downloader:
         """HTTP, to the catalog's hosts and the configured ones alone."""
-        from repo_manager.edges.download import Downloader, Policy
+        from repo_manager.edges.sources.download import Downloader, Policy
 
         hosts = self.catalog.hosts | {host.lower() for host in (*self.settings.hosts, *extra_hosts)}
         return Downloader(

@@ -326,7 +326,7 @@ class _Log:
     """What is said of requests: all of them with -v and in the file, otherwise only what nobody expected."""
 
     def __init__(self, run: Run, path: Path | None) -> None:
-        from repo_manager.edges.eventlog import TextLog
+        from repo_manager.edges.windows.eventlog import TextLog
 
         self._run = run
         self._file = None if path is None else TextLog(path, limit_bytes=_LOG_BYTES)

@@ -10,7 +10,7 @@ from repo_manager import manual
 from repo_manager import selection as selections
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
-from repo_manager.edges.paths import shown
+from repo_manager.edges.disk.paths import shown
 from repo_manager.manual import Platform, Role
 from repo_manager.report import guides
 

@@ -13,7 +13,7 @@ from repo_manager import selection as selections
 from repo_manager.cli import options
 from repo_manager.cli.change import change, contested, judge, with_source
 from repo_manager.cli.root import run_of
-from repo_manager.edges.paths import real
+from repo_manager.edges.disk.paths import real
 from repo_manager.errors import InputError
 from repo_manager.operation import Seen, Task
 from repo_manager.report.text import plural
@@ -82,7 +82,7 @@ def check_source(source: str | None, repository: Path) -> None:
         InputError: the source is the repository or a folder in it, by whatever path or link; or it is a share
             that cannot be read here at all.
     """
-    from repo_manager.edges import smb
+    from repo_manager.edges.sources import smb
 
     if source is None:
         return
@@ -102,8 +102,8 @@ def check_source(source: str | None, repository: Path) -> None:
 
 def source_hosts(source: str | None) -> tuple[str, ...]:
     """The host of a source that the operator named: it may be downloaded from."""
-    from repo_manager.edges import smb
-    from repo_manager.edges.http_rules import host_of
+    from repo_manager.edges.sources import smb
+    from repo_manager.edges.sources.http_rules import host_of
 
     host = host_of(source) if source and not smb.is_share(source) else None
     return (host,) if host else ()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typer._click.core import Context
 
     from repo_manager.cli.run import Run
-    from repo_manager.edges.eventlog import Log
+    from repo_manager.edges.windows.eventlog import Log
     from repo_manager.operation import Seen, Workbench
     from repo_manager.plan import Plan
     from repo_manager.tending import Attendant
@@ -95,7 +95,7 @@ def watch(
     _check(run)
     if not (yes or dry_run or run.console.agreed(f"Retire wrong files in {run.path}, now and whenever they come?")):
         raise DeclinedError
-    from repo_manager.edges.eventlog import open_log
+    from repo_manager.edges.windows.eventlog import open_log
 
     kept = open_log(log)
     try:
@@ -117,8 +117,8 @@ def install(
     no_restart: options.NoRestart = False,
 ) -> None:
     """Watch unattended from now on, as a Windows service that starts with the machine."""
-    from repo_manager.edges import background
-    from repo_manager.edges.eventlog import default_log
+    from repo_manager.edges.windows import background
+    from repo_manager.edges.windows.eventlog import default_log
 
     run = run_of(context)
     run.expect_signatures(signatures)
@@ -135,7 +135,7 @@ def install(
 @app.command()
 def remove(context: typer.Context) -> None:
     """Stop watching unattended: take the Windows service away."""
-    from repo_manager.edges import background
+    from repo_manager.edges.windows import background
 
     run = run_of(context)
     said = background.remove(clock=SystemClock(), patience=run.patience)
@@ -198,7 +198,7 @@ class _Wishes:
 
 def _check(run: Run) -> None:
     """Refuse what can never be watched. A share may come later."""
-    from repo_manager.edges.scanning import on_a_share
+    from repo_manager.edges.disk.scanning import on_a_share
 
     _ = run.catalog
     if not on_a_share(run.path):

@@ -7,10 +7,10 @@ import shutil
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import names
-from repo_manager.edges.fetched import disk_error
-from repo_manager.edges.paths import component, reachable, shown
-from repo_manager.edges.renaming import Mover
-from repo_manager.edges.writing import write_whole
+from repo_manager.edges.disk.paths import component, reachable, shown
+from repo_manager.edges.disk.refusals import disk_error
+from repo_manager.edges.disk.renaming import Mover
+from repo_manager.edges.disk.writing import write_whole
 from repo_manager.errors import InputError, MachineError
 from repo_manager.names import InvalidNameError
 

@@ -11,7 +11,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.edges.fetched import disk_error
+from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.sample import sample_installer
 from repo_manager.names import Release, Token
 from repo_manager.restart import ServiceState

@@ -26,7 +26,7 @@ from watchdog.events import (
 )
 from watchdog.observers.polling import PollingObserver
 
-from repo_manager.edges.scanning import on_a_share
+from repo_manager.edges.disk.scanning import on_a_share
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import fleet
-from repo_manager.edges.paths import inside, is_link, reachable
-from repo_manager.edges.writing import write_whole
+from repo_manager.edges.disk.paths import inside, is_link, reachable
+from repo_manager.edges.disk.writing import write_whole
 from repo_manager.errors import InputError, MachineError
 
 if TYPE_CHECKING:

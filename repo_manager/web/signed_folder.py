@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager import fleet, names
-from repo_manager.edges.paths import inside, is_link, is_odd, reachable
+from repo_manager.edges.disk.paths import inside, is_link, is_odd, reachable
 from repo_manager.errors import InputError
 from repo_manager.names import InvalidNameError
 from repo_manager.web.http_values import Validators

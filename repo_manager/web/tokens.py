@@ -15,8 +15,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager import fleet
-from repo_manager.edges.paths import reachable
-from repo_manager.edges.writing import write_whole
+from repo_manager.edges.disk.paths import reachable
+from repo_manager.edges.disk.writing import write_whole
 from repo_manager.errors import InputError, MachineError
 
 if TYPE_CHECKING:

@@ -371,7 +371,7 @@ def test_exit_6_another_run_holds_the_lock(tool: Cli) -> None:
     tool.mess()
     holder = (
         "import sys, pathlib\n"
-        "from repo_manager.edges.lock import Lock\n"
+        "from repo_manager.edges.disk.lock import Lock\n"
         "path = pathlib.Path('repo/.repo-manager'); path.mkdir()\n"
         "with Lock(path / 'lock', {'command': 'sync', 'since': '20260101T000000Z', 'pid': 4711, 'host': 'cs1'}):\n"
         "    print('held', flush=True); sys.stdin.read()\n"

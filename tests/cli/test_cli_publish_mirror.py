@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from cli_world import SUBFOLDER, Cli, StandIn, data_of, name_of, tree
 
-from repo_manager.edges.lock import Lock
+from repo_manager.edges.disk.lock import Lock
 
 if TYPE_CHECKING:
     from pathlib import Path

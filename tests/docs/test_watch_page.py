@@ -13,7 +13,7 @@ from scenarios import data_of, name_of
 from simulator import Start
 from watch_world import Watched
 
-from repo_manager.edges.lock import Lock
+from repo_manager.edges.disk.lock import Lock
 from repo_manager.report import documents
 from repo_manager.settings import parse
 from repo_manager.watching import Pace, What

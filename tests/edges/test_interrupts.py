@@ -15,7 +15,7 @@ from abuse_server import drip, serving
 from scenarios import cli, snapshot, until
 
 from repo_manager.edges import interrupts
-from repo_manager.edges.folder import SUBFOLDER
+from repo_manager.edges.disk.folder import SUBFOLDER
 from repo_manager.errors import ExitCode
 
 if TYPE_CHECKING:

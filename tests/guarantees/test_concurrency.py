@@ -17,7 +17,7 @@ from abuse_server import drip, serving
 from scenarios import TOKENS, cli, data_of, name_of, snapshot, start, until
 
 from repo_manager import names
-from repo_manager.edges.folder import SUBFOLDER
+from repo_manager.edges.disk.folder import SUBFOLDER
 from repo_manager.errors import ExitCode, InputError
 
 if TYPE_CHECKING:

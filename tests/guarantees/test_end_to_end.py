@@ -13,7 +13,7 @@ from abuse_server import Honest, always, serving
 from scenarios import TOKENS, check, cli, data_of, name_of, snapshot, start, until
 
 from repo_manager import catalog, names
-from repo_manager.edges.folder import SUBFOLDER
+from repo_manager.edges.disk.folder import SUBFOLDER
 from repo_manager.edges.sample import sample_installer
 from repo_manager.errors import ExitCode
 from repo_manager.names import Release, Token

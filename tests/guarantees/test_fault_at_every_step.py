@@ -9,7 +9,7 @@ import pytest
 import scenarios
 from scenarios import check, left_over, snapshot, some_of, steps_of
 
-from repo_manager.edges.folder import no_step
+from repo_manager.edges.disk.folder import no_step
 from repo_manager.errors import MachineError, RepoManagerError
 
 if TYPE_CHECKING:

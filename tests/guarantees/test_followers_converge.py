@@ -15,8 +15,8 @@ from scenarios import KILLED, TOKENS, KillAt, World, check, in_child, name_of, s
 
 from repo_manager.edges.depots import open_depot
 from repo_manager.edges.depots.folder import FolderDepot
-from repo_manager.edges.folder import no_step
-from repo_manager.edges.http_rules import Policy
+from repo_manager.edges.disk.folder import no_step
+from repo_manager.edges.sources.http_rules import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable

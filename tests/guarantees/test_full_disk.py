@@ -13,7 +13,7 @@ from abuse_server import Honest, Request, serving
 from scenarios import TOKENS, name_of, snapshot
 
 from repo_manager import names
-from repo_manager.edges.folder import no_step
+from repo_manager.edges.disk.folder import no_step
 from repo_manager.edges.sample import sample_installer
 from repo_manager.errors import MachineError
 from repo_manager.operation import perform

@@ -13,7 +13,7 @@ import scenarios
 from platforms import MAKES_LINKS, needs_links
 from scenarios import check, cli, in_child, left_over, name_of, snapshot
 
-from repo_manager.edges.folder import SUBFOLDER, no_step
+from repo_manager.edges.disk.folder import SUBFOLDER, no_step
 from repo_manager.errors import ExitCode, InputError, MachineError, RepoManagerError
 
 if TYPE_CHECKING:

@@ -19,15 +19,15 @@ from scenarios import KILLED, KillAt, World, in_child, name_of, some_of
 from trust_world import ALL, DAY, NOW, Following, Leading
 
 from repo_manager.edges.depots.folder import FolderDepot
-from repo_manager.edges.keys import Keys, Role
-from repo_manager.edges.leading import Leader, Order
+from repo_manager.edges.signed_sets.keys import Keys, Role
+from repo_manager.edges.signed_sets.leading import Leader, Order
 from repo_manager.errors import InputError, MachineError, RepoManagerError, VerificationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from repo_manager.edges.leading import Published
+    from repo_manager.edges.signed_sets.leading import Published
 
 FEWER: Final = ("Windows", "RHEL9-64", "OL8-64")
 

@@ -17,7 +17,7 @@ from scenarios import TOKENS, check, name_of, snapshot
 
 from repo_manager import names
 from repo_manager.edges.sample import sample_installer
-from repo_manager.edges.smb import PORT
+from repo_manager.edges.sources.smb import PORT
 from repo_manager.errors import ExitCode
 
 if TYPE_CHECKING:

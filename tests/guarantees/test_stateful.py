@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from scenarios import KILLED, TOKENS, KillAt, World, check, data_of, in_child, name_of, snapshot
 
 from repo_manager import names
-from repo_manager.edges.folder import no_step
+from repo_manager.edges.disk.folder import no_step
 from repo_manager.errors import InputError
 from repo_manager.operation import perform
 

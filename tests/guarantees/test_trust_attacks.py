@@ -22,11 +22,11 @@ from scenarios import data_of, name_of
 from securesystemslib.signer import CryptoSigner
 from trust_world import ALL, DAY, NOW, OLD, Following, Leading
 
-from repo_manager.edges.depot_source import DepotSource
 from repo_manager.edges.depots import Depot, Keyring, open_depot
-from repo_manager.edges.following import Anchor
-from repo_manager.edges.http_rules import Policy
-from repo_manager.edges.keys import Role
+from repo_manager.edges.signed_sets.following import Anchor
+from repo_manager.edges.signed_sets.keys import Role
+from repo_manager.edges.sources.depot_source import DepotSource
+from repo_manager.edges.sources.http_rules import Policy
 from repo_manager.errors import RepoManagerError, TransferError, VerificationError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from abuse_server import AbuseServer, Request
 
     from repo_manager.edges.depots import Blob
-    from repo_manager.edges.signed_set import Member
+    from repo_manager.edges.signed_sets.signed_set import Member
 
 POLICY: Final = Policy(frozenset(), backoff_s=0, attempts=2, trust_env=False)
 

@@ -21,8 +21,8 @@ from watch_world import LIMIT_S, planned, started
 
 from repo_manager.cli.run import SystemClock
 from repo_manager.edges import watching as edge
-from repo_manager.edges.folder import Folder
-from repo_manager.edges.lock import Lock
+from repo_manager.edges.disk.folder import Folder
+from repo_manager.edges.disk.lock import Lock
 from repo_manager.errors import ExitCode
 from repo_manager.restart import Patience
 from repo_manager.tending import Attendant, Orders, Senses

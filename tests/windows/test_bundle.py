@@ -15,9 +15,9 @@ import scenarios
 import win32service
 from scenarios import data_of, name_of, until
 
-from repo_manager.edges import eventlog
-from repo_manager.edges.background import DISPLAY, SERVICE
-from repo_manager.edges.service_manager import WindowsManager
+from repo_manager.edges.windows import eventlog
+from repo_manager.edges.windows.background import DISPLAY, SERVICE
+from repo_manager.edges.windows.service_manager import WindowsManager
 from repo_manager.errors import ExitCode
 from repo_manager.restart import ServiceState
 

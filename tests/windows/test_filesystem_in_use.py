@@ -12,7 +12,7 @@ import scenarios
 from held_file import ALONE, READERS, READERS_AND_WRITERS, OtherProgram
 from scenarios import check, cli, left_over, name_of, snapshot
 
-from repo_manager.edges.folder import SUBFOLDER, Folder, no_step
+from repo_manager.edges.disk.folder import SUBFOLDER, Folder, no_step
 from repo_manager.errors import ExitCode, MachineError
 from repo_manager.operation import perform
 

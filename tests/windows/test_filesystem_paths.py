@@ -14,8 +14,8 @@ import pytest
 import scenarios
 from scenarios import TOKENS, World, cli, name_of
 
-from repo_manager.edges.folder import SUBFOLDER
-from repo_manager.edges.paths import is_link, reachable
+from repo_manager.edges.disk.folder import SUBFOLDER
+from repo_manager.edges.disk.paths import is_link, reachable
 from repo_manager.errors import ExitCode
 
 if TYPE_CHECKING:

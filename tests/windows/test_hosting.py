@@ -12,9 +12,9 @@ from scenarios import until
 
 from repo_manager.audit import Severity
 from repo_manager.cli.run import SystemClock
-from repo_manager.edges import background, eventlog, guarding
-from repo_manager.edges.background import SERVICE, this_python
-from repo_manager.edges.service_manager import WindowsManager, host
+from repo_manager.edges.windows import background, eventlog, guarding
+from repo_manager.edges.windows.background import SERVICE, this_python
+from repo_manager.edges.windows.service_manager import WindowsManager, host
 from repo_manager.errors import InputError
 from repo_manager.restart import Patience, ServiceState, bring_up
 from repo_manager.watching import Happening, What
@@ -35,7 +35,7 @@ TREE: Final = Path(__file__).parents[2]
 
 STAYS: Final = """
 import sys, threading, pathlib
-from repo_manager.edges.service_manager import host
+from repo_manager.edges.windows.service_manager import host
 ended = threading.Event()
 def run():
     pathlib.Path(sys.argv[1]).write_text('began')
@@ -47,7 +47,7 @@ def run():
 host(run, ended.set)
 """
 FAILS: Final = """
-from repo_manager.edges.service_manager import host
+from repo_manager.edges.windows.service_manager import host
 def run():
     import time
     time.sleep(2)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from repo_manager.edges import windows
-from repo_manager.edges.places import CLASSIC, Search, search
-from repo_manager.edges.service import Describing, ServiceFacts, service_of
+from repo_manager.edges.windows import facts
+from repo_manager.edges.windows.places import CLASSIC, Search, search
+from repo_manager.edges.windows.service import Describing, ServiceFacts, service_of
 from repo_manager.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ SERVER: Final = "Microsoft Azure Site Recovery Configuration Server/Process Serv
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> windows.ThisMachine:
+def machine(tmp_path: Path) -> facts.ThisMachine:
     """This machine, with program data of its own."""
-    return windows.ThisMachine({"ProgramData": str(tmp_path), "SystemDrive": os.environ["SYSTEMDRIVE"]})
+    return facts.ThisMachine({"ProgramData": str(tmp_path), "SystemDrive": os.environ["SYSTEMDRIVE"]})
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def on_the_drive() -> Iterator[Path]:
 @contextlib.contextmanager
 def listed(name: str | None, location: str | None, view: int) -> Iterator[None]:
     """A program in Windows' own list."""
-    path = rf"{windows.UNINSTALL}\{uuid.uuid4()}"
+    path = rf"{facts.UNINSTALL}\{uuid.uuid4()}"
     access = winreg.KEY_ALL_ACCESS | view
     with winreg.CreateKeyEx(winreg.HKEY_LOCAL_MACHINE, path, 0, access) as key:
         for value, text in (("DisplayName", name), ("InstallLocation", location)):
@@ -72,17 +72,17 @@ def make(folder: Path, conf: bytes | None = None) -> Path:
     return repository
 
 
-def looked_at(machine: windows.ThisMachine) -> Search:
+def looked_at(machine: facts.ThisMachine) -> Search:
     return search((CLASSIC,), machine)
 
 
-def test_the_drive_of_the_system_is_built_in(machine: windows.ThisMachine) -> None:
+def test_the_drive_of_the_system_is_built_in(machine: facts.ThisMachine) -> None:
     drives = machine.fixed_drives()
     assert Path(os.environ["SYSTEMDRIVE"] + "\\") in drives
     assert all(drive.is_dir() and drive.anchor == str(drive) for drive in drives)
 
 
-def test_the_repository_is_found_on_a_built_in_drive(machine: windows.ThisMachine, on_the_drive: Path) -> None:
+def test_the_repository_is_found_on_a_built_in_drive(machine: facts.ThisMachine, on_the_drive: Path) -> None:
     wanted = make(on_the_drive)
     assert looked_at(machine).repository(CLASSIC).path == wanted
 
@@ -90,7 +90,7 @@ def test_the_repository_is_found_on_a_built_in_drive(machine: windows.ThisMachin
 @pytest.mark.parametrize("view", [winreg.KEY_WOW64_64KEY, winreg.KEY_WOW64_32KEY], ids=["64 bit", "32 bit"])
 @pytest.mark.parametrize("ending", ["", "\\", "\\home\\svsystems", "\\Home\\SVSystems\\"])
 def test_the_repository_is_found_where_windows_says_that_the_servers_are_installed(
-    machine: windows.ThisMachine, tmp_path: Path, view: int, ending: str
+    machine: facts.ThisMachine, tmp_path: Path, view: int, ending: str
 ) -> None:
     wanted = make(tmp_path / "chosen")
     with listed(SERVER, f'"{tmp_path}\\chosen{ending}"', view):
@@ -109,7 +109,7 @@ def test_the_repository_is_found_where_windows_says_that_the_servers_are_install
     ],
 )
 def test_what_the_list_of_programs_does_not_say_is_left_out(
-    machine: windows.ThisMachine, name: str | None, location: str | None, reason: str
+    machine: facts.ThisMachine, name: str | None, location: str | None, reason: str
 ) -> None:
     with listed(name, location, winreg.KEY_WOW64_64KEY):
         assert machine.installed() == (), reason
@@ -117,7 +117,7 @@ def test_what_the_list_of_programs_does_not_say_is_left_out(
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "mbcs", "oem"])
 def test_the_servers_own_file_is_read_in_the_encodings_of_this_machine(
-    machine: windows.ThisMachine, on_the_drive: Path, tmp_path: Path, encoding: str
+    machine: facts.ThisMachine, on_the_drive: Path, tmp_path: Path, encoding: str
 ) -> None:
     wanted = tmp_path / "für alle"
     wanted.mkdir()
@@ -126,7 +126,7 @@ def test_the_servers_own_file_is_read_in_the_encodings_of_this_machine(
 
 
 def test_a_folder_on_a_removed_drive_is_an_error_and_no_other_is_taken(
-    machine: windows.ThisMachine, on_the_drive: Path
+    machine: facts.ThisMachine, on_the_drive: Path
 ) -> None:
     make(on_the_drive, b'[PushInstaller]\r\nRepositoryPathUA="Q:\\agents"\r\n')
     with pytest.raises(InputError) as caught:
@@ -137,7 +137,7 @@ def test_a_folder_on_a_removed_drive_is_an_error_and_no_other_is_taken(
 
 @pytest.mark.parametrize("value", ["\\agents", "Q:agents", "agents"])
 def test_a_path_that_depends_on_a_current_drive_or_folder_is_no_whole_path(
-    machine: windows.ThisMachine, on_the_drive: Path, value: str
+    machine: facts.ThisMachine, on_the_drive: Path, value: str
 ) -> None:
     make(on_the_drive, f"[PushInstaller]\r\nRepositoryPathUA={value}\r\n".encode())
     with pytest.raises(InputError) as caught:
@@ -145,7 +145,7 @@ def test_a_path_that_depends_on_a_current_drive_or_folder_is_no_whole_path(
     assert (caught.value.code, "no whole path" in caught.value.message) == ("invalid-conf", True)
 
 
-def test_one_folder_by_two_paths_is_one(machine: windows.ThisMachine, on_the_drive: Path) -> None:
+def test_one_folder_by_two_paths_is_one(machine: facts.ThisMachine, on_the_drive: Path) -> None:
     wanted = make(on_the_drive)
     with listed(SERVER, f"\\\\?\\{on_the_drive}", winreg.KEY_WOW64_64KEY):
         found = looked_at(machine)
@@ -154,12 +154,12 @@ def test_one_folder_by_two_paths_is_one(machine: windows.ThisMachine, on_the_dri
 
 
 def test_rights_and_the_file_system_are_told_without_writing(tmp_path: Path) -> None:
-    assert windows.may_fill(tmp_path)
-    assert not windows.may_fill(tmp_path / "nowhere")
+    assert facts.may_fill(tmp_path)
+    assert not facts.may_fill(tmp_path / "nowhere")
     assert list(tmp_path.iterdir()) == []
-    assert windows.file_system(tmp_path)
-    assert windows.file_system(Path("Q:\\")) == ""
-    assert windows.is_elevated() in {True, False}
+    assert facts.file_system(tmp_path)
+    assert facts.file_system(Path("Q:\\")) == ""
+    assert facts.is_elevated() in {True, False}
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ def service() -> Iterator[str]:
     win32service.CloseServiceHandle(manager)
 
 
-def test_a_service_says_how_it_is_set_up(service: str, machine: windows.ThisMachine) -> None:
+def test_a_service_says_how_it_is_set_up(service: str, machine: facts.ThisMachine) -> None:
     for name in (service, f"Places {service}"):
         found = service_of(name)
         assert isinstance(found, Describing)
@@ -196,7 +196,7 @@ def test_a_service_says_how_it_is_set_up(service: str, machine: windows.ThisMach
         assert machine.has_service(name)
 
 
-def test_a_service_that_is_not_installed_says_nothing(machine: windows.ThisMachine) -> None:
+def test_a_service_that_is_not_installed_says_nothing(machine: facts.ThisMachine) -> None:
     found = service_of("No Such Service")
     assert isinstance(found, Describing)
     assert found.describe() is None

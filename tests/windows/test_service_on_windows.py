@@ -9,7 +9,7 @@ import pytest
 import win32service
 from push_install import KEY, wait_until
 
-from repo_manager.edges.service import WindowsService
+from repo_manager.edges.windows.service import WindowsService
 from repo_manager.errors import ServiceError
 from repo_manager.restart import Patience, ServiceState, bring_up, restart
 from repo_manager.settings import PUSH_SERVICE

@@ -19,7 +19,7 @@ import scenarios
 from scenarios import TOKENS, check, cli, left_over, name_of, snapshot
 
 from repo_manager import catalog
-from repo_manager.edges.folder import SUBFOLDER, no_step
+from repo_manager.edges.disk.folder import SUBFOLDER, no_step
 from repo_manager.edges.sample import sample_installer
 from repo_manager.errors import ExitCode, RepoManagerError
 from repo_manager.operation import perform

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Final
 
 from repo_manager.edges.depots.contract import Blob, Depot, checked
 from repo_manager.edges.depots.keyring import Keyring
-from repo_manager.edges.fetched import never
-from repo_manager.edges.http_rules import Policy, shown
-from repo_manager.edges.smb import is_share
+from repo_manager.edges.sources.fetched import never
+from repo_manager.edges.sources.http_rules import Policy, shown
+from repo_manager.edges.sources.smb import is_share
 from repo_manager.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from repo_manager.edges.smb import Shares
+    from repo_manager.edges.sources.smb import Shares
 
 __all__ = ["Blob", "Depot", "Keyring", "checked", "open_depot"]
 
@@ -67,8 +67,8 @@ def open_depot(
 
         return open_store(_without_secrets(address), policy, keyring, cancelled=cancelled)
     if is_share(address):
-        from repo_manager.edges import smb
         from repo_manager.edges.depots.share import ShareDepot
+        from repo_manager.edges.sources import smb
 
         smb.require(address)
         return ShareDepot(smb.Shares() if shares is None else shares(), smb.locate(address))

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from repo_manager.edges.paths import is_odd
+from repo_manager.edges.disk.paths import is_odd
 from repo_manager.errors import TransferError, VerificationError
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.edges.depots.contract import Blob, absent, changed, checked, checked_prefix, other_bytes, too_large
-from repo_manager.edges.fetched import disk_error
-from repo_manager.edges.paths import inside, is_link, reachable, real, shown
-from repo_manager.edges.renaming import Mover, sync_folder
+from repo_manager.edges.disk.paths import inside, is_link, reachable, real, shown
+from repo_manager.edges.disk.refusals import disk_error
+from repo_manager.edges.disk.renaming import Mover, sync_folder
 from repo_manager.errors import TransferError
 
 if TYPE_CHECKING:

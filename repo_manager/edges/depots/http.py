@@ -8,20 +8,27 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.edges._transport import PassingError, Transport, refusal
 from repo_manager.edges.depots.contract import Blob, absent, changed, checked, too_large
 from repo_manager.edges.depots.pace import Pace
 from repo_manager.edges.depots.read_only import ReadOnly
-from repo_manager.edges.fetched import never
-from repo_manager.edges.http_rules import content_length, host_of, is_encoded, parse_content_range, retry_after_s, shown
-from repo_manager.edges.retrying import Failures, Retrying
+from repo_manager.edges.sources._transport import PassingError, Transport, refusal
+from repo_manager.edges.sources.fetched import never
+from repo_manager.edges.sources.http_rules import (
+    content_length,
+    host_of,
+    is_encoded,
+    parse_content_range,
+    retry_after_s,
+    shown,
+)
+from repo_manager.edges.sources.retrying import Failures, Retrying
 from repo_manager.errors import TransferError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from repo_manager.edges._transport import Answer
-    from repo_manager.edges.http_rules import Policy
+    from repo_manager.edges.sources._transport import Answer
+    from repo_manager.edges.sources.http_rules import Policy
 
 _GONE: Final = frozenset((HTTPStatus.NOT_FOUND, HTTPStatus.GONE))
 _NO_HEAD: Final = frozenset((HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED))

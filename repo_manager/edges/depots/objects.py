@@ -17,7 +17,6 @@ from datetime import timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from repo_manager.edges._transport import PassingError
 from repo_manager.edges.depots import store_errors
 from repo_manager.edges.depots.contract import (
     HINT_AGAIN,
@@ -31,8 +30,10 @@ from repo_manager.edges.depots.pace import Pace
 from repo_manager.edges.depots.pieces import PIECE, hashed
 from repo_manager.edges.depots.store_settings import Settings, azure_settings, locate, s3_settings
 from repo_manager.edges.depots.waiting import wait_for
-from repo_manager.edges.fetched import disk_error, never
-from repo_manager.edges.retrying import Failures, Retrying
+from repo_manager.edges.disk.refusals import disk_error
+from repo_manager.edges.sources._transport import PassingError
+from repo_manager.edges.sources.fetched import never
+from repo_manager.edges.sources.retrying import Failures, Retrying
 from repo_manager.errors import InputError, MachineError, RepoManagerError, TransferError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from repo_manager.edges.depots.keyring import Keyring
-    from repo_manager.edges.http_rules import Policy
+    from repo_manager.edges.sources.http_rules import Policy
 
 _AT_ONCE: Final = 4
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from repo_manager.edges._transport import PassingError
+from repo_manager.edges.sources._transport import PassingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from repo_manager.edges.http_rules import Policy
+    from repo_manager.edges.sources.http_rules import Policy
 
 
 class Pace:

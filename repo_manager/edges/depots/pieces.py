@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.edges.depots.contract import other_bytes
-from repo_manager.edges.fetched import disk_error
+from repo_manager.edges.disk.refusals import disk_error
 
 if TYPE_CHECKING:
     import io

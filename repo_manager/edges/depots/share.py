@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from repo_manager.edges.depots.contract import Blob, absent, changed, checked, too_large
 from repo_manager.edges.depots.read_only import ReadOnly
-from repo_manager.edges.smb import join
+from repo_manager.edges.sources.smb import join
 from repo_manager.errors import TransferError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from repo_manager.edges.smb import Location, Shares
+    from repo_manager.edges.sources.smb import Location, Shares
 
 
 class ShareDepot(ReadOnly):

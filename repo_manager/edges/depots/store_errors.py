@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
 
-from repo_manager.edges._transport import PassingError
 from repo_manager.edges.depots.contract import absent, changed
-from repo_manager.edges.http_rules import PASSING
+from repo_manager.edges.sources._transport import PassingError
+from repo_manager.edges.sources.http_rules import PASSING
 from repo_manager.errors import TransferError
 
 _STATUS: Final = re.compile(r"status code: ([1-5][0-9]{2})\b|\(code: ([1-5][0-9]{2})\)", re.ASCII)

@@ -12,9 +12,9 @@ from abuse_server import Honest, always, serving
 from object_stores import azurite, nginx, s3_server
 from samba import PASSWORD, sharing
 
-from repo_manager.edges import smb
 from repo_manager.edges.depots import Blob, Depot, Keyring, open_depot
-from repo_manager.edges.http_rules import Policy
+from repo_manager.edges.sources import smb
+from repo_manager.edges.sources.http_rules import Policy
 from repo_manager.errors import InputError, RepoManagerError, TransferError, VerificationError
 
 if TYPE_CHECKING:

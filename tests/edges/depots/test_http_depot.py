@@ -9,7 +9,7 @@ import pytest
 from abuse_server import Honest, always, drip, endless, in_turn, redirect, serving
 
 from repo_manager.edges.depots import Keyring, open_depot
-from repo_manager.edges.http_rules import Policy
+from repo_manager.edges.sources.http_rules import Policy
 from repo_manager.errors import RepoManagerError, VerificationError
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from abuse_server import Honest, always, drip, endless, in_turn, redirect, servi
 from object_stores import ACCOUNT, KEY, Azurite, azurite, s3_server, signature
 
 from repo_manager.edges.depots import Keyring, open_depot
-from repo_manager.edges.http_rules import Policy
+from repo_manager.edges.sources.http_rules import Policy
 from repo_manager.errors import InputError, MachineError, RepoManagerError, TransferError, VerificationError
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""What is inside an installer, read while its bytes pass by."""

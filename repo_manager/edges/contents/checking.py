@@ -1,0 +1,171 @@
+"""Reads installers and says whether they are what their names promise."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from repo_manager.audit import Code, Verdict
+from repo_manager.edges.disk.digests import Known
+from repo_manager.edges.disk.paths import reachable, shown
+from repo_manager.edges.disk.refusals import disk_error
+from repo_manager.errors import VerificationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from repo_manager.edges.disk.digests import Digests
+    from repo_manager.edges.disk.folder import Record
+    from repo_manager.edges.signatures.signature import Signatures
+    from repo_manager.edges.sources.fetching import Stage
+    from repo_manager.names import InstallerName
+    from repo_manager.repository import File, Listing
+
+# Large enough that a read costs little beside hashing it, small enough to stay in the CPU's cache.
+_CHUNK_BYTES: Final = 256 * 1024
+
+
+class Checker:
+    """Verdicts on the files of one repository, remembered between runs. Without `signatures` none are checked."""
+
+    def __init__(
+        self, folder: Path, digests: Digests, records: Mapping[str, Record], signatures: Signatures | None = None
+    ) -> None:
+        self._folder = folder
+        self._digests = digests
+        self._records = records
+        self._signatures = signatures
+
+    def known(self, listing: Listing) -> dict[str, Verdict]:
+        """What can be said without reading: from the memory, and from the recorded sizes."""
+        verdicts = {}
+        for file in listing.files:
+            if file.installer is None:
+                continue
+            known = self._digests.get(file.entry)
+            record = self._records.get(file.name)
+            if known is not None:
+                verdicts[file.name] = self._verdict(file, known)
+            elif record is not None and record.size_bytes != file.entry.size_bytes:
+                words = f"has {file.entry.size_bytes} bytes; {record.size_bytes} were placed"
+                verdicts[file.name] = Verdict(Code.CORRUPT, words)
+        return verdicts
+
+    def read(
+        self, listing: Listing, files: Iterable[File], progress: Callable[[int], None] = lambda _: None
+    ) -> dict[str, Verdict]:
+        """Verdicts on `files`, reading those that are not known, beside what `known` says of the others.
+
+        `progress` is told of every so many bytes read, from several threads.
+
+        Raises:
+            InputError: signatures are required, and cannot be checked.
+        """
+        verdicts = self.known(listing)
+        unread = [file for file in files if self._unread(file)]
+        if unread:
+            # Neither the threads nor the archives' libraries are loaded where nothing must be read.
+            from concurrent.futures import ThreadPoolExecutor
+
+            with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+                read = pool.map(lambda file: self._inspect(file, progress), unread)
+                for file, (known, lasting) in zip(unread, read, strict=True):
+                    if lasting:
+                        self._digests.put(file.entry, known)
+                    verdicts[file.name] = self._verdict(file, known)
+        self._digests.save(frozenset(file.name for file in listing.files))
+        return verdicts
+
+    def sha256(self, file: File) -> str:
+        """A file's digest, in hex: the remembered one, else by reading it.
+
+        Raises:
+            VerificationError: it is not what its name promises.
+            MachineError: it cannot be read.
+        """
+        known = self._digests.get(file.entry)
+        if known is not None and known.sha256:
+            return known.sha256
+        if file.installer is None:
+            raise AssertionError(file)
+        path = self._folder / file.name
+        try:
+            return inspect_file(path, file.installer)
+        except OSError as error:
+            raise disk_error(error, path) from error
+
+    def unread_bytes(self, files: Iterable[File]) -> int:
+        """How much `read` would read."""
+        return sum(file.entry.size_bytes for file in files if self._unread(file))
+
+    def learn(self, listing: Listing, placed: Mapping[str, Stage]) -> None:
+        """Remember files that were verified on their way in, by name."""
+        for file in listing.files:
+            if file.name in placed:
+                stage = placed[file.name]
+                self._digests.put(file.entry, Known(stage.sha256, Verdict(), stage.signature))
+        self._digests.save(frozenset(file.name for file in listing.files))
+
+    def _inspect(self, file: File, progress: Callable[[int], None]) -> tuple[Known, bool]:
+        """What the bytes show, and whether that will stay so: a file that cannot be read now may be right."""
+        installer = file.installer
+        if installer is None:
+            raise AssertionError(file)
+        path = self._folder / file.name
+        known = self._digests.get(file.entry)
+        try:
+            if known is None:
+                known = Known(inspect_file(path, installer, progress), Verdict())
+            if self._lacks_signature(file, known) and self._signatures is not None:
+                known = replace(known, signature=self._signatures.examine(path))
+            return known, True  # noqa: TRY300 - what is caught below may come from every line above
+        except VerificationError as error:
+            code = Code.MISLABELLED if error.code == Code.MISLABELLED else Code.CORRUPT
+            return Known("", Verdict(code, error.message.removeprefix(f"{file.name}: "))), True
+        except OSError as error:
+            words = disk_error(error, path).message.removeprefix(shown(path)).lstrip(": ")
+            return Known("", Verdict(Code.CORRUPT, f"cannot be read: {words}", read=False)), False
+
+    def _unread(self, file: File) -> bool:
+        if file.installer is None:
+            return False
+        known = self._digests.get(file.entry)
+        return known is None or self._lacks_signature(file, known)
+
+    def _lacks_signature(self, file: File, known: Known) -> bool:
+        """Whether the bytes are good, and their signature is still to be looked at."""
+        if self._signatures is None or file.installer is None or not known.verdict.good:
+            return False
+        return self._signatures.wanted(file.installer, known.signature)
+
+    def _verdict(self, file: File, known: Known) -> Verdict:
+        verdict = self._against_record(file, known).verdict
+        if self._signatures is None or file.installer is None or not verdict.good:
+            return verdict
+        return self._signatures.verdict(file.installer, known.signature) or verdict
+
+    def _against_record(self, file: File, known: Known) -> Known:
+        record = self._records.get(file.name)
+        if record is None or not known.verdict.good or record.sha256 == known.sha256:
+            return known
+        return Known(known.sha256, Verdict(Code.CORRUPT, "its digest differs from that of the file that was placed"))
+
+
+def inspect_file(path: Path, name: InstallerName, progress: Callable[[int], None] = lambda _: None) -> str:
+    """Read a file to its end and look inside on the way. Returns its sha256 in hex.
+
+    Raises:
+        VerificationError: it is not what the name promises.
+        OSError: it cannot be read.
+    """
+    from repo_manager.edges.contents.archive import Inspector
+
+    inspector = Inspector(name)
+    buffer = memoryview(bytearray(_CHUNK_BYTES))
+    with reachable(path).open("rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            inspector.feed(buffer[:count])
+            progress(count)
+    return inspector.finish().sha256

@@ -1,0 +1,336 @@
+"""The repository on disk: scan, journal, moves, records, the retired area.
+
+All that the tool keeps for itself lies in one sub-folder of the repository, on the same volume, so
+that giving a file its name is one rename:
+
+    .repo-manager/
+      lock                        who is changing the repository now
+      journal.json                the transaction under way; gone when it has ended
+      staging/NAME[.part]         fetched files waiting for their name, downloads to resume
+      retired/ID/NAME             what transaction ID moved out, with reasons.txt beside it
+      transactions/ID.json        what transaction ID did
+      records.json                digest of every file that was placed
+
+A write is staged, synced and renamed, so that a reader sees the old bytes or the new, never a part.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from repo_manager.edges.disk import journals
+from repo_manager.edges.disk import retired as retirement
+from repo_manager.edges.disk.journals import Record
+from repo_manager.edges.disk.paths import (
+    SUBFOLDER,
+    component,
+    inside,
+    is_link,
+    own_name,
+    reachable,
+    refuse_elsewhere,
+    shown,
+)
+from repo_manager.edges.disk.refusals import disk_error
+from repo_manager.edges.disk.renaming import Mover, sync_folder
+from repo_manager.edges.disk.retired import REASONS, Retired, timestamp
+from repo_manager.edges.disk.scanning import keeping_time, scan
+from repo_manager.edges.disk.writing import write_whole
+from repo_manager.errors import MachineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+
+    from repo_manager.repository import Entry
+    from repo_manager.transaction import Journal
+
+__all__ = ["SUBFOLDER", "Folder", "Record", "Retired", "component", "no_step", "timestamp"]
+
+_PARTS_KEPT: Final = timedelta(days=7)
+
+# The second is what a run that was killed while it wrote the first leaves.
+_BESIDE: Final = frozenset({REASONS, f"{REASONS}.new"})
+
+
+def no_step(_what: str) -> None:
+    """The step hook of ordinary runs: nothing."""
+
+
+class Folder:
+    """A repository's folder.
+
+    `step` is called before every primitive step that writes, with the step in words. Tests kill the
+    process or raise an OSError there.
+    """
+
+    def __init__(
+        self, path: Path, *, step: Callable[[str], None] = no_step, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.path = reachable(path)
+        self.sub = self.path / SUBFOLDER
+        self._step = step
+        self._mover = Mover(sleep)
+
+    # Looking
+
+    def scan(self) -> tuple[Entry, ...]:
+        """Every file of the folder; see `scanning.scan`."""
+        return scan(self.path)
+
+    def free_bytes(self) -> int:
+        """Room left on the volume, in bytes."""
+        with _translated(self.path):
+            return shutil.disk_usage(self.path).free
+
+    # Staging
+
+    def prepare(self) -> None:
+        """Make the sub-folder.
+
+        Raises:
+            MachineError: it is a link or lies on another volume, or it cannot be made.
+        """
+        with _translated(self.sub):
+            refuse_elsewhere(self.sub, self.path)
+        if not self.sub.exists():
+            with _translated(self.sub), keeping_time(self.path):
+                self._step(f"make {self.sub.name}")
+                self.sub.mkdir(exist_ok=True)
+        for name in ("staging", "retired", "transactions"):
+            with _translated(self.sub / name):
+                refuse_elsewhere(self.sub / name, self.path)
+                if not (self.sub / name).is_dir():
+                    self._step(f"make {name}")
+                    # Never the folder above as well: where a share or volume went away, it would be a new, empty one.
+                    (self.sub / name).mkdir(exist_ok=True)
+
+    @property
+    def lock_path(self) -> Path:
+        """The lock file."""
+        return self.sub / "lock"
+
+    def staged(self, name: str) -> Path:
+        """Where a whole fetched file waits."""
+        return inside(self.sub / "staging", component(name))
+
+    def part(self, name: str) -> Path:
+        """Where a file is written while it is fetched."""
+        return inside(self.sub / "staging", f"{component(name)}.part")
+
+    def promote(self, name: str) -> None:
+        """A fetched file is whole: from `part` to `staged`."""
+        with _translated(self.part(name)):
+            self._step(f"promote {name}")
+            self._mover.replace(self.part(name), self.staged(name))
+
+    def drop_staged(self, name: str) -> None:
+        """Give back what a file takes in the staging area."""
+        for path in (self.staged(name), self.part(name), Path(f"{self.part(name)}.json")):
+            with contextlib.suppress(OSError, MachineError):
+                self._mover.delete(path)
+
+    def sweep(self, now: datetime) -> None:
+        """Give back staging space that no run came back for within a week. Never fails."""
+        oldest = (now - _PARTS_KEPT).timestamp()
+        with contextlib.suppress(OSError), os.scandir(self.sub / "staging") as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    if entry.stat(follow_symlinks=False).st_mtime < oldest:
+                        # What is still held after a week is no matter of seconds.
+                        self._mover.delete_now(Path(entry.path))
+
+    # The store of a transaction
+
+    def begin(self, journal: Journal) -> None:
+        """Write the journal down, synced."""
+        self._write_json(self.sub / "journal.json", journals.journal_to_json(journal))
+
+    def pending(self) -> Journal | None:
+        """The journal of a transaction that has not ended."""
+        data = self._read_json(self.sub / "journal.json")
+        if data is None and self.size("journal.json") is not None:
+            raise journals.unreadable_journal()
+        return None if data is None else journals.journal_from_json(data)
+
+    def size(self, path: str) -> int | None:
+        """The size of a file in bytes, None when there is none."""
+        try:
+            return self._resolve(path).lstat().st_size
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise disk_error(error, self._resolve(path)) from error
+
+    def move(self, origin: str, destination: str) -> None:
+        """Rename within the volume, never onto something that exists."""
+        old, new = self._resolve(origin), self._resolve(destination)
+        if self.size(destination) is not None:
+            raise _name_taken(new)
+        with _translated(old):
+            if not new.parent.is_dir():
+                self._step(f"make {new.parent.name}")
+                new.parent.mkdir(exist_ok=True)
+            self._step(f"move {origin} -> {destination}")
+            try:
+                self._mover.rename(old, new)
+            except FileExistsError as error:
+                raise _name_taken(new) from error
+
+    def settle(self) -> None:
+        """Sync the folders that moves have changed."""
+        for path in (self.path, self.sub, self.sub / "staging", *_subfolders(self.sub / "retired")):
+            with _translated(path):
+                self._step(f"sync {path.name}")
+                sync_folder(path)
+
+    def commit(self, journal: Journal) -> None:
+        """Close the journal with one rename: from now on the transaction has happened."""
+        self._close(journal, "")
+
+    def abandon(self, journal: Journal) -> None:
+        """Close the journal of a transaction that was taken back."""
+        self._close(journal, "-undone")
+
+    def _close(self, journal: Journal, suffix: str) -> None:
+        path = self.sub / "journal.json"
+        with _translated(path):
+            self._step(f"close the journal{suffix}")
+            with contextlib.suppress(FileNotFoundError):
+                self._mover.replace(path, self.sub / "transactions" / f"{journal.identity}{suffix}.json")
+            sync_folder(self.sub)
+
+    # What was, and what can be had back
+
+    def history(self) -> tuple[Journal, ...]:
+        """The transactions that happened, newest first."""
+        folder = self.sub / "transactions"
+        with _translated(folder):
+            found = sorted((path.stem for path in folder.glob("*.json")), reverse=True) if folder.is_dir() else []
+        happened = (self._read_json(folder / f"{stem}.json") for stem in found if not stem.endswith("-undone"))
+        said = (journals.journal_from_json(data) for data in happened if data is not None)
+        # A restart alone changed nothing that could be taken back.
+        return tuple(journal for journal in said if journal.moves)
+
+    def next_identity(self, now: datetime) -> str:
+        """A name for the next transaction, behind all others of the same second. Ask for it under the lock."""
+        second = timestamp(now)
+        with _translated(self.sub):
+            taken = [path.stem for path in (self.sub / "transactions").glob(f"{second}-*.json")]
+            taken += [path.name for path in (self.sub / "retired").glob(f"{second}-*")]
+        return retirement.next_identity(second, taken)
+
+    def retired(self) -> tuple[Retired, ...]:
+        """All files in the retired area, newest transaction first, then by name."""
+        found = []
+        for folder in sorted(_subfolders(self.sub / "retired"), reverse=True):
+            files = sorted((file.name, file.size_bytes) for file in scan(folder) if file.name not in _BESIDE)
+            found += [Retired(folder.name, name, size_bytes) for name, size_bytes in files]
+        return tuple(found)
+
+    def trim(self, *, keep: int, days: int, now: datetime) -> tuple[Retired, ...]:
+        """Delete retired files that are too many or too old; see `retired.surplus`. Returns what was deleted.
+
+        What somebody holds stays: the change is made all the same, and the next one tries again.
+        """
+        gone = []
+        for file in retirement.surplus(self.retired(), keep=keep, days=days, now=now):
+            try:
+                with _translated(self._resolve(file.path)):
+                    self._step(f"delete {file.path}")
+                    self._mover.delete(self._resolve(file.path))
+            except MachineError as error:
+                if error.code != "file-in-use":
+                    raise
+            else:
+                gone.append(file)
+        for folder in _subfolders(self.sub / "retired"):
+            with contextlib.suppress(OSError):
+                beside = [path for path in folder.iterdir() if path.name in _BESIDE]
+                if len(beside) == len(list(folder.iterdir())):
+                    for path in beside:
+                        self._mover.delete_now(path)
+                folder.rmdir()
+        return tuple(gone)
+
+    def explain(self, transaction: str, text: str) -> None:
+        """Lay a text beside what a transaction retired. It is no retired file: it goes when they are gone."""
+        path = self.sub / "retired" / component(transaction) / REASONS
+        with _translated(path):
+            self._step(f"write {REASONS}")
+            write_whole(path, text)
+
+    def records(self) -> Mapping[str, Record]:
+        """What is remembered of placed files, by name."""
+        return journals.records_from_json(self._read_json(self.sub / "records.json"))
+
+    def remember(self, records: Mapping[str, Record]) -> None:
+        """Add to what is remembered."""
+        merged = {**self.records(), **records}
+        self._write_json(self.sub / "records.json", journals.records_to_json(merged))
+
+    # Primitives
+
+    def _resolve(self, path: str) -> Path:
+        """A path below the sub-folder, or `../NAME` for a file of the repository; nothing else."""
+        head, _, name = path.rpartition("/")
+        if not head:
+            return inside(self.sub, component(name))
+        if head == "..":
+            return inside(self.path, own_name(name))
+        folder = self.sub
+        for part in head.split("/"):
+            folder = inside(folder, component(part))
+        return inside(folder, own_name(name))
+
+    def _read_json(self, path: Path) -> dict[str, Any] | None:
+        """A file of the tool's own, None when there is none or it is not ours."""
+        with _translated(path):
+            try:
+                return journals.from_bytes(self._mover.read(path))
+            except FileNotFoundError:
+                return None
+
+    def _write_json(self, path: Path, data: dict[str, Any]) -> None:
+        temporary = path.with_suffix(".new")
+        with _translated(path):
+            self._step(f"write {temporary.name}")
+            # Made anew: what lies there may be a link that leads elsewhere.
+            with contextlib.suppress(FileNotFoundError):
+                self._mover.delete(temporary)
+            with temporary.open("x", encoding="utf-8") as file:
+                json.dump(data, file, indent=1)
+                file.flush()
+                self._step(f"sync {temporary.name}")
+                os.fsync(file.fileno())
+            self._step(f"rename {temporary.name} -> {path.name}")
+            self._mover.replace(temporary, path)
+            sync_folder(path.parent)
+
+
+def _name_taken(path: Path) -> MachineError:
+    return MachineError(
+        "name-taken", f"{shown(path)} exists already", "find out which program put it there, then run again"
+    )
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(error, path) from error
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if path.is_dir() and not is_link(path.lstat())]
+    except OSError:
+        return []

@@ -1,0 +1,102 @@
+"""The tool's own small files as JSON: journals of transactions, and the records of placed files."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from repo_manager.edges.disk.paths import SUBFOLDER, component, own_name
+from repo_manager.errors import InputError, MachineError
+from repo_manager.restart import ServiceState
+from repo_manager.transaction import Journal, Move
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is remembered of a file that was placed."""
+
+    sha256: str
+    size_bytes: int
+
+
+def from_bytes(text: bytes) -> dict[str, Any] | None:
+    """What a file of the tool's own says, None when it is not ours."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def journal_to_json(journal: Journal) -> dict[str, Any]:
+    """The journal as it is written down."""
+    return {
+        "schema": "repo-manager/journal/1",
+        "id": journal.identity,
+        "command": journal.command,
+        "service_was": journal.service_was,
+        "moves": [[move.origin, move.destination, move.size_bytes] for move in journal.moves],
+    }
+
+
+def journal_from_json(data: dict[str, Any]) -> Journal:
+    """What was written down.
+
+    Raises:
+        MachineError: `journal-unreadable`; it says something that the tool does not write.
+    """
+    try:
+        identity = component(str(data["id"]))
+        moves = tuple(_move_from_json(origin, destination, size) for origin, destination, size in data["moves"])
+        return Journal(identity, str(data["command"]), moves, ServiceState(data["service_was"]))
+    except (KeyError, TypeError, ValueError, InputError) as error:
+        raise unreadable_journal() from error
+
+
+# `retired` and the transaction's identity.
+_RETIRED_DEPTH: Final = 2
+
+
+def _move_from_json(origin: object, destination: object, size: object) -> Move:
+    """A move as the tool plans them: a file comes in, or goes out, under the name it has.
+
+    Raises:
+        ValueError: any other; a journal that was tampered with must not move anything else.
+    """
+    inside, outside = sorted((str(origin), str(destination)), key=lambda path: path.startswith("../"))
+    *folder, name = inside.split("/")
+    known = folder == ["staging"] or (len(folder) == _RETIRED_DEPTH and folder[0] == "retired")
+    sized = size is None or type(size) is int
+    if not known or outside != f"../{name}" or not sized:
+        raise ValueError(origin, destination, size)
+    component("/".join(folder[1:]) or "staging")
+    own_name(name)
+    return Move(str(origin), str(destination), size if type(size) is int else None)
+
+
+def unreadable_journal() -> MachineError:
+    """The last run has left something that nobody can act on."""
+    return MachineError(
+        "journal-unreadable",
+        "the journal of the last transaction cannot be read",
+        f"look into {SUBFOLDER}/journal.json, put the files back by hand and remove it",
+    )
+
+
+def records_to_json(records: Mapping[str, Record]) -> dict[str, Any]:
+    """The records as they are written down, by name."""
+    files = {name: {"sha256": item.sha256, "size_bytes": item.size_bytes} for name, item in sorted(records.items())}
+    return {"schema": "repo-manager/records/1", "files": files}
+
+
+def records_from_json(data: dict[str, Any] | None) -> dict[str, Record]:
+    """What is remembered; nothing where it is not as the tool writes it."""
+    with contextlib.suppress(KeyError, TypeError, AttributeError, ValueError, OverflowError):
+        files = (data or {})["files"]
+        return {name: Record(str(item["sha256"]), int(item["size_bytes"])) for name, item in files.items()}
+    return {}

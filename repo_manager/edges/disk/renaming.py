@@ -1,0 +1,192 @@
+"""Renames and deletes that are durable, and patient where somebody holds the file for a moment.
+
+Windows refuses to rename or delete what another program has open: antivirus, backup, a viewer.
+Most let go within seconds, so it is tried again for a while; after that the error names who holds
+the file, where Windows tells.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+import time
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+
+from repo_manager.edges.disk.holders import ACCESS_DENIED, PASSING, Examined, code_of, examine, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+_Result = TypeVar("_Result")
+
+# Antivirus and indexers hold a new file for a moment. Together about six seconds.
+_PATIENCE_S: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.0)
+
+
+class System(Protocol):
+    """What the operating system does with names. All but `examine` raise OSError."""
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Give a file a name that is free."""
+        ...
+
+    def replace(self, old: Path, new: Path) -> None:
+        """Give a file a name, whoever has it."""
+        ...
+
+    def delete(self, path: Path) -> None:
+        """Delete a file."""
+        ...
+
+    def examine(self, path: Path) -> Examined:
+        """Say what stands in the way of changing it."""
+        ...
+
+
+class Mover:
+    """Moves and deletes files.
+
+    Every method raises MachineError (`file-in-use`, `no-rights`) for what was still held after some
+    seconds, and OSError for whatever else the system refuses.
+    """
+
+    def __init__(self, sleep: Callable[[float], None] = time.sleep, system: System | None = None) -> None:
+        self._sleep = sleep
+        self._system: System = system or OwnSystem()
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Give a file another name, which is free."""
+        self._patiently(lambda: self._system.rename(old, new), (old, new.parent))
+
+    def replace(self, old: Path, new: Path) -> None:
+        """Put a file of the tool's own in the place of another, even of one that is read-only."""
+        self._patiently(lambda: _writable_again(new, lambda: self._system.replace(old, new)), (new, old, new.parent))
+
+    def delete(self, path: Path) -> None:
+        """Delete a file, even one that is read-only."""
+        self._patiently(lambda: _writable_again(path, lambda: self._system.delete(path)), (path,))
+
+    def delete_now(self, path: Path) -> None:
+        """Delete a file without waiting for anybody. Raises OSError alone."""
+        _writable_again(path, lambda: self._system.delete(path))
+
+    def read(self, path: Path) -> bytes:
+        """The bytes of a small file, which may be on its way to being replaced."""
+        return self._patiently(path.read_bytes, (path,))
+
+    def _patiently(self, act: Callable[[], _Result], paths: Sequence[Path]) -> _Result:
+        """Try again where Windows says that somebody holds the file just now."""
+        for delay_s in _PATIENCE_S:
+            try:
+                return act()
+            except OSError as error:
+                if code_of(error) not in PASSING:
+                    raise
+                self._sleep(delay_s)
+        try:
+            return act()
+        except OSError as error:
+            known = refusal(error, [path for path in paths if os.path.lexists(path)] or paths, self._system.examine)
+            if known is None:
+                raise
+            raise known from error
+
+
+def _writable_again(path: Path, act: Callable[[], None]) -> None:
+    """Do it; where a read-only file is in the way, take the attribute off and do it again.
+
+    Evidence: DeleteFileW and MoveFileExW on Microsoft Learn: both refuse access to such a file.
+    """
+    try:
+        act()
+    except OSError as error:
+        if code_of(error) != ACCESS_DENIED or (mode := _read_only(path)) is None:
+            raise
+        path.chmod(mode | stat.S_IWRITE)
+        try:
+            act()
+        except OSError:
+            # What stays is as it was.
+            with contextlib.suppress(OSError):
+                path.chmod(mode)
+            raise
+
+
+def _read_only(path: Path) -> int | None:
+    """The mode of a file that is read-only, None of any other."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return None
+    return None if mode & stat.S_IWRITE else stat.S_IMODE(mode)
+
+
+if sys.platform == "win32":
+    import ctypes
+    from ctypes import wintypes
+
+    _MoveFileEx = ctypes.WinDLL("kernel32", use_last_error=True).MoveFileExW
+    _MoveFileEx.argtypes = (wintypes.LPCWSTR, wintypes.LPCWSTR, wintypes.DWORD)
+
+    # Evidence: MoveFileExW on Microsoft Learn. Without leave to copy, a move is a rename or it fails.
+    _REPLACE_EXISTING: Final = 1
+    _WRITE_THROUGH: Final = 8
+
+    def _move(old: Path, new: Path, flags: int) -> None:
+        if not _MoveFileEx(str(old), str(new), flags):
+            code = ctypes.get_last_error()
+            raise OSError(0, ctypes.FormatError(code).strip(), str(old), code, str(new))
+
+    class OwnSystem:
+        """Windows. A move comes back when it is on the disk."""
+
+        def rename(self, old: Path, new: Path) -> None:
+            """Give a file a name that is free."""
+            _move(old, new, _WRITE_THROUGH)
+
+        def replace(self, old: Path, new: Path) -> None:
+            """Give a file a name, whoever has it."""
+            _move(old, new, _WRITE_THROUGH | _REPLACE_EXISTING)
+
+        def delete(self, path: Path) -> None:
+            """Delete a file."""
+            path.unlink()
+
+        def examine(self, path: Path) -> Examined:
+            """Say what stands in the way of changing it."""
+            return examine(path)
+
+    def sync_folder(path: Path) -> None:
+        """Make renames durable: nothing to do here, where a move comes back when it is on the disk."""
+
+else:
+
+    class OwnSystem:
+        """Any other system. What was moved is on the disk after `sync_folder`."""
+
+        def rename(self, old: Path, new: Path) -> None:
+            """Give a file a name that is free."""
+            old.rename(new)
+
+        def replace(self, old: Path, new: Path) -> None:
+            """Give a file a name, whoever has it."""
+            old.replace(new)
+
+        def delete(self, path: Path) -> None:
+            """Delete a file."""
+            path.unlink()
+
+        def examine(self, path: Path) -> Examined:
+            """Say what stands in the way of changing it."""
+            return examine(path)
+
+    def sync_folder(path: Path) -> None:
+        """Make renames durable."""
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

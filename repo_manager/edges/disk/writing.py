@@ -1,0 +1,30 @@
+"""A small file, written so that a reader sees the old text or the new, never a part."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from repo_manager.edges.disk.paths import reachable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write_whole(path: Path, text: str, *, newline: str | None = None) -> None:
+    """Write, sync, rename. `newline` as `open` takes it: None writes the system's line ends.
+
+    Raises:
+        OSError: it cannot be written; what was there before still is.
+        MachineError: the same, where another program holds what was there before.
+    """
+    # Loaded by those alone who write: listings and audits only may.
+    from repo_manager.edges.disk.renaming import Mover
+
+    path = reachable(path)
+    temporary = path.with_name(f"{path.name}.new")
+    with temporary.open("w", encoding="utf-8", newline=newline) as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    Mover().replace(temporary, path)

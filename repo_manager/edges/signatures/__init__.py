@@ -1,0 +1,1 @@
+"""Authenticode: who signed a Windows program, and whether that counts here."""

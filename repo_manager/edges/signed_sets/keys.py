@@ -1,0 +1,245 @@
+"""The keys that sign a set: one Ed25519 key a role, each in a file of one folder.
+
+    root.pem          says which keys count; best kept offline
+    targets.pem       says what the set holds; may be kept offline
+    snapshot.pem      both renew the set
+    timestamp.pem
+    ROLE.next.pem     the key that takes over, while a rotation is under way
+    metadata/         what was signed with them, to go on from; nothing secret
+
+A key is made in one step: its file is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from enum import StrEnum
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
+
+from repo_manager.edges.disk.paths import component, inside, reachable, shown
+from repo_manager.edges.disk.refusals import disk_error
+from repo_manager.edges.disk.renaming import Mover, sync_folder
+from repo_manager.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from securesystemslib.signer import CryptoSigner
+
+PASSPHRASE_VARIABLE: Final = "REPO_MANAGER_KEYS_PASSPHRASE"  # noqa: S105 - the name of a variable
+
+
+class Role(StrEnum):
+    """What a key is for."""
+
+    ROOT = "root"
+    TARGETS = "targets"
+    SNAPSHOT = "snapshot"
+    TIMESTAMP = "timestamp"
+
+
+def require_trust() -> None:
+    """Refuse early what cannot be done without the libraries.
+
+    Raises:
+        InputError: `trust-not-installed`.
+    """
+    if find_spec("tuf") is None or find_spec("cryptography") is None:
+        raise InputError(
+            "trust-not-installed",
+            "signed sets need the extra 'trust', which is not installed here",
+            'install it with: pip install "asr-repo-manager[trust]"',
+        )
+
+
+class Keys:
+    """The keys of one folder. `passphrase` locks those that are made, and opens those that are locked.
+
+    `step` is called before every primitive step that writes, with the step in words.
+    """
+
+    def __init__(
+        self, folder: Path, passphrase: str | None = None, *, step: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self.folder = reachable(folder)
+        self._passphrase = passphrase.encode() if passphrase else None
+        self._step = step
+
+    @property
+    def any(self) -> bool:
+        """Whether there is a key, or the memory of one."""
+        return any(self._path(role).exists() for role in Role) or bool(self.chain())
+
+    def prepare(self) -> None:
+        """Make the folder, for its owner alone.
+
+        Raises:
+            MachineError: it cannot be made.
+        """
+        with _translated(self.folder):
+            if not self.folder.is_dir():
+                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _tighten(self.folder)
+            (self.folder / "metadata").mkdir(mode=0o700, exist_ok=True)
+
+    def signer(self, role: Role, *, successor: bool = False) -> CryptoSigner | None:
+        """What signs for a role, None where its key is not here.
+
+        Raises:
+            InputError: the file holds no Ed25519 key, or none that the passphrase opens.
+            MachineError: it cannot be read.
+        """
+        path = self._path(role, successor=successor)
+        with _translated(path):
+            try:
+                data = path.read_bytes()
+            except FileNotFoundError:
+                return None
+        from securesystemslib.signer import CryptoSigner
+
+        return CryptoSigner(self._opened(path, data))
+
+    def make(self, role: Role, *, successor: bool = False) -> CryptoSigner:
+        """Make a role's key, or the one that takes over from it. One that is there is never replaced.
+
+        Raises:
+            MachineError: it cannot be written.
+        """
+        there = self.signer(role, successor=successor)
+        if there is not None:
+            return there
+        from cryptography.hazmat.primitives import serialization
+        from securesystemslib.signer import CryptoSigner
+
+        signer = CryptoSigner.generate_ed25519()
+        private = serialization.load_pem_private_key(signer.private_bytes, None)
+        locking: serialization.KeySerializationEncryption = serialization.NoEncryption()
+        if self._passphrase:
+            locking = serialization.BestAvailableEncryption(self._passphrase)
+        data = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locking)
+        self._write(self._path(role, successor=successor), data)
+        return signer
+
+    def succeed(self, role: Role) -> None:
+        """The successor is the role's key from now on; the old one is gone.
+
+        Raises:
+            MachineError: the file cannot be renamed.
+        """
+        new, old = self._path(role, successor=True), self._path(role)
+        with _translated(new):
+            self._step(f"rename {new.name} -> {old.name}")
+            Mover().replace(new, old)
+            sync_folder(self.folder)
+
+    # What was signed
+
+    def chain(self) -> tuple[bytes, ...]:
+        """The root metadata so far, from the first to the newest. Nothing where none is known."""
+        found: list[bytes] = []
+        while (data := self._read(f"{len(found) + 1}.root.json")) is not None:
+            found.append(data)
+        return tuple(found)
+
+    def remember_root(self, version: int, data: bytes) -> None:
+        """Keep root metadata; the first is what followers trust."""
+        self._write(self._kept(f"{version}.root.json"), data)
+
+    def seen(self, place: str) -> Mapping[str, int]:
+        """The versions that were last published to a place, by role. `place` is a file name."""
+        try:
+            found = json.loads(self._read(f"{place}.json") or b"{}")
+        except ValueError:
+            return {}
+        return {str(role): int(version) for role, version in found.items()} if isinstance(found, dict) else {}
+
+    def remember(self, place: str, versions: Mapping[str, int]) -> None:
+        """Keep the versions that were published to a place."""
+        if dict(self.seen(place)) != dict(versions):
+            self._write(self._kept(f"{place}.json"), json.dumps(dict(versions)).encode())
+
+    def _path(self, role: Role, *, successor: bool = False) -> Path:
+        return self.folder / f"{role.value}{'.next' if successor else ''}.pem"
+
+    def _kept(self, name: str) -> Path:
+        return inside(self.folder / "metadata", component(name))
+
+    def _read(self, name: str) -> bytes | None:
+        path = self._kept(name)
+        with _translated(path):
+            try:
+                return path.read_bytes()
+            except FileNotFoundError:
+                return None
+
+    def _opened(self, path: Path, data: bytes) -> Ed25519PrivateKey:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+        locked = b"ENCRYPTED" in data
+        try:
+            key: Any = load_pem_private_key(data, self._passphrase if locked else None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            words = "the passphrase does not open it" if locked else "holds no key"
+            hint = f"set {PASSPHRASE_VARIABLE}" if locked else "put the right file back"
+            raise InputError("key-unreadable", f"{shown(path)}: {words}", hint) from error
+        if not isinstance(key, Ed25519PrivateKey):
+            raise InputError("key-unreadable", f"{shown(path)}: not an Ed25519 key", "put the right file back")
+        return key
+
+    def _write(self, path: Path, data: bytes) -> None:
+        """For the owner alone; whole or not at all."""
+        temporary = path.with_name(f"{path.name}.new")
+        with _translated(path):
+            self._step(f"write {temporary.name}")
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+            with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            self._step(f"rename {temporary.name} -> {path.name}")
+            Mover().replace(temporary, path)
+            sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(error, path) from error
+
+
+if sys.platform == "win32":
+    # The system, the administrators and the owner, inherited by what lies in it.
+    # Evidence: "Security Descriptor String Format" on Microsoft Learn.
+    _OWN: Final = "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;OW)"
+
+    def _tighten(folder: Path) -> None:
+        """Let nobody else in: the mode of a new folder says nothing here."""
+        import win32security
+
+        described = win32security.ConvertStringSecurityDescriptorToSecurityDescriptor(_OWN, 1)
+        win32security.SetNamedSecurityInfo(
+            str(folder),
+            win32security.SE_FILE_OBJECT,
+            win32security.DACL_SECURITY_INFORMATION | win32security.PROTECTED_DACL_SECURITY_INFORMATION,
+            None,
+            None,
+            described.GetSecurityDescriptorDacl(),
+            None,
+        )
+
+else:
+
+    def _tighten(folder: Path) -> None:
+        """Let nobody else in: the mode of a new folder is enough."""

@@ -1,0 +1,309 @@
+"""Writes a signed set into a depot so that a reader sees the old set or the new one, never a mixture.
+
+    roots -> installers -> targets -> snapshot -> timestamp -> what nobody can ask for any more goes
+
+Until the timestamp is replaced, nothing that is new is named by anything a reader looks at; what the old
+set named stays until no snapshot that is still valid names it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from repo_manager.edges.signed_sets.keys import Role
+from repo_manager.edges.signed_sets.root_chain import RootChain, read_if_any
+from repo_manager.edges.signed_sets.signed_set import (
+    SNAPSHOT_LIMIT,
+    TARGETS_LIMIT,
+    TIMESTAMP,
+    TIMESTAMP_LIMIT,
+    Member,
+    members,
+    metadata_path,
+    read_metadata,
+    split_metadata,
+)
+from repo_manager.edges.signed_sets.superseded import superfluous
+from repo_manager.errors import InputError, RepoManagerError, TransferError, VerificationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from tuf.api.metadata import MetaFile
+
+    from repo_manager.edges.depots import Depot
+    from repo_manager.edges.signed_sets.keys import Keys
+
+TARGETS_DAYS: Final = 365
+"""How long the word on what the set holds is good at least: its key may be kept offline."""
+
+_ROLES: Final = (Role.TARGETS, Role.SNAPSHOT, Role.TIMESTAMP)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An installer to publish: what it is, and where it lies on this machine."""
+
+    member: Member
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to publish. `items` is None where the set shall only be renewed; `rotate` names keys to replace."""
+
+    items: tuple[Item, ...] | None
+    days: int
+    rotate: frozenset[Role] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What came of it.
+
+    `root` is what followers are told to trust, a sha256 in hex; `bytes_sent` counts installers; `deleted` counts files.
+    """
+
+    root: str
+    version: int
+    packages: int
+    bytes_sent: int
+    expires: datetime
+    renewed: bool
+    deleted: int
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Metadata with the bytes they were read from or written as: digests are of those."""
+
+    signed: Any
+    data: bytes
+
+    @property
+    def version(self) -> int:
+        return int(self.signed.version)
+
+    def meta(self) -> MetaFile:
+        from tuf.api.metadata import MetaFile
+
+        return MetaFile(self.version, len(self.data), {"sha256": hashlib.sha256(self.data).hexdigest()})
+
+
+class Leader:
+    """Publishes to one depot with one folder of keys, at one time. To be used by one run at a time."""
+
+    def __init__(self, keys: Keys, depot: Depot, now: datetime) -> None:
+        self._keys = keys
+        self._depot = depot
+        self._now = now.astimezone(UTC)
+        self._place = hashlib.sha256(depot.name.encode(errors="surrogatepass")).hexdigest()[:16]
+        self._seen = dict(keys.seen(self._place))
+        self._remarks: list[str] = []
+        self._there = self._listed()
+        self._chain = RootChain(keys, depot, self._there, self._now)
+        self._chain.load()
+        self._held: dict[Role, _Held] = {}
+        if self._chain.begun:
+            self._read_all()
+
+    @property
+    def current(self) -> tuple[Member, ...]:
+        """What the depot has by now, by name; nothing where it has no set of these keys that makes sense."""
+        try:
+            return self._members()
+        except VerificationError:
+            # Somebody else has the key. What is published next puts an end to it.
+            return ()
+
+    def _members(self) -> tuple[Member, ...]:
+        targets = self._held.get(Role.TARGETS)
+        return () if targets is None else members(targets.signed, self._depot.name)
+
+    def publish(self, order: Order, progress: Callable[[int], None]) -> Published:
+        """Bring the depot to what is ordered. Running it again does what is left to do, and nothing else.
+
+        `progress` is told of every so many bytes sent.
+
+        Raises:
+            InputError: `key-missing`: a key is needed that is not here; `nothing-to-renew`.
+            VerificationError: `set-went-back`; `digest-mismatch`: a file is not what it was.
+            TransferError, MachineError: the depot or the disk refused; readers see the old set.
+        """
+        wanted = self._wanted(order)
+        self._check_keys(wanted, order)
+        self._chain.begin(order.rotate)
+        sent = sum(self._send(item, progress) for item in order.items or ())
+        renewed = self._sign(wanted, order)
+        self._chain.finish()
+        self._keys.remember(self._place, {role.value: held.version for role, held in self._held.items()})
+        deleted = self._clear()
+        return Published(
+            self._chain.fingerprint,
+            self._held[Role.SNAPSHOT].version,
+            len(wanted),
+            sent,
+            min((self._chain.root.expires, *(held.signed.expires for held in self._held.values()))),
+            renewed=renewed,
+            deleted=deleted,
+            remarks=tuple(self._remarks),
+        )
+
+    # What there is
+
+    def _listed(self) -> dict[str, int]:
+        """The files of the depot; none where it is a folder still to be made."""
+        try:
+            return {path: size for prefix in ("metadata/", "targets/") for path, size in self._depot.list(prefix)}
+        except TransferError as error:
+            # A place that had a set and is gone is not reachable; a new one would hide that.
+            if error.code == "source-went-away" and not self._seen:
+                return {}
+            raise
+
+    def _read_all(self) -> None:
+        if not self._read(TIMESTAMP, Role.TIMESTAMP, TIMESTAMP_LIMIT):
+            return
+        meta = self._held[Role.TIMESTAMP].signed.snapshot_meta
+        if not self._read(metadata_path(meta.version, "snapshot"), Role.SNAPSHOT, SNAPSHOT_LIMIT, meta):
+            return
+        meta = self._held[Role.SNAPSHOT].signed.meta.get("targets.json")
+        if meta is not None:
+            self._read(metadata_path(meta.version, "targets"), Role.TARGETS, TARGETS_LIMIT, meta)
+
+    def _read(self, path: str, role: Role, limit: int, meta: MetaFile | None = None) -> bool:
+        """Hold metadata that the newest root vouches for. Others are left, to be made anew."""
+        from tuf.api.exceptions import RepositoryError
+
+        data = read_if_any(self._depot, path, limit) if path in self._there else None
+        if data is None:
+            return False
+        try:
+            found = read_metadata(data, role.value, f"{self._depot.name}: {path}")
+            if meta is not None:
+                meta.verify_length_and_hashes(data)
+            self._chain.root.verify_delegate(role.value, found.signed_bytes, found.signatures)
+        except (RepositoryError, ValueError, VerificationError):
+            self._remarks.append(f"{path} is not signed with the keys in force; it is made anew")
+            return False
+        self._held[role] = _Held(found.signed, data)
+        return True
+
+    # What is to be
+
+    def _wanted(self, order: Order) -> tuple[Member, ...]:
+        if order.items is not None:
+            return tuple(sorted((item.member for item in order.items), key=lambda member: member.name.text))
+        targets = self._held.get(Role.TARGETS)
+        if targets is None:
+            raise InputError(
+                "nothing-to-renew", f"{self._depot.name} has no set of these keys", "publish one, without --renew"
+            )
+        if targets.version < self._seen.get(Role.TARGETS.value, 0):
+            raise VerificationError(
+                "set-went-back",
+                f"{self._depot.name} holds an older set than was published there",
+                "publish with the targets key, without --renew",
+            )
+        return self._members()
+
+    def _check_keys(self, wanted: Sequence[Member], order: Order) -> None:
+        """Refuse before anything is written what would end half-way."""
+        if not self._chain.begun:
+            return
+        for role in (*_ROLES[1:], *(_ROLES[:1] if self._changes(wanted) else ())):
+            if self._chain.signers(role) or self._chain.rotating(role) or role in order.rotate:
+                continue
+            what = "publish another set than is there" if role is Role.TARGETS else "renew the set"
+            more = ", or add --renew to renew the set that is there" if role is Role.TARGETS else ""
+            raise InputError(
+                "key-missing",
+                f"to {what}, the key {role.value}.pem is needed, and {self._keys.folder} does not have the right one",
+                f"bring it; if it is lost, bring root.pem and add --rotate {role.value}{more}",
+            )
+
+    def _changes(self, wanted: Sequence[Member]) -> bool:
+        return Role.TARGETS not in self._held or self.current != tuple(wanted)
+
+    def _send(self, item: Item, progress: Callable[[int], None]) -> int:
+        """Send an installer that is not there; returns how many bytes that took."""
+        member, done = item.member, 0
+        if self._there.get(member.path) == member.size_bytes:
+            return 0
+
+        def told(count: int) -> None:
+            nonlocal done
+            progress(count - done)
+            done = count
+
+        self._depot.upload(member.path, item.path, sha256=member.sha256 or "", progress=told)
+        return member.size_bytes
+
+    def _sign(self, wanted: Sequence[Member], order: Order) -> bool:
+        """Write what is to be new of the metadata, the timestamp last. Returns whether anything was."""
+        from tuf.api.metadata import Snapshot, TargetFile, Targets, Timestamp
+
+        days = max(order.days, TARGETS_DAYS)
+        can = bool(self._chain.signers(Role.TARGETS))
+        again = order.items is None or not can
+        if self._changes(wanted) or (can and self._due(Role.TARGETS, days)):
+            files = [
+                TargetFile(member.size_bytes, {"sha256": member.sha256 or ""}, member.name.text) for member in wanted
+            ]
+            self._write(Targets(expires=self._until(days), targets={file.path: file for file in files}), Role.TARGETS)
+            again = True
+        if not (again or self._due(Role.SNAPSHOT, order.days) or self._due(Role.TIMESTAMP, order.days)):
+            return False
+        until, held = self._until(order.days), self._held
+        self._write(Snapshot(expires=until, meta={"targets.json": held[Role.TARGETS].meta()}), Role.SNAPSHOT)
+        self._write(Timestamp(expires=until, snapshot_meta=held[Role.SNAPSHOT].meta()), Role.TIMESTAMP)
+        return True
+
+    def _due(self, role: Role, days: int) -> bool:
+        """Whether metadata must be signed anew: for the key, or for the time they have left."""
+        held = self._held.get(role)
+        if held is None or self._chain.rotating(role):
+            return True
+        left = held.signed.expires - self._now
+        return bool(left < timedelta(days=days / 2) or left > timedelta(days=days))
+
+    def _until(self, days: int) -> datetime:
+        return self._now + timedelta(days=days)
+
+    def _write(self, signed: Any, role: Role) -> None:  # noqa: ANN401 - one of three of the library's classes
+        from tuf.api.metadata import Metadata
+
+        signed.version = self._next_version(role)
+        found: Metadata[Any] = Metadata(signed)
+        for signer in self._chain.signers(role):
+            found.sign(signer, append=True)
+        held = _Held(signed, found.to_bytes())
+        path = TIMESTAMP if role is Role.TIMESTAMP else metadata_path(held.version, role.value)
+        self._depot.write(path, held.data)
+        self._there[path] = len(held.data)
+        self._held[role] = held
+
+    def _next_version(self, role: Role) -> int:
+        """One more than was ever seen there: also than what a killed run has left, which nobody can have read."""
+        splits: Mapping[str, tuple[int, str] | None] = {path: split_metadata(path) for path in self._there}
+        left = [split[0] for split in splits.values() if split is not None and split[1] == role.value]
+        held = self._held.get(role)
+        return max((held.version if held else 0, self._seen.get(role.value, 0), *left)) + 1
+
+    def _clear(self) -> int:
+        """Delete what no valid snapshot names. It is no failure of the publishing if that cannot be done."""
+        current = {role.value: held.version for role, held in self._held.items()}
+        try:
+            going = superfluous(self._depot, self._there, current, self._now)
+            for path in going:
+                self._depot.delete(path)
+        except RepoManagerError as error:
+            self._remarks.append(f"what is no longer needed could not all be deleted: {error.message}")
+            return 0
+        return len(going)

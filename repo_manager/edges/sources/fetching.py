@@ -1,0 +1,331 @@
+"""Brings files into the staging area: several at a time, from the first source that has each whole."""
+
+from __future__ import annotations
+
+import contextlib
+import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from urllib.parse import quote, urlsplit
+
+from repo_manager import names
+from repo_manager.edges.contents.checking import inspect_file
+from repo_manager.edges.disk.refusals import disk_error
+from repo_manager.edges.sources import smb
+from repo_manager.edges.sources.copying import CopySource
+from repo_manager.edges.sources.http_rules import host_of, shown
+from repo_manager.errors import InputError, MachineError, RepoManagerError, TransferError, VerificationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Future
+
+    from repo_manager.edges.signatures.signature import Signatures
+    from repo_manager.edges.sources.depot_source import DepotSource
+    from repo_manager.edges.sources.download import Downloader
+    from repo_manager.names import InstallerName
+    from repo_manager.plan import Download
+    from repo_manager.signing import Signature
+
+_Result = TypeVar("_Result")
+
+WORKERS: Final = 4
+
+
+class Staging(Protocol):
+    """Where files wait: `part` while they are fetched, `staged` when they are whole."""
+
+    def part(self, name: str) -> Path:
+        """The path to write to."""
+        ...
+
+    def staged(self, name: str) -> Path:
+        """The path of the whole file."""
+        ...
+
+    def promote(self, name: str) -> None:
+        """The part is whole."""
+        ...
+
+    def drop_staged(self, name: str) -> None:
+        """Give back the space of what was begun."""
+        ...
+
+    def free_bytes(self) -> int:
+        """Room left."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A file that is whole in the staging area. `signature` is None where nobody looked at it."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+    signature: Signature | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What came of fetching: the whole files and the errors, by name."""
+
+    staged: Mapping[str, Stage]
+    errors: Mapping[str, RepoManagerError]
+
+    @property
+    def worst(self) -> RepoManagerError | None:
+        """The error to report: bad bytes before a bad way, because running again will not mend them."""
+        ranked = sorted(self.errors.values(), key=lambda error: not isinstance(error, VerificationError))
+        return ranked[0] if ranked else None
+
+
+class Fetcher:
+    """Fetches downloads into a staging area, checking each on its way.
+
+    `downloader` makes the HTTP client at first use, so that a run without HTTP never loads it. `shares` has the
+    connections to shares; the ones by default are nobody's. Without `signatures` none are checked. With a `depot`
+    everything comes out of that, whatever is named as a source.
+    """
+
+    def __init__(
+        self,
+        downloader: Callable[[], Downloader],
+        *,
+        reserve_bytes: int,
+        shares: smb.Shares | None = None,
+        signatures: Signatures | None = None,
+        depot: DepotSource | None = None,
+    ) -> None:
+        self._depot = depot
+        self._make_downloader = downloader
+        self._downloader: Downloader | None = None
+        self._making = threading.Lock()
+        self._reserve_bytes = reserve_bytes
+        self._shares = shares or smb.Shares()
+        self._signatures = signatures
+        self._cancelled = threading.Event()
+        self._unreachable: dict[str, TransferError] = {}
+
+    def collect(
+        self, downloads: Sequence[Download], staging: Staging, progress: Callable[[str, int], None]
+    ) -> Collected:
+        """Fetch everything; a failure of one does not stop the others, so that the next run has less to do.
+
+        `progress` is told a name and how many bytes of it are there by now, from several threads.
+
+        Raises:
+            MachineError: there is no room; nothing was fetched, or all of it was given back.
+        """
+        staged: dict[str, Stage] = {}
+        errors: dict[str, RepoManagerError] = {}
+        pool = ThreadPoolExecutor(max_workers=WORKERS)
+        try:
+            errors |= self._check_room(downloads, staging, pool)
+            able = [item for item in downloads if item.name not in errors]
+            jobs = [(item, pool.submit(self._fetch, item, staging, progress)) for item in able]
+            for item, job in jobs:
+                try:
+                    staged[item.name] = _result(job)
+                except RepoManagerError as error:
+                    errors[item.name] = error
+                    if error.code == "no-space":
+                        self._cancelled.set()
+        except BaseException:
+            # Without waiting: a thread may be reading from a server that says nothing.
+            self._cancelled.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        pool.shutdown()
+        full = next((error for error in errors.values() if error.code == "no-space"), None)
+        if full is not None:
+            for item in downloads:
+                staging.drop_staged(item.name)
+            raise full
+        return Collected(staged, errors)
+
+    def close(self) -> None:
+        """Close the HTTP client, if there is one, and every connection to a share."""
+        self._shares.close()
+        if self._downloader is not None:
+            self._downloader.close()
+
+    def _check_room(
+        self, downloads: Sequence[Download], staging: Staging, pool: ThreadPoolExecutor
+    ) -> dict[str, RepoManagerError]:
+        """See that everything fits before the first byte. Unknown sizes count as nothing.
+
+        Returns the errors of what no source has, by name: there is no need to try it again.
+        """
+        missing = [item for item in downloads if not _there(staging.staged(item.name))]
+        asked = [(item.name, pool.submit(self._size, item)) for item in missing]
+        sizes = {name: _result(job) for name, job in asked}
+        errors = {name: size for name, size in sizes.items() if isinstance(size, RepoManagerError)}
+        needed = sum(size for size in sizes.values() if isinstance(size, int))
+        needed -= sum(_there(staging.part(item.name)) for item in missing)
+        free = staging.free_bytes()
+        if len(errors) < len(missing) and needed + self._reserve_bytes > free:
+            raise MachineError(
+                "no-space",
+                f"{needed:,} bytes are needed and {self._reserve_bytes:,} kept in reserve, but {free:,} are free",
+                "make room on the repository's volume, or lower reserve_mb in the configuration",
+            )
+        return errors
+
+    def _size(self, item: Download) -> int | RepoManagerError | None:
+        """The size in bytes, None when no source says; the first error when none has the file."""
+        if item.size_bytes is not None:
+            return item.size_bytes
+        errors: list[RepoManagerError] = []
+        for source in item.sources:
+            try:
+                size = self._size_at(source, item.name)
+            except (TransferError, MachineError) as error:
+                errors.append(error)
+            else:
+                if size is not None:
+                    return size
+        return errors[0] if len(errors) == len(item.sources) and errors else None
+
+    def _size_at(self, source: str, name: str) -> int | None:
+        if self._depot is not None:
+            # A set says how large its installers are.
+            return None
+        if _is_url(source):
+            return self._over_http([source], lambda http: http.size(source))
+        return self._folder(source).size(names.parse(name))
+
+    def _fetch(self, item: Download, staging: Staging, progress: Callable[[str, int], None]) -> Stage:
+        name = names.parse(item.name)
+        whole = staging.staged(item.name)
+        if size_bytes := _there(whole):
+            # What is not whole after all, or another build, is replaced when the download is.
+            with contextlib.suppress(VerificationError, OSError):
+                sha256 = inspect_file(whole, name)
+                if item.size_bytes in {None, size_bytes} and (item.sha256 or sha256).lower() == sha256:
+                    return Stage(item.name, sha256, size_bytes, self._signature(whole, name))
+        part = staging.part(item.name)
+        _clear_the_way(part)
+
+        def told(count: int) -> None:
+            progress(item.name, count)
+
+        urls = [source for source in item.sources if _is_url(source)] if self._depot is None else []
+        if urls:
+            fetched = self._over_http(
+                urls,
+                lambda http: http.fetch(
+                    name,
+                    urls,
+                    part,
+                    sha256=item.sha256,
+                    size_bytes=item.size_bytes,
+                    progress=told,
+                    cancelled=self._cancelled.is_set,
+                ),
+            )
+        else:
+            fetched = (self._depot or self._folder(item.sources[0])).fetch(
+                name,
+                part,
+                sha256=item.sha256,
+                size_bytes=item.size_bytes,
+                progress=told,
+                cancelled=self._cancelled.is_set,
+            )
+        try:
+            signature = self._signature(part, name)
+        except VerificationError:
+            staging.drop_staged(item.name)
+            raise
+        except OSError as error:
+            raise disk_error(error, part) from error
+        staging.promote(item.name)
+        return Stage(item.name, fetched.sha256, fetched.size_bytes, signature)
+
+    def _signature(self, path: Path, name: InstallerName) -> Signature | None:
+        return self._signatures.check(path, name) if self._signatures else None
+
+    def _folder(self, source: str) -> CopySource | smb.SmbSource:
+        """The folder that a file lies in, on a disk or on a share."""
+        return self._shares.source_of(source) if smb.is_share(source) else CopySource(Path(source).parent)
+
+    def _over_http(self, urls: Sequence[str], act: Callable[[Downloader], _Result]) -> _Result:
+        """Ask, unless the only host was found to be out of reach before: each attempt takes seconds of waiting."""
+        hosts = {host for url in urls if (host := host_of(url))}
+        host = hosts.pop() if len(hosts) == 1 else ""
+        if host in self._unreachable:
+            raise self._unreachable[host]
+        try:
+            return act(self._http())
+        except TransferError as error:
+            if host and error.code == "cannot-connect":
+                self._unreachable[host] = error
+            raise
+
+    def _http(self) -> Downloader:
+        with self._making:
+            if self._downloader is None:
+                self._downloader = self._make_downloader()
+            return self._downloader
+
+
+def _result(job: Future[_Result]) -> _Result:
+    """What a job returns or raises. Waited for in turns: on Windows a wait without an end hears no Ctrl-C."""
+    while not wait([job], timeout=_TURN_S).done:
+        pass
+    return job.result()
+
+
+_TURN_S: Final = 0.25
+
+
+def join(base: str, name: str) -> str:
+    """Where a base (folder, UNC path or URL) has a file of that name.
+
+    Raises:
+        InputError: the base is a URL of a kind we do not read.
+    """
+    if smb.is_share(base):
+        return smb.join(base, name)
+    if not _is_url(base):
+        return str(Path(base) / name)
+    parts = urlsplit(base)
+    if parts.scheme.lower() not in {"http", "https"} or not parts.hostname:
+        raise InputError(
+            "unknown-source",
+            f"{shown(base)!r} is not a folder, a share, an http or an https address",
+            "give a folder, a UNC path, or a URL that begins with https:// or smb://",
+        )
+    path = f"{parts.path.rstrip('/')}/{quote(name)}"
+    return parts._replace(path=path, fragment="").geturl()
+
+
+def _is_url(source: str) -> bool:
+    return "://" in source and not smb.is_share(source)
+
+
+def _clear_the_way(part: Path) -> None:
+    """Remove what is no file: a link would have its target overwritten, a pipe would hold us up for ever."""
+    for path in (part, part.with_name(f"{part.name}.json")):
+        try:
+            if not stat.S_ISREG(path.lstat().st_mode):
+                path.unlink()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise disk_error(error, path) from error
+
+
+def _there(path: Path) -> int:
+    """How many bytes lie there; 0 when there is no such file. Links and pipes are none: they are replaced."""
+    try:
+        found = path.lstat()
+        return found.st_size if stat.S_ISREG(found.st_mode) else 0
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise disk_error(error, path) from error

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from repo_manager.audit import Code, Verdict
+from repo_manager.edges.disk.digests import Digests, Known, cache_folder
+from repo_manager.repository import Entry
+from repo_manager.signing import Signature, Signer, State, Trust
+
+ENTRY = Entry("a.tar.gz", 10, (1, 2, 3))
+GOOD = Known("ab" * 32, Verdict())
+BAD = Known("", Verdict(Code.CORRUPT, "the gzip data stops before its end"))
+
+
+SIGNERS = (
+    Signer("Example Agents", Trust.TRUSTED),
+    Signer("Soci\xe9t\xe9", Trust.UNTRUSTED, "why", datetime(2020, 1, 1, tzinfo=UTC), datetime(2022, 1, 1, tzinfo=UTC)),
+)
+SIGNED = Known("ab" * 32, Verdict(), Signature(State.SIGNED, "", SIGNERS, "roots"))
+UNSIGNED = Known("ab" * 32, Verdict(), Signature(State.UNSIGNED, roots="none"))
+TAMPERED = Known("ab" * 32, Verdict(), Signature(State.TAMPERED, "its bytes are others", (), "roots"))
+
+
+NO_ZONE = ["a", "trusted", "", None, "2022-01-01"]
+
+
+@pytest.mark.parametrize(
+    "known",
+    [GOOD, BAD, SIGNED, UNSIGNED, TAMPERED],
+    ids=["good", "bad", "signed", "unsigned", "tampered"],
+)
+def test_what_was_seen_is_remembered_by_the_next_run(tmp_path: Path, known: Known) -> None:
+    digests = Digests(tmp_path, Path("/repository"))
+    digests.put(ENTRY, known)
+    digests.save(frozenset({ENTRY.name}))
+    assert Digests(tmp_path, Path("/repository")).get(ENTRY) == known
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        Entry("a.tar.gz", 11, (1, 2, 3)),
+        Entry("a.tar.gz", 10, (9, 2, 3)),
+        Entry("a.tar.gz", 10, (1, 9, 3)),
+        Entry("a.tar.gz", 10, (1, 2, 9)),
+        Entry("b.tar.gz", 10, (1, 2, 3)),
+    ],
+    ids=["another size", "another modification time", "another change time", "another file id", "another name"],
+)
+def test_a_file_that_may_have_changed_is_not_known(tmp_path: Path, changed: Entry) -> None:
+    digests = Digests(tmp_path, Path("/repository"))
+    digests.put(ENTRY, GOOD)
+    assert digests.get(changed) is None
+
+
+def test_repositories_do_not_share_a_memory(tmp_path: Path) -> None:
+    digests = Digests(tmp_path, Path("/one"))
+    digests.put(ENTRY, GOOD)
+    digests.save(frozenset({ENTRY.name}))
+    assert Digests(tmp_path, Path("/two")).get(ENTRY) is None
+
+
+def test_what_is_gone_from_the_folder_is_forgotten(tmp_path: Path) -> None:
+    digests = Digests(tmp_path, Path("/repository"))
+    digests.put(ENTRY, GOOD)
+    digests.save(frozenset())
+    assert Digests(tmp_path, Path("/repository")).get(ENTRY) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"files": 1}',
+        '{"files": {"a.tar.gz": [10, 1, 2, 3, "x", "no-such-code", ""]}}',
+        '{"files": {"a.tar.gz": [10, 1, 2, 3, "x", "", "", 7]}}',
+        '{"files": {"a.tar.gz": [10, 1, 2, 3, "x", "", "", ["golden", "", "", []]]}}',
+        '{"files": {"a.tar.gz": [10, 1, 2, 3, "x", "", "", ["signed", "", "", [["a"]]]]}}',
+        '{"files": {"a.tar.gz": [10, 1, 2, 3, "x", "", "", ["signed", "", "", [["a", "trusted", "", "soon", null]]]]}}',
+        json.dumps({"files": {ENTRY.name: [10, 1, 2, 3, "x", "", "", ["signed", "", "", [NO_ZONE]]]}}),
+    ],
+    ids=[
+        "empty",
+        "cut off",
+        "a list",
+        "a number",
+        "an unknown code",
+        "a number for a signature",
+        "an unknown state of a signature",
+        "half a signer",
+        "a time that is none",
+        "a time without a zone",
+    ],
+)
+def test_a_damaged_memory_is_an_empty_one(tmp_path: Path, text: str) -> None:
+    digests = Digests(tmp_path, Path("/repository"))
+    digests.put(ENTRY, GOOD)
+    digests.save(frozenset({ENTRY.name}))
+    (file,) = tmp_path.iterdir()
+    file.write_text(text, encoding="ascii")
+    assert Digests(tmp_path, Path("/repository")).get(ENTRY) is None
+
+
+def test_a_memory_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way", encoding="ascii")
+    digests = Digests(tmp_path / "file", Path("/repository"))
+    digests.put(ENTRY, GOOD)
+    digests.save(frozenset({ENTRY.name}))
+    assert (tmp_path / "file").read_text(encoding="ascii") == "in the way"
+
+
+@pytest.mark.parametrize(
+    ("environ", "folder"),
+    [
+        ({"REPO_MANAGER_CACHE_DIR": "/c", "LOCALAPPDATA": "/l"}, Path("/c")),
+        ({"LOCALAPPDATA": "/l", "XDG_CACHE_HOME": "/x"}, Path("/l/repo-manager/cache")),
+        ({"XDG_CACHE_HOME": "/x"}, Path("/x/repo-manager")),
+        ({}, Path("~/.cache/repo-manager").expanduser()),
+    ],
+    ids=["named", "Windows", "desktop", "home"],
+)
+def test_the_memory_lies_in_the_users_own_cache(environ: dict[str, str], folder: Path) -> None:
+    assert cache_folder(environ) == folder
