@@ -3,9 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 AZURITE := 3.35.0
+AXE := 4.14.1
 RACES := names startup audit_again download memory
 
-.PHONY: help demo test test-windows test-smb test-stores lint cover docs wheel bundle bench clean
+.PHONY: help demo test test-windows test-smb test-stores test-browser lint cover docs wheel bundle bench clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +31,11 @@ test-stores: .venv/ready .stores/azurite-$(AZURITE)  ## test against a real Azur
 	command -v nginx >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends nginx-light; }
 	$(BIN)/python -m pytest -q -m stores
 
+test-browser: .venv/browser .browser/axe-$(AXE)  ## test the fleet page in Chromium; gets it on Debian; needs root
+	command -v chromium >/dev/null || [ -n "$$REPO_MANAGER_BROWSER" ] || { \
+	  apt-get update -q && apt-get install -y -q --no-install-recommends chromium fonts-dejavu-core; }
+	$(BIN)/python -m pytest -q -m browser tests/browser
+
 lint: .venv/ready  ## style, types, the map's arrows, the generated pages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -40,7 +46,7 @@ lint: .venv/ready  ## style, types, the map's arrows, the generated pages
 
 cover: .venv/ready  ## branch coverage; the pure core must be whole
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q -p no:xdist -m "not slow and not smb and not stores"
+	$(BIN)/coverage run -m pytest -q -p no:xdist -m "not slow and not smb and not stores and not browser"
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 	$(BIN)/coverage report --fail-under=100 --include="$(shell $(BIN)/python docs/generate.py --core-modules)"
@@ -65,11 +71,14 @@ bundle: .venv/bundle  ## build the zip for Windows servers without internet or P
 bench: .venv/ready  ## all races of bench/
 	for race in $(RACES); do $(BIN)/python bench/$$race.py || exit 1; done
 
+# Not among the others: it takes ten minutes or more, and 12 GB of disk.
+bench-fanout: .stores/azurite-$(AZURITE)
+
 bench-%: .venv/ready
 	$(BIN)/python bench/$*.py
 
 clean:  ## remove what the other verbs made
-	rm -rf .venv .windows .stores dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .windows .stores .browser dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11")'
@@ -89,8 +98,19 @@ clean:  ## remove what the other verbs made
 	npm install --prefix .stores --no-save --no-audit --no-fund --loglevel=error azurite@$(AZURITE)
 	touch $@
 
+# What looks for barriers in a page. It is one file of JavaScript, which the tests read.
+.browser/axe-$(AXE):
+	command -v npm >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends nodejs npm; }
+	mkdir -p .browser
+	npm install --prefix .browser --no-save --no-audit --no-fund --loglevel=error axe-core@$(AXE)
+	touch $@
+
 .venv/windows: .venv/ready
 	$(BIN)/python -m pip install -q --disable-pip-version-check --group windows
+	touch $@
+
+.venv/browser: .venv/ready
+	$(BIN)/python -m pip install -q --disable-pip-version-check --group browser
 	touch $@
 
 .venv/bundle: .venv/ready

@@ -32,9 +32,12 @@ class Made:
     sha256: str
 
 
-def make(folder: Path, count: int, size_mib: int) -> tuple[Made, ...]:
-    """Fill `folder` with `count` installers of the newest release, each with `size_mib` of payload."""
-    command = [sys.executable, __file__, str(folder), "--count", str(count), "--size", str(size_mib)]
+def make(folder: Path, count: int, size_mib: int, *more: str) -> tuple[Made, ...]:
+    """Fill `folder` with `count` installers of the newest release, each with `size_mib` of payload.
+
+    `more` are further options, see `--help`.
+    """
+    command = [sys.executable, __file__, str(folder), "--count", str(count), "--size", str(size_mib), *more]
     answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return tuple(Made(*line.split()) for line in answer.stdout.splitlines())
 
@@ -74,11 +77,14 @@ def main() -> None:
     options.add_argument("folder", type=Path)
     options.add_argument("--count", type=int, required=True)
     options.add_argument("--size", type=int, required=True, help="MiB of payload in each")
+    options.add_argument("--package", help="of this package alone")
+    options.add_argument("--older", action="store_true", help="of the release before the newest")
     arguments = options.parse_args()
     known = catalog.parse((ROOT / "catalog.yaml").read_text(encoding="utf-8"))
-    links = known.links(known.latest)
+    release = [facts.release for facts in known.releases if facts.links][-2 if arguments.older else -1]
+    links = tuple(link for link in known.links(release) if arguments.package in {None, link.token})
     if len(links) < arguments.count:
-        sys.exit(f"release {known.latest} has {len(links)} packages only")
+        sys.exit(f"release {release} has {len(links)} packages only")
     arguments.folder.mkdir(parents=True, exist_ok=True)
     if arguments.size > LARGEST_SAMPLE_MIB:
         links = tuple(link for link in links if link.name.extension == ".tar.gz")

@@ -19,9 +19,9 @@ daemon off;
 worker_processes 2;
 pid {place}/nginx.pid;
 error_log {place}/error.log;
-events {{ worker_connections 64; }}
+events {{ worker_connections 1024; }}
 http {{
-  access_log off;
+  access_log {access_log};
   sendfile on;
   tcp_nopush on;
   default_type application/octet-stream;
@@ -36,32 +36,33 @@ http {{
 
 
 @contextmanager
-def nginx(root: Path, place: Path) -> Iterator[str]:
-    """Serve `root`; `place` holds nginx's own files. Gives the base URL with its slash."""
+def nginx(root: Path, place: Path, access_log: str = "off") -> Iterator[str]:
+    """Serve `root`; `place` holds nginx's own files, `nginx.pid` among them. Gives the base URL with its slash."""
     place.mkdir(parents=True, exist_ok=True)
-    port = _free_port()
+    port = free_port()
     config = place / "nginx.conf"
     # Root's nginx hands the work to nobody, who may not look into a temporary folder.
     user = "user root;" if os.geteuid() == 0 else ""
-    config.write_text(_CONFIG.format(user=user, place=place, port=port, root=root), encoding="utf-8")
+    settings = {"user": user, "place": place, "port": port, "root": root, "access_log": access_log}
+    config.write_text(_CONFIG.format(**settings), encoding="utf-8")
     process = subprocess.Popen([program("nginx"), "-e", str(place / "start.log"), "-c", str(config), "-p", str(place)])
     try:
-        _wait_for(port, process, place)
+        wait_for(port, process, place)
         yield f"http://127.0.0.1:{port}/"
     finally:
         process.terminate()
         process.wait(timeout=10)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes], place: Path) -> None:
-    for _ in range(100):
+def wait_for(port: int, process: subprocess.Popen[bytes], place: Path) -> None:
+    for _ in range(600):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
@@ -69,4 +70,4 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], place: Path) -> None:
             break
         time.sleep(0.05)
     logs = "\n".join(log.read_text(encoding="utf-8") for log in place.glob("*.log"))
-    sys.exit(f"nginx did not start\n{logs}")
+    sys.exit(f"{process.args!r} did not start\n{logs}")

@@ -60,7 +60,7 @@ class Follower:
     """One repository that follows one depot, for one run.
 
     `remembers` says whether what is seen is kept, as it is by all but a preview. `found` is the set, once it was asked
-    for; None for a plain folder.
+    for; None for a plain folder. `seen` and `judged` are what the last plan was made of.
     """
 
     depot: Depot
@@ -74,6 +74,8 @@ class Follower:
     voice: Voice = field(default_factory=Voice)
     remembers: bool = True
     found: SignedSet | None = None
+    seen: Seen | None = field(default=None, repr=False)
+    judged: Audit | None = field(default=None, repr=False)
     _members: tuple[Member, ...] | None = field(default=None, repr=False)
 
     def plan(self, seen: Seen) -> Plan:
@@ -87,8 +89,8 @@ class Follower:
         seen = replace(seen, verdicts=self._against_digests(seen, members))
         known = {target.token: target for target in targets if self.catalog.known(target.token)}
         newest = max((target.name.release for target in targets), default=self.catalog.latest)
-        judged = self.judge(seen, Selection(newest, tuple(known), known))
-        return plans.mirror(seen.listing, targets, judged, seen.verdicts, limited=bool(self.wanted.packages))
+        self.seen, self.judged = seen, self.judge(seen, Selection(newest, tuple(known), known))
+        return plans.mirror(seen.listing, targets, self.judged, seen.verdicts, limited=bool(self.wanted.packages))
 
     def facts(self) -> Mapping[str, object]:
         """What the report says of the set."""

@@ -58,6 +58,9 @@ TEXT_OPTIONS: Final = (
     "tokens",
     "token_role",
     "reports",
+    "report_to",
+    "host",
+    "fleet",
 )
 FLAG_OPTIONS: Final = (
     "json",
@@ -75,6 +78,7 @@ FLAG_OPTIONS: Final = (
     "replace_trust",
     "accept_expired",
     "unsigned",
+    "no_report",
 )
 LIST_OPTIONS: Final = ("package", "window", "rotate", "behind_proxy", "server")
 NUMBER_OPTIONS: Final = (
@@ -87,6 +91,7 @@ NUMBER_OPTIONS: Final = (
     "silent_after",
     "max_connections",
     "drain",
+    "time_limit",
 )
 
 
@@ -130,6 +135,7 @@ class Settings:
     ca_file: Path | None = None
     smb_credentials: Path | None = None
     store_credentials: Path | None = None
+    report_credentials: Path | None = None
     publisher: str | None = None
     signature_roots: Path | None = None
     attempts: int = 5
@@ -176,6 +182,7 @@ def parse(text: str, name: str) -> Settings:
         ca_file=Path(root.text("ca_file")) if "ca_file" in root else None,
         smb_credentials=Path(root.text("smb_credentials")) if "smb_credentials" in root else None,
         store_credentials=Path(root.text("store_credentials")) if "store_credentials" in root else None,
+        report_credentials=Path(root.text("report_credentials")) if "report_credentials" in root else None,
         publisher=_optional(root, "publisher"),
         signature_roots=Path(root.text("signature_roots")) if "signature_roots" in root else None,
         attempts=root.integer("attempts", 5, least=1, most=100),

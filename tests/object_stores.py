@@ -73,15 +73,16 @@ class Azurite:
         return f"az://{container}"
 
 
-def signature(container: str, rights: str, *, from_s: float = -3600, to_s: float = 3600) -> str:
-    """A shared access signature for a container, from so many seconds from now to so many.
+def signature(container: str, rights: str, *, blob: str = "", from_s: float = -3600, to_s: float = 3600) -> str:
+    """A shared access signature for a container, or for one blob in it, from so many seconds from now to so many.
 
     Evidence: "Create a service SAS" on Microsoft Learn.
     """
     starts, ends = (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + offset)) for offset in (from_s, to_s))
-    fields = [rights, starts, ends, f"/blob/{ACCOUNT}/{container}", "", "", "", _VERSION, "c", "", "", *[""] * 5]
+    what, kind = (f"{container}/{blob}", "b") if blob else (container, "c")
+    fields = [rights, starts, ends, f"/blob/{ACCOUNT}/{what}", "", "", "", _VERSION, kind, "", "", *[""] * 5]
     signed = _signed("\n".join(fields))
-    return urlencode({"sp": rights, "st": starts, "se": ends, "sv": _VERSION, "sr": "c", "sig": signed})
+    return urlencode({"sp": rights, "st": starts, "se": ends, "sv": _VERSION, "sr": kind, "sig": signed})
 
 
 def _signed(text: str) -> str:
@@ -140,8 +141,11 @@ def s3_server() -> Iterator[S3Server]:
 
 
 @contextmanager
-def nginx(root: Path, own: Path) -> Iterator[str]:
-    """nginx serving the files of a folder until the end of the `with`; gives the address."""
+def nginx(root: Path, own: Path, certificate: tuple[Path, Path] | None = None) -> Iterator[str]:
+    """nginx serving the files of a folder until the end of the `with`; gives the address.
+
+    Over TLS with a certificate and its key.
+    """
     program = shutil.which("nginx", path=f"{Path('/usr/sbin')}:{Path('/usr/bin')}:{Path('/usr/local/sbin')}")
     if program is None:
         raise RuntimeError("these tests need nginx: run 'make test-stores'")
@@ -150,13 +154,14 @@ def nginx(root: Path, own: Path) -> Iterator[str]:
     temporary = "".join(
         f"{kind}_temp_path {own}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
+    tls = f"ssl_certificate {certificate[0]}; ssl_certificate_key {certificate[1]};" if certificate else ""
     configuration.write_text(
         f"daemon off; master_process off; pid {own}/pid; error_log {own}/error.log;"
         f"events {{}} http {{ access_log off; sendfile on; {temporary}"
-        f"server {{ listen {HOST}:{port}; root {root}; }} }}"
+        f"server {{ listen {HOST}:{port}{' ssl' if certificate else ''}; {tls} root {root}; }} }}"
     )
     with _running([program, "-c", str(configuration), "-e", str(own / "early.log")], port):
-        yield f"http://{HOST}:{port}"
+        yield f"{'https' if certificate else 'http'}://{HOST}:{port}"
 
 
 def free_port() -> int:

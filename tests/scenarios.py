@@ -332,16 +332,42 @@ def led(root: Path) -> World:
     return world
 
 
-def publish(world: World, step: Step, tokens: Iterable[str] = TOKENS) -> Published:
-    """What a leader does with the installers of the world's source."""
-    paths = [world.source / name_of(token) for token in tokens]
-    items = tuple(
+def followed(root: Path) -> World:
+    """A world that follows its leader, who has published something new since: another release, and a package more."""
+    world = build(root)
+    for token in TOKENS[:3]:
+        (world.source / name_of(token, "9.65")).write_bytes(data_of(name_of(token, "9.65")))
+    publish(world, no_step, TOKENS[:3], release="9.65")
+    assert mirror(world, no_step) is not None
+    publish(world, no_step)
+    return world
+
+
+def items_of(world: World, tokens: Iterable[str] = TOKENS, release: str = "9.66") -> tuple[Item, ...]:
+    """The installers of the world's source, to be published."""
+    return items_at(world.source / name_of(token, release) for token in tokens)
+
+
+def items_at(paths: Iterable[Path]) -> tuple[Item, ...]:
+    """Installers that lie somewhere, to be published."""
+    return tuple(
         Item(Member(names.parse(path.name), hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_size), path)
         for path in paths
     )
+
+
+def publish(world: World, step: Step, tokens: Iterable[str] = TOKENS, *, release: str = "9.66") -> Published:
+    """What a leader does with the installers of the world's source."""
+    return publish_items(world, step, items_of(world, tokens, release))
+
+
+def publish_items(
+    world: World, step: Step, items: tuple[Item, ...], depot: Depot | None = None, now: datetime = NOW
+) -> Published:
+    """The same, to the world's depot or another."""
     owner: dict[str, str | int] = {"pid": os.getpid(), "host": "here"}
-    depot = SteppingDepot(FolderDepot(world.depot), step)
-    press = Press(Keys(world.root / "keys", step=step), depot, NOW, owner, Voice())
+    depot = depot or SteppingDepot(FolderDepot(world.depot), step)
+    press = Press(Keys(world.root / "keys", step=step), depot, now, owner, Voice())
     return publishing.publish(press, items, 30, frozenset())
 
 
@@ -373,6 +399,16 @@ class SteppingDepot:
         self._depot.delete(path)
 
 
+def fingerprint_of(world: World) -> str:
+    """What the followers of the world's leader are told to trust."""
+    return digest_of((world.depot / "metadata" / "1.root.json").read_bytes())
+
+
+def digest_of(data: bytes) -> str:
+    """The sha256 of these bytes, in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def follower(
     world: World,
     step: Step = no_step,
@@ -383,10 +419,7 @@ def follower(
 ) -> Follower:
     """Who follows the world's leader, or another, or else the world's source as a plain folder."""
     parts = bench(world, step)
-    anchor = None
-    if not unsigned:
-        first = world.depot / "metadata" / "1.root.json"
-        anchor = Anchor(fingerprint or hashlib.sha256(first.read_bytes()).hexdigest())
+    anchor = None if unsigned else Anchor(fingerprint or fingerprint_of(world))
     return Follower(
         depot=depot or FolderDepot(world.source if unsigned else world.depot),
         store=TrustStore(world.repository, step=step),
@@ -408,11 +441,12 @@ def mirror_plain(world: World, step: Step) -> Outcome | None:
     return mirror_with(world, step, follower(world, step, unsigned=True))
 
 
-def mirror_with(world: World, step: Step, following: Follower) -> Outcome:
+def mirror_with(world: World, step: Step, following: Follower, now: datetime | None = None) -> Outcome:
     """What a follower does with what it sees."""
     fetcher = Fetcher(_no_http, reserve_bytes=0, depot=DepotSource(following.depot))
     task = Task("mirror", following.plan, installers)
-    return perform(replace(bench(world, step), fetcher=fetcher), task)
+    at_work = replace(bench(world, step), fetcher=fetcher)
+    return perform(at_work if now is None else replace(at_work, now=lambda: now), task)
 
 
 def _no_http() -> Downloader:
@@ -425,6 +459,7 @@ OPERATIONS: Final[Mapping[str, tuple[Callable[[Path], World], Operation]]] = {
     "prune": (build, prune),
     "restore": (synced, restore),
     "mirror": (led, mirror),
+    "mirror again": (followed, mirror),
     "mirror --unsigned": (build, mirror_plain),
 }
 """Each change with the world it begins in."""
@@ -463,8 +498,8 @@ def snapshot(world: World) -> Snapshot:
     retired = sorted(
         (Path(path).name, digest)
         for path, digest in _tree(world.repository / SUBFOLDER / "retired").items()
-        # It is for people, and goes with the files it is about.
-        if Path(path).name != REASONS
+        # It is for people, and goes with the files it is about; so does what a run that was stopped left of it.
+        if Path(path).name not in {REASONS, f"{REASONS}.new"}
     )
     elsewhere = {**_tree(world.source), **_tree(world.outside)}
     good = frozenset(name for name in files if _good(world.repository / name))
@@ -500,7 +535,12 @@ def _staged(world: World) -> Counter[str]:
 def left_over(world: World) -> list[str]:
     """What a run that ended well must not leave in the sub-folder."""
     sub = world.repository / SUBFOLDER
-    return [path for path in _tree(sub) if path.startswith("staging") or path.endswith((".new", "journal.json"))]
+    return [
+        path
+        for path in _tree(sub)
+        # What a disk that refused everything kept of the reasons goes with them.
+        if path.startswith("staging") or (path.endswith((".new", "journal.json")) and REASONS not in path)
+    ]
 
 
 def _tree(folder: Path) -> dict[str, str]:
@@ -624,11 +664,11 @@ def _configuration(world: World) -> Path:
     return path
 
 
-def cli(world: World, *arguments: str) -> subprocess.CompletedProcess[str]:
+def cli(world: World, *arguments: str, variables: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command line to its end."""
     return subprocess.run(
         [sys.executable, "-m", "repo_manager", *arguments],
-        env=environment(world),
+        env={**environment(world), **(variables or {})},
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -639,11 +679,11 @@ def cli(world: World, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def start(world: World, *arguments: str) -> subprocess.Popen[str]:
+def start(world: World, *arguments: str, variables: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
     """Start a command line and go on. Use as a context manager."""
     return subprocess.Popen(
         [sys.executable, "-m", "repo_manager", *arguments],
-        env=environment(world),
+        env={**environment(world), **(variables or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
+from repo_manager.edges.reports.folder import ReportsFolder
 from repo_manager.web import tokens
 from repo_manager.web.app import Site, application
 from repo_manager.web.connection import Doors
 from repo_manager.web.doorkeeper import Doorkeeper
-from repo_manager.web.reports_folder import ReportsFolder
 from repo_manager.web.server import Address, Certificate, Server, Terms, bind
 from repo_manager.web.signed_folder import SignedFolder
 from repo_manager.web.tokens import Role, Tokens
@@ -73,6 +73,7 @@ class Served:
     server: Server
     entries: list[Entry] = field(default_factory=list)
     trust: ssl.SSLContext | None = None
+    secrets: dict[str, str] = field(default_factory=dict)
 
     def client(self, token: str | None = None) -> httpx.Client:
         headers = {"Authorization": f"Bearer {token}"} if token else {}

@@ -41,11 +41,13 @@ def change(
     fetcher: Fetcher | None = None,
     keep: int | None = None,
     facts: Callable[[], Mapping[str, object]] = dict,
+    ended: Callable[[ExitCode, RepoManagerError | None], Mapping[str, object]] = lambda _code, _error: {},
 ) -> None:
     """Carry a task out, or only say what it would do, and end with the exit code of the contract.
 
     `fetcher` brings the files, where not the usual one; `keep` overrides how many retired builds stay; `facts` are
-    asked for in the end and join the document.
+    asked for in the end and join the document. `ended` is told how it ended when people have read it, and what it
+    gives joins the document too; not when nothing is changed, nor for what is raised here.
     """
     bench = run.workbench(yes=yes, fetcher=fetcher)
     if keep is not None:
@@ -65,14 +67,13 @@ def change(
     document["signatures_not_checked"] = sorted(run.signatures.unchecked)
     if second is not None:
         document["second_folder"] = documents.outcome(second)
-    run.console.emit(document)
     run.console.answer(tables.outcome(outcome))
-    for done in (outcome, second):
-        if done is not None and done.error is not None:
-            run.console.error(done.error)
-    if second is not None and second.error is not None:
-        raise typer.Exit(ExitCode.PARTIAL)
-    raise typer.Exit(exit_code(outcome))
+    errors = [done.error for done in (outcome, second) if done is not None and done.error is not None]
+    for error in errors:
+        run.console.error(error)
+    code = ExitCode.PARTIAL if second is not None and second.error is not None else exit_code(outcome)
+    run.console.emit({**document, **ended(code, errors[0] if errors else None)})
+    raise typer.Exit(code)
 
 
 def equalise(run: Run, bench: Workbench, voice: Voice | None = None) -> Outcome | None:

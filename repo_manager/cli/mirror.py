@@ -12,24 +12,27 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from repo_manager import maintenance
+from repo_manager import fleet, maintenance
 from repo_manager import selection as selections
 from repo_manager.cli import options
 from repo_manager.cli.change import change, judge
 from repo_manager.cli.root import run_of
 from repo_manager.cli.sync import check_source
 from repo_manager.cli.voice import TerminalVoice
+from repo_manager.edges.reports.refusals import Refusals
 from repo_manager.edges.signed_sets.trusted import TrustStore
-from repo_manager.errors import ExitCode, InputError, RepoManagerError
+from repo_manager.errors import ExitCode, InputError, LockedError, RepoManagerError
 from repo_manager.mirroring import Follower, Trusting, Wanted, installers
 from repo_manager.operation import Task
 from repo_manager.report.text import plural
+from repo_manager.reporting import Destination, Ended, Known, Reporter, compose, destination
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from repo_manager.cli.run import Run
     from repo_manager.edges.signed_sets.following import Anchor
+    from repo_manager.fleet import Host
     from repo_manager.operation import Seen
     from repo_manager.plan import Plan
 
@@ -84,6 +87,19 @@ def mirror(
             "--jitter", "Wait up to so long before beginning, by chance.", metavar="MINUTES", min=0, max=1000
         ),
     ] = 0,
+    report_to: Annotated[
+        str | None,
+        options.option(
+            "--report-to",
+            "Report how it went to this place, not to SOURCE: an address of serve, a folder, az:// or s3://.",
+            metavar="PLACE",
+        ),
+    ] = None,
+    no_report: Annotated[bool, options.option("--no-report", "Tell nobody how it went.")] = False,
+    host: Annotated[
+        str | None,
+        options.option("--host", "Report under this name, not under that of the machine.", metavar="NAME"),
+    ] = None,
     release: options.Release = selections.AUTO,
     package: options.Packages = None,
     signatures: options.Signatures = None,
@@ -95,11 +111,15 @@ def mirror(
 
     Everything is verified against the keys that are trusted here. What the set does not hold is retired.
     Where nothing is new, that takes one small request. Safe to run twice and to kill at any moment.
+
+    Afterwards it reports how it went to where the set lies, if reports are taken there.
     """
     run = run_of(context)
     windows = tuple(maintenance.parse(text) for text in window or ())
     rate = _rate(limit_rate)
     anchor = _anchor(trust, root, unsigned=unsigned)
+    told = destination(leader, report_to, wanted=not (no_report or dry_run), signed=not unsigned)
+    name = _host(host, told)
     run.expect_signatures(signatures)
     check_source(leader, run.folder.path)
     request = run.request(release=release, packages=tuple(package or ()))
@@ -109,6 +129,7 @@ def mirror(
     if jitter and not dry_run:
         run.console.detail("waiting, so that not all followers come at once")
         time.sleep(random.SystemRandom().uniform(0, jitter * 60))
+    reporter = _reporter(run, told)
     depot = run.depot(leader)
     follower = Follower(
         depot=depot,
@@ -122,8 +143,15 @@ def mirror(
         voice=TerminalVoice(run.console, ask=False),
         remembers=not dry_run,
     )
+    teller = _Teller(run, follower, reporter, name)
     try:
-        _change(run, follower, rate, windows, dry_run=dry_run, yes=yes, no_restart=no_restart)
+        _change(run, follower, teller, rate, windows, dry_run=dry_run, yes=yes, no_restart=no_restart)
+    except LockedError:
+        # Whoever holds the lock has something to report in a moment.
+        raise
+    except RepoManagerError as error:
+        teller.tell(error.exit_code, error)
+        raise
     finally:
         depot.close()
 
@@ -131,6 +159,7 @@ def mirror(
 def _change(
     run: Run,
     follower: Follower,
+    teller: _Teller,
     rate: int | None,
     windows: Sequence[maintenance.Window],
     *,
@@ -154,7 +183,64 @@ def _change(
 
     task = Task("mirror", planner, installers, restart=not no_restart and not closed_s)
     fetcher = run.fetcher(depot=DepotSource(follower.depot, Pace(rate)))
-    change(run, task, dry_run=dry_run, yes=yes, fetcher=fetcher, facts=follower.facts)
+    change(run, task, dry_run=dry_run, yes=yes, fetcher=fetcher, facts=follower.facts, ended=teller.tell)
+
+
+class _Teller:
+    """Reports how a run ended."""
+
+    def __init__(self, run: Run, follower: Follower, reporter: Reporter, host: Host) -> None:
+        self._run = run
+        self._follower = follower
+        self._reporter = reporter
+        self._host = host
+
+    def tell(self, code: ExitCode, error: RepoManagerError | None) -> Mapping[str, object]:
+        """Report it, and say what became of that."""
+        place = self._reporter.destination.place
+        now = self._follower.now()
+        known = self._known() if place else Known()
+        report = compose(self._host, now, Ended("mirror", code, error.code if error else None), known)
+        sent = self._reporter.report(report, reached=self._follower.found is not None)
+        return {"report": {"sent": sent.sent, "to": sent.to, "why": sent.why}}
+
+    def _known(self) -> Known:
+        """What the run has learned; where it ended before it had looked, what a short look shows."""
+        seen, found = self._follower.seen, self._follower.found
+        if seen is not None:
+            return Known(found, seen.listing, seen.verdicts, self._follower.judged)
+        try:
+            return Known(found, self._run.listing())
+        except RepoManagerError:
+            return Known(found)
+
+
+def _reporter(run: Run, told: Destination) -> Reporter:
+    from repo_manager.edges.reports.sending import Post
+
+    ring = run.reporting_keyring()
+    return Reporter(
+        destination=told,
+        sender=Post(run.policy(brisk=True), ring, partial(run.depot, brisk=True, ring=ring)),
+        refusals=Refusals(run.folder.path),
+        now=lambda: datetime.now(UTC),
+        voice=TerminalVoice(run.console, ask=False),
+    )
+
+
+def _host(named: str | None, told: Destination) -> Host:
+    """The name to report under.
+
+    Raises:
+        InputError: what was given is none, or the place that was named cannot be one.
+    """
+    import socket
+
+    from repo_manager.edges.reports.sending import check
+
+    if told.asked and told.place is not None:
+        check(told.place)
+    return fleet.host_of_machine(socket.gethostname()) if named is None else fleet.host(named)
 
 
 class ClosedWindowError(RepoManagerError):

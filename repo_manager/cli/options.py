@@ -17,6 +17,12 @@ def option(flag: str, help_: str, *, short: str | None = None, variable: str | N
     return typer.Option(*flags, envvar=f"{PREFIX}{name}", show_envvar=False, help=help_, **more)
 
 
+def was_said(context: typer.Context, parameter: str) -> bool:
+    """Whether a flag or a variable says it, and not the configuration file or nobody."""
+    source = context.get_parameter_source(parameter)
+    return source is not None and source.name in {"COMMANDLINE", "ENVIRONMENT"}
+
+
 Release = Annotated[
     str,
     option(

@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "serve": "Serve a signed set, and show who differs.",
     "publish": "Sign the set and publish it for others to follow.",
     "mirror": "Follow a published set.",
+    "fleet": "Who of many servers is behind, differs, or is silent.",
     "catalog": "Check, show and update the catalog.",
     "doctor": "Is this machine ready?",
     "demo": "See the whole thing work on a sandbox.",
@@ -181,7 +182,12 @@ def _defaults(options: Mapping[str, object]) -> dict[str, Any]:
     return {**dict.fromkeys(COMMANDS, own), **below}
 
 
-_BELOW: Final = {"catalog": ("check", "show", "update"), "watch": ("install", "remove", "unit"), "serve": ("token",)}
+_BELOW: Final = {
+    "catalog": ("check", "show", "update"),
+    "watch": ("install", "remove", "unit"),
+    "serve": ("token",),
+    "fleet": ("audit",),
+}
 
 
 def _by_parameter(options: Mapping[str, object]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from repo_manager.audit import Circumstances, Verdict
     from repo_manager.catalog import Catalog
     from repo_manager.edges.contents.checking import Checker
-    from repo_manager.edges.depots import Depot
+    from repo_manager.edges.depots import Depot, Keyring
     from repo_manager.edges.disk.folder import Folder
     from repo_manager.edges.signatures.signature import Signatures
     from repo_manager.edges.sources.depot_source import DepotSource
     from repo_manager.edges.sources.download import Downloader
     from repo_manager.edges.sources.fetching import Fetcher
+    from repo_manager.edges.sources.http_rules import Policy as Asking
     from repo_manager.edges.sources.smb import Shares
     from repo_manager.edges.windows.places import Machine, Search
     from repo_manager.operation import Workbench
@@ -305,25 +306,43 @@ class Run:
 
         return smb.Shares(lambda: smb.credentials(self.environ, self.settings.smb_credentials))
 
-    def depot(self, address: str) -> Depot:
-        """Where a signed set lies. Close it in the end.
+    def depot(self, address: str, *, brisk: bool = False, ring: Keyring | None = None) -> Depot:
+        """Where a signed set lies. Close it in the end. A brisk one gives up soon and asks once.
+
+        `ring` says who to be there, where not the same as everywhere.
 
         Raises:
             InputError: it is no address of a depot, or what reads it is not installed.
         """
         from repo_manager.edges.depots import open_depot
-        from repo_manager.edges.depots.keyring import keyring
-        from repo_manager.edges.sources.http_rules import Policy
 
-        policy = Policy(
+        return open_depot(address, policy=self.policy(brisk=brisk), keyring=ring or self.keyring(), shares=self._shares)
+
+    def keyring(self) -> Keyring:
+        """Who to be at object stores and web servers."""
+        from repo_manager.edges.depots.keyring import keyring
+
+        return keyring(self.environ, self.settings.store_credentials)
+
+    def reporting_keyring(self) -> Keyring:
+        """Who to be where reports go: nobody else than the file for it says, where there is one."""
+        from repo_manager.edges.depots.keyring import keyring
+
+        own = self.settings.report_credentials
+        return self.keyring() if own is None else keyring({}, own)
+
+    def policy(self, *, brisk: bool = False) -> Asking:
+        """How to ask web servers and object stores that were named on the command line."""
+        from repo_manager.edges.sources.http_rules import Policy as Asking
+
+        policy = Asking(
             hosts=frozenset(),
             attempts=self.settings.attempts,
             backoff_s=0.5,
             proxy=self.settings.proxy,
             ca_file=self.settings.ca_file,
         )
-        ring = keyring(self.environ, self.settings.store_credentials)
-        return open_depot(address, policy=policy, keyring=ring, shares=self._shares)
+        return replace(policy, attempts=1, connect_timeout_s=5, stall_timeout_s=5) if brisk else policy
 
     def downloader(self, extra_hosts: tuple[str, ...] = ()) -> Downloader:
         """HTTP, to the catalog's hosts and the configured ones alone."""

@@ -70,8 +70,12 @@ BehindProxy = Annotated[
         metavar="ADDRESS",
     ),
 ]
+FleetFile = Annotated[
+    Path | None,
+    options.option("--fleet", "Expect the servers of this file, as fleet audit does.", metavar="FILE"),
+]
 SilentAfter = Annotated[
-    int,
+    int | None,
     options.option(
         "--silent-after", "A server that has not reported for so long is silent.", metavar="HOURS", min=1, max=1000
     ),
@@ -117,8 +121,9 @@ def serve(
     tls_key: TlsKey = None,
     tokens: TokensFile = None,
     reports: ReportsFolderOption = None,
+    fleet: FleetFile = None,
     behind_proxy: BehindProxy = None,
-    silent_after: SilentAfter = _SILENT_AFTER_H,
+    silent_after: SilentAfter = None,
     max_connections: MaxConnections = _CONNECTIONS,
     drain: Drain = _DRAIN_S,
     log: LogFile = None,
@@ -142,7 +147,8 @@ def serve(
 
     address = Address.parse(listen)
     behind = proxies(behind_proxy or ())
-    site = _site(set_, tokens, reports, silent_after)
+    site = _site(set_, tokens, reports)
+    _expect(site, fleet, silent_after, counts=options.was_said(context, "silent_after"))
     site.tell = _Log(run, log).tell
     terms = _terms(site, tls_cert, tls_key, behind, max_connections, drain)
     _warn(run, address, site, terms)
@@ -234,10 +240,25 @@ def _see_that_it_is_installed() -> None:
         )
 
 
-def _site(set_: Path | None, tokens: Path | None, reports: Path | None, silent_after_h: int) -> Site:
+def _expect(site: Site, file: Path | None, silent_after_h: int | None, *, counts: bool) -> None:
+    """Which servers there should be, and how soon one is silent. What was said now `counts` more than the file."""
+    listed = None
+    if file is not None:
+        from repo_manager.edges.reports.inventories import InventoryFile
+
+        if site.reports is None:
+            raise InputError("usage", "servers are expected to report, and nobody takes reports", "add --reports DIR")
+        inventory = InventoryFile(file)
+        site.expected = inventory.servers
+        listed = inventory.inventory.silent_after_h
+    hours = silent_after_h if counts or listed is None else listed
+    site.silent_after = timedelta(hours=hours or _SILENT_AFTER_H)
+
+
+def _site(set_: Path | None, tokens: Path | None, reports: Path | None) -> Site:
+    from repo_manager.edges.reports.folder import ReportsFolder
     from repo_manager.web.app import Site
     from repo_manager.web.doorkeeper import Doorkeeper
-    from repo_manager.web.reports_folder import ReportsFolder
     from repo_manager.web.signed_folder import SignedFolder
 
     if set_ is None:
@@ -256,7 +277,7 @@ def _site(set_: Path | None, tokens: Path | None, reports: Path | None, silent_a
         )
     kept = ReportsFolder(reports)
     kept.prepare()
-    return Site(folder, doorkeeper, kept, timedelta(hours=silent_after_h))
+    return Site(folder, doorkeeper, kept)
 
 
 def _terms(

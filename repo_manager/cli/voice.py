@@ -66,16 +66,32 @@ class TerminalVoice(Voice):
 
         return told
 
+    def counting(self, what: str, total: int) -> Callable[[int], None]:
+        """A bar for so many things; what is returned is told how many are done."""
+        if not self._may_show():
+            return lambda _: None
+        from rich.console import Console as RichConsole
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        progress = self._progress = Progress(*columns, console=RichConsole(stderr=True), transient=True)
+        progress.start()
+        task = progress.add_task(what, total=total)
+        return lambda done: progress.update(task, completed=done)
+
     def finished(self) -> None:
         """Take the bar away."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
 
+    def _may_show(self) -> bool:
+        terminal = is_terminal(sys.stdout) and is_terminal(sys.stderr)
+        return terminal and not self._console.json_wanted and self._console.verbosity >= 0
+
     def _bar(self, what: str, total_bytes: int | None) -> TaskID | None:
         """Begin a bar on a terminal; nothing elsewhere, and nothing for nothing."""
-        terminal = is_terminal(sys.stdout) and is_terminal(sys.stderr)
-        if not terminal or self._console.json_wanted or self._console.verbosity < 0 or total_bytes == 0:
+        if total_bytes == 0 or not self._may_show():
             return None
         from rich.console import Console as RichConsole
         from rich.progress import (

@@ -1,9 +1,15 @@
-"""Servers that should agree: what each of them reports, and what the reports say together."""
+"""Servers that should agree: what each of them reports, what is seen of them, and what that says together.
+
+inventory.py says which servers there should be, sets.py what they should have, judging.py how they stand.
+"""
 
 from __future__ import annotations
 
-from repo_manager.fleet.judging import Condition, Difference, Fleet, Server, Wanted, consensus, judge
+from repo_manager.fleet.inventory import Expected, Inventory, Role
+from repo_manager.fleet.judging import WAITS, Condition, Difference, Fleet, Server, Wanted, consensus, judge
+from repo_manager.fleet.look import Look, present
 from repo_manager.fleet.report import (
+    ALL_SCHEMA,
     LIMIT_BYTES,
     SCHEMA,
     Host,
@@ -11,10 +17,13 @@ from repo_manager.fleet.report import (
     Received,
     Report,
     SetName,
+    all_of,
     counts,
     document,
     file_name,
+    fitting,
     host,
+    host_of_machine,
     kept,
     loads,
     moment,
@@ -24,30 +33,43 @@ from repo_manager.fleet.report import (
     summary,
     take,
 )
+from repo_manager.fleet.sets import Published, published
 
 __all__ = [
+    "ALL_SCHEMA",
     "LIMIT_BYTES",
     "SCHEMA",
+    "WAITS",
     "Condition",
     "Difference",
+    "Expected",
     "Fleet",
     "Host",
+    "Inventory",
     "Line",
+    "Look",
+    "Published",
     "Received",
     "Report",
+    "Role",
     "Server",
     "SetName",
     "Wanted",
+    "all_of",
     "consensus",
     "counts",
     "document",
     "file_name",
+    "fitting",
     "host",
+    "host_of_machine",
     "judge",
     "kept",
     "loads",
     "moment",
     "parse",
+    "present",
+    "published",
     "read",
     "stamp",
     "summary",

@@ -18,7 +18,7 @@ from repo_manager.errors import InputError
 from repo_manager.names import Release, Token
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from repo_manager.audit import Audit
 
@@ -27,6 +27,7 @@ Host = NewType("Host", str)
 
 SCHEMA: Final = "repo-manager/report/1"
 RECEIVED_SCHEMA: Final = "repo-manager/received/1"
+ALL_SCHEMA: Final = "repo-manager/reports/1"
 
 LIMIT_BYTES: Final = 128 * 1024
 """No report is longer. One with a line for each of 500 packages has a third of that."""
@@ -35,6 +36,7 @@ _PACKAGES_MOST: Final = 500
 _COUNT_MOST: Final = 1_000_000
 
 _HOST: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,198}[a-z0-9])?", re.ASCII)
+_NO_PART_OF_A_HOST: Final = re.compile(r"[^a-z0-9._-]+")
 _TOOL: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,39}", re.ASCII)
 _WORD: Final = re.compile(r"[a-z][a-z0-9-]{0,59}", re.ASCII)
 _TOKEN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,63}", re.ASCII)
@@ -104,9 +106,24 @@ def host(text: str) -> Host:
     return Host(name)
 
 
+def host_of_machine(text: str) -> Host:
+    """The name of a machine as its system has it, with what no server's name may have replaced by hyphens."""
+    name = _NO_PART_OF_A_HOST.sub("-", text.strip().lower())[:200].strip("-._")
+    return Host(name or "unnamed")
+
+
 def summary(judged: Audit) -> tuple[Line, ...]:
     """The lines of a report: what an audit says of each package."""
     return tuple(Line(state.package, state.state, state.version) for state in judged.packages)
+
+
+def fitting(lines: Iterable[Line]) -> tuple[Line, ...]:
+    """Those of the lines that a report can carry: each package once whatever its case, and not too many."""
+    first: dict[str, Line] = {}
+    for line in lines:
+        if _TOKEN.fullmatch(line.package):
+            first.setdefault(line.package.lower(), line)
+    return tuple(first.values())[:_PACKAGES_MOST]
 
 
 def counts(judged: Audit) -> tuple[int, int, int]:
@@ -311,3 +328,27 @@ def take(data: bytes, came: datetime) -> Received:
     if not isinstance(value, dict) or value.get("schema") != RECEIVED_SCHEMA:
         return Received(read(value), came.replace(microsecond=0))
     return Received(read(value.get("report")), moment(_text(value, "at", _TIME)))
+
+
+def all_of(data: bytes) -> tuple[datetime, tuple[Received, ...], tuple[str, ...]]:
+    """Read what a leader answers of all reports: its time, the reports, and names of files that hold none.
+
+    A report that cannot be read is counted among the latter, by its number.
+
+    Raises:
+        InputError: it is something else.
+    """
+    value = _table(loads(data), "the answer")
+    if value.get("schema") != ALL_SCHEMA:
+        raise _refused(f"its schema is not {ALL_SCHEMA}")
+    listed, unreadable = value.get("reports"), value.get("unreadable")
+    if not isinstance(listed, list) or not isinstance(unreadable, list):
+        raise _refused("it has no list of reports")
+    found, lost = [], [name for name in unreadable if isinstance(name, str)]
+    for number, item in enumerate(listed, start=1):
+        try:
+            table = _table(item, "a report")
+            found.append(Received(read(table.get("report")), moment(_text(table, "at", _TIME))))
+        except InputError:
+            lost.append(f"report {number} of the answer")
+    return moment(_text(value, "at", _TIME)), tuple(found), tuple(lost)

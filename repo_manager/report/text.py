@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
+    from datetime import date, timedelta
 
 _UNITS: Final = ("B", "KB", "MB", "GB", "TB")
 _STEP: Final = 1000
@@ -45,6 +45,16 @@ def age(then: date, today: date) -> str:
     if days < 730:  # noqa: PLR2004 - two years
         return f"{days // 30} mon"
     return f"{days // 365} y"
+
+
+def span(length: timedelta) -> str:
+    """`5 min`, `3 h`, `4 d`: how long, in the unit that says it best."""
+    minutes = max(int(length.total_seconds()) // 60, 0)
+    if minutes < 60:  # noqa: PLR2004 - an hour
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h"
+    return f"{minutes // (24 * 60)} d"
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
-    from repo_manager.fleet import Fleet, Received, Wanted
+    from repo_manager.edges.reports.folder import Gathered, ReportsFolder
+    from repo_manager.fleet import Expected, Fleet, Published, Received, Wanted
     from repo_manager.web.doorkeeper import Doorkeeper, Visitor
-    from repo_manager.web.reports_folder import Gathered, ReportsFolder
-    from repo_manager.web.signed_folder import OpenFile, Published, SignedFolder
+    from repo_manager.web.signed_folder import OpenFile, SignedFolder
 
 BODY_S: Final = 30.0
 """How long a report may take to arrive."""
@@ -50,14 +50,19 @@ def _nobody(_: Entry) -> None:
     pass
 
 
+def _nobody_expected() -> tuple[Expected, ...]:
+    return ()
+
+
 @dataclass
 class Site:
-    """What is served, and to whom. `reports` is None where none are taken."""
+    """What is served, and to whom. `reports` is None where none are taken. `expected` says who should report."""
 
     folder: SignedFolder
     doorkeeper: Doorkeeper
     reports: ReportsFolder | None = None
     silent_after: timedelta = timedelta(hours=48)
+    expected: Callable[[], tuple[Expected, ...]] = _nobody_expected
     body_s: float = BODY_S
     now: Callable[[], datetime] = _now
     metrics: numbers.Metrics = field(default_factory=numbers.Metrics)
@@ -216,7 +221,7 @@ class _OfTheFleet:
     def _document(self) -> str:
         gathered = _gathered(self._reports)
         document = {
-            "schema": "repo-manager/reports/1",
+            "schema": fleet.ALL_SCHEMA,
             "at": fleet.stamp(self._site.now()),
             "reports": [
                 {"at": fleet.stamp(item.at), "report": fleet.document(item.report)} for item in gathered.received
@@ -235,7 +240,9 @@ def judged_fleet(site: Site, gathered: Gathered) -> Fleet:
     """The fleet, held against the set that is served, or where there is none against what most servers have."""
     published = _published(site)
     wanted = _wanted(published, gathered.received)
-    return fleet.judge(wanted, gathered.received, now=site.now(), silent_after=site.silent_after)
+    return fleet.judge(
+        wanted, gathered.received, now=site.now(), silent_after=site.silent_after, expected=site.expected()
+    )
 
 
 def _wanted(published: Published | None, received: tuple[Received, ...]) -> Wanted:

@@ -7,7 +7,9 @@ Here all three end.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import socket
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
@@ -98,6 +100,7 @@ class Connection(H11Protocol):
             transport.close()
             return
         self._inside = address
+        _at_once(transport)
         self._head.wait(self.loop, self.doors.head_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -202,6 +205,17 @@ def _read_ahead(file: FileIO, offset: int) -> None:
     """Ask the system to have the next bytes in memory by then: sending waits for the disk, and all others with it."""
     if sys.platform == "linux":
         os.posix_fadvise(file.fileno(), offset, _SLICE_BYTES, os.POSIX_FADV_WILLNEED)
+
+
+def _at_once(transport: asyncio.Transport) -> None:
+    """Have small pieces sent at once. A body would wait for the client's word on the head, which takes it 40 ms.
+
+    asyncio does so by itself, but not where the listening socket was made without naming TCP.
+    """
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        with contextlib.suppress(OSError):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 class _Patience:

@@ -9,56 +9,64 @@ from __future__ import annotations
 import base64
 import hashlib
 from functools import cache
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from repo_manager import fleet as fleets
-from repo_manager.audit import State
 from repo_manager.fleet import Condition
-from repo_manager.report.text import plural, safe
+from repo_manager.report.text import plural
+from repo_manager.web import matrix
+from repo_manager.web.matrix import WORDS, said, text, time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
-    from repo_manager.fleet import Difference, Fleet, Server
-    from repo_manager.names import Token
+    from repo_manager.fleet import Fleet, Server
 
 _HERE: Final = Path(__file__).parent
-_DIFFERENCES_MOST: Final = 2000
-_SKEW_WORTH_SAYING_S: Final = 300
-_NEVER: Final = 10**9
+_SENTENCES_MOST: Final = 2000
+_UNREADABLE_MOST: Final = 10
 
-_WORDS: Final = {
-    Condition.UNHEARD: "never reported",
-    Condition.SILENT: "silent",
-    Condition.FAILED: "failed",
-    Condition.DIFFERS: "differs",
-    Condition.BEHIND: "behind",
-    Condition.CURRENT: "current",
+# What somebody who sees a server in that condition does next. A command is the part after the colon.
+_NEXT: Final = {
+    Condition.UNHEARD: (
+        "It is expected, and no report of it ever came. Let it follow the set once, with a token that may report",
+        "repo-manager mirror SOURCE",
+    ),
+    Condition.SILENT: (
+        "Its last report is too old. Is it on, and does its schedule still run? On that server",
+        "repo-manager doctor",
+    ),
+    Condition.FAILED: (
+        "Its last run did not reach its goal; Last run has the exit code and the error. On that server, to read more",
+        "repo-manager mirror SOURCE --dry-run",
+    ),
+    Condition.DIFFERS: (
+        "It has other packages than it should have, or follows another set. On that server, to see each file",
+        "repo-manager audit --deep",
+    ),
+    Condition.BEHIND: (
+        "It has an older version of the set. Its next run brings the rest; to have it now, on that server",
+        "repo-manager mirror SOURCE --yes",
+    ),
 }
-_SORTED: Final = {condition: number for number, condition in enumerate(Condition)}
-
-_HEADS: Final = ("Server", "State", "Version", "Last report", "Last run", "Drift")
 
 
 def render(fleet: Fleet, now: datetime, *, unreadable: tuple[str, ...] = ()) -> tuple[str, str]:
     """The document, and the content security policy it needs."""
     style, script = _asset("fleet.css"), _asset("fleet.js")
     body = "\n".join(_body(fleet, now, unreadable))
-    current = f"{fleet.count(Condition.CURRENT)} of {len(fleet.servers)} current"
-    text = (
+    document = (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Fleet: {current}</title>\n<style>{style}</style>\n</head>\n<body>\n"
+        f"<title>Fleet: {_current(fleet)} current</title>\n<style>{style}</style>\n</head>\n<body>\n"
         f"{body}\n<script>{script}</script>\n</body>\n</html>\n"
     )
     policy = (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-    return text, policy
+    return document, policy
 
 
 @cache
@@ -67,181 +75,120 @@ def _asset(name: str) -> str:
 
 
 @cache
-def _digest(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+def _digest(content: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"
 
 
 def _body(fleet: Fleet, now: datetime, unreadable: tuple[str, ...]) -> Iterator[str]:
     yield "<header>\n<h1>Fleet</h1>"
-    yield f'<p class="soft">{_described(fleet)} As of {_time(now, fleets.stamp(now))}.</p>'
-    yield '<ul class="counts">'
-    for condition in Condition:
-        yield f"<li><b>{fleet.count(condition)}</b> {_WORDS[condition]}</li>"
-    yield "</ul>"
+    yield from _summary(fleet, now)
     if unreadable:
-        names = ", ".join(_text(name) for name in unreadable[:10])
-        yield f"<p>{plural(len(unreadable), 'file')} without a report that can be read: {names}</p>"
+        names = ", ".join(text(name) for name in unreadable[:_UNREADABLE_MOST])
+        more = ", ..." if len(unreadable) > _UNREADABLE_MOST else ""
+        yield f'<p class="note">{plural(len(unreadable), "file")} without a report that can be read: {names}{more}</p>'
+    yield from _advice(fleet)
     yield "</header>\n<main>"
-    yield from _controls()
-    yield '<p id="said" role="status" class="soft"></p>'
-    yield '<div class="scroll" role="region" aria-label="Servers and packages" tabindex="0">'
-    yield from _table(fleet)
-    yield "</div>"
-    yield from _differences(fleet)
+    if fleet.servers:
+        yield from _controls()
+        yield from matrix.table(fleet)
+        yield from _differences(fleet)
+    else:
+        yield (
+            "<p>No server has reported yet. Each one that follows the set reports after its runs; "
+            "it needs a token that may.</p>"
+        )
     yield "</main>"
 
 
-def _described(fleet: Fleet) -> str:
+# The summary
+
+
+def _current(fleet: Fleet) -> str:
+    return f"{fleet.count(Condition.CURRENT)} of {len(fleet.servers)}"
+
+
+def _summary(fleet: Fleet, now: datetime) -> Iterator[str]:
+    verb = "is" if len(fleet.servers) == 1 else "are"
+    servers = "server" if len(fleet.servers) == 1 else "servers"
+    moment = now.strftime("%Y-%m-%d %H:%M UTC")
+    yield (
+        f'<p class="lead"><b>{_current(fleet)}</b> {servers} {verb} current '
+        f'<span class="soft">as of {time(now, moment)}, held against {_against(fleet)}.</span></p>'
+    )
+    yield from _proportions(fleet)
+    yield '<ul class="counts" aria-label="Servers by state">'
+    for condition in Condition:
+        number = fleet.count(condition)
+        kind = f"{condition}" if number else f"{condition} zero"
+        yield f'<li class="{kind}" data-condition="{condition}"><b>{number}</b> {WORDS[condition]}</li>'
+    yield "</ul>"
+
+
+def _against(fleet: Fleet) -> str:
     followed = fleet.wanted.followed
-    servers = plural(len(fleet.servers), "server")
     if followed is None:
-        return f"{servers}, held against what most of them have."
-    return f"{servers}, held against version {followed.version} of the set {followed.root[:16]}."
+        return "what most of them have"
+    return f"version {followed.version} of the set {followed.root[:16]}"
+
+
+def _proportions(fleet: Fleet) -> Iterator[str]:
+    """A bar; all it says is said in numbers below it. Its lengths are attributes, for the policy allows no style."""
+    if not fleet.servers:
+        return
+    yield (
+        f'<svg class="bar" aria-hidden="true" viewBox="0 0 {len(fleet.servers)} 1" preserveAspectRatio="none" '
+        'width="100%" height="6">'
+    )
+    begin = 0
+    for condition in Condition:
+        number = fleet.count(condition)
+        if number:
+            yield f'<rect class="{condition}" x="{begin}" width="{number}" height="1"/>'
+        begin += number
+    yield "</svg>"
+
+
+def _advice(fleet: Fleet) -> Iterator[str]:
+    seen = [condition for condition in _NEXT if fleet.count(condition)]
+    if not seen:
+        return
+    yield "<details>\n<summary>What to do</summary>\n<dl>"
+    for condition in seen:
+        why, command = _NEXT[condition]
+        yield f"<dt>{WORDS[condition]}</dt><dd>{why}: <code>{command}</code></dd>"
+    yield "</dl>\n</details>"
 
 
 def _controls() -> Iterator[str]:
-    choices = "".join(f'<option value="{condition}">{_WORDS[condition]}</option>' for condition in Condition)
     yield '<form id="controls" hidden>'
     yield '<label>Server <input id="name" type="search" autocomplete="off" spellcheck="false"></label>'
-    yield f'<label>State <select id="condition"><option value="">any</option>{choices}</select></label>'
-    yield '<label><input id="drifted" type="checkbox"> Only packages that differ</label>'
-    yield '<button type="reset">Show all</button>'
+    yield '<label><input id="drifted" type="checkbox" autocomplete="off"> Only packages that differ</label>'
+    yield '<button id="reset" type="button">Show all</button>'
+    yield '<span id="said" role="status" class="soft"></span>'
     yield "</form>"
-
-
-# The matrix
-
-
-def _table(fleet: Fleet) -> Iterator[str]:
-    packages = fleet.packages
-    yield '<table id="fleet">'
-    yield (
-        "<caption>A row for each server, a column for each package. <i>ok</i>: as wanted. A number: another version. "
-        "<i>none</i>: missing. <i>extra</i>: not wanted. <i>bad</i>: damaged or doubled.</caption>"
-    )
-    yield "<thead><tr>"
-    for head in _HEADS:
-        yield f'<th scope="col" aria-sort="none"><button type="button">{head}</button></th>'
-    for package in packages:
-        button = f'<button type="button">{_text(package)}</button>'
-        yield f'<th scope="col" aria-sort="none" class="package">{button}</th>'
-    yield "</tr></thead>\n<tbody>"
-    for server in fleet.servers:
-        yield _row(server, packages)
-    yield "</tbody>\n</table>"
-
-
-def _row(server: Server, packages: tuple[Token, ...]) -> str:
-    differences = {difference.package: difference for difference in server.differences}
-    cells = [
-        f'<th scope="row">{_text(server.host)}</th>',
-        _td(_WORDS[server.condition], server.condition, sort=_SORTED[server.condition]),
-        *_facts(server),
-        *(_cell(server, differences.get(package)) for package in packages),
-    ]
-    return f'<tr data-host="{_text(server.host)}" data-condition="{server.condition}">{"".join(cells)}</tr>'
-
-
-def _td(inner: str, kind: str = "", *, sort: int | None = None, title: str = "") -> str:
-    """A cell, of markup that is safe. `sort` is what counts where it is not the text."""
-    marks = (("class", kind), ("data-sort", "" if sort is None else str(sort)), ("title", title))
-    said = "".join(f' {name}="{value}"' for name, value in marks if value)
-    return f"<td{said}>{inner}</td>"
-
-
-def _facts(server: Server) -> Iterator[str]:
-    """Version, last report, last run, drift."""
-    if server.received is None or server.age is None:
-        yield from (_td("-", sort=-1), _td("never", sort=_NEVER), _td("-"), _td("-", "number", sort=-1))
-        return
-    report = server.received.report
-    yield _version(server)
-    when = _time(server.received.at, f"{_span(server.age)} ago")
-    yield _td(f"{when}{_skew(server)}", sort=max(int(server.age.total_seconds()), 0))
-    outcome = f"exit {report.exit_code}" if report.failed else "done"
-    why = f": {_text(report.error)}" if report.error else ""
-    yield _td(f"{_text(report.command)} {outcome}{why}", "bad" if report.failed else "")
-    yield _td(str(len(server.differences)), "number", sort=len(server.differences))
-
-
-def _version(server: Server) -> str:
-    followed = server.received.report.followed if server.received else None
-    kind = "off" if server.other_set or server.behind else ""
-    if followed is None:
-        return _td("no set", kind, sort=-1)
-    lag = f" ({server.behind} behind)" if server.behind > 0 else f" ({-server.behind} ahead)" if server.behind else ""
-    words = f"{followed.version} of another set" if server.other_set else f"{followed.version}{lag}"
-    return _td(words, kind, sort=followed.version)
-
-
-def _skew(server: Server) -> str:
-    seconds = server.skew.total_seconds()
-    if abs(seconds) <= _SKEW_WORTH_SAYING_S:
-        return ""
-    return f", clock {_span(abs(server.skew))} {'ahead' if seconds > 0 else 'late'}"
-
-
-def _cell(server: Server, difference: Difference | None) -> str:
-    if server.received is None:
-        return _td("-", "cell same")
-    if difference is None:
-        return _td("ok", "cell same")
-    kind, word = _judged(difference)
-    full = _said(difference)
-    return _td(f'{word}<span class="unseen">: {full}</span>', f"cell {kind}", title=full)
-
-
-def _judged(difference: Difference) -> tuple[str, str]:
-    """The class and the word of a cell that is not as wanted."""
-    if difference.found is None:
-        return "bad", "none"
-    if difference.state in {State.CORRUPT, State.DUPLICATE}:
-        return "bad", "bad"
-    if difference.wanted is None:
-        return "off", "extra"
-    found, wanted = difference.found.split("."), difference.wanted.split(".")
-    return "off", _text(".".join(found[:2]) if found[:2] != wanted[:2] else found[2])
-
-
-def _said(difference: Difference) -> str:
-    found = difference.found or "nothing"
-    wanted = difference.wanted or "nothing"
-    state = f", {difference.state.value}" if difference.state and difference.state is not State.OK else ""
-    return _text(f"{found} instead of {wanted}{state}" if found != wanted else f"{found}{state}")
 
 
 # In words
 
 
 def _differences(fleet: Fleet) -> Iterator[str]:
-    rows = [(server, difference) for server in fleet.servers for difference in server.differences]
+    rows = [sentence for server in fleet.servers for sentence in _sentences(server)]
     if not rows:
         return
-    yield f"<details>\n<summary>What differs, in words ({len(rows)})</summary>"
-    if len(rows) > _DIFFERENCES_MOST:
-        yield f"<p>The first {_DIFFERENCES_MOST} are shown.</p>"
-    heads = "".join(f'<th scope="col">{head}</th>' for head in ("Server", "Package", "What it has"))
+    yield '<details id="words">\n<summary>What differs, in words</summary>'
+    if len(rows) > _SENTENCES_MOST:
+        yield f'<p class="note">Only the first {_SENTENCES_MOST} lines are here.</p>'
+    heads = "".join(f'<th scope="col">{head}</th>' for head in ("Server", "What it has", "Packages"))
     yield f"<table>\n<thead><tr>{heads}</tr></thead>\n<tbody>"
-    for server, difference in rows[:_DIFFERENCES_MOST]:
-        package = _text(difference.package)
-        yield f'<tr><th scope="row">{_text(server.host)}</th><td>{package}</td><td>{_said(difference)}</td></tr>'
+    yield from rows[:_SENTENCES_MOST]
     yield "</tbody>\n</table>\n</details>"
 
 
-def _time(at: datetime, words: str) -> str:
-    stamp = fleets.stamp(at)
-    return f'<time datetime="{stamp}" title="{stamp}">{words}</time>'
-
-
-def _span(length: timedelta) -> str:
-    minutes = max(int(length.total_seconds()) // 60, 0)
-    if minutes < 60:  # noqa: PLR2004 - an hour
-        return f"{minutes} min"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h"
-    return f"{minutes // (24 * 60)} d"
-
-
-def _text(text: str) -> str:
-    """Text from outside: without what could turn or hide it, and never markup."""
-    return escape(safe(text))
+def _sentences(server: Server) -> Iterator[str]:
+    """A row for each thing that is said of a server, with the packages it is said of."""
+    packages: dict[str, list[str]] = {}
+    for difference in server.differences:
+        packages.setdefault(said(difference), []).append(text(difference.package))
+    host = text(server.host)
+    for sentence, named in packages.items():
+        yield f'<tr data-host="{host}"><th scope="row">{host}</th><td>{sentence}</td><td>{", ".join(named)}</td></tr>'

@@ -176,6 +176,12 @@ class Server(uvicorn.Server):
         """What ends a run is `edges/interrupts.py`."""
         yield
 
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until `stop`."""
+        await super().serve(sockets)
+        # Connections that were cut are closed in the loop's next turn.
+        await asyncio.sleep(0)
+
     def stop(self) -> None:
         """Take no more requests, finish those under way, then end. From any thread, or in the middle of anything."""
         self.should_exit = True

@@ -6,39 +6,29 @@ one of the two folders of the set, not reached through a link.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from repo_manager import fleet, names
 from repo_manager.edges.disk.paths import inside, is_link, is_odd, reachable
 from repo_manager.errors import InputError
-from repo_manager.names import InvalidNameError
+from repo_manager.fleet import sets
 from repo_manager.web.http_values import Validators
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from io import FileIO
     from pathlib import Path
 
-    from repo_manager.fleet import SetName
-    from repo_manager.names import InstallerName, Token
+    from repo_manager.fleet import Published
 
 METADATA: Final = "metadata"
 TARGETS: Final = "targets"
 
 # Without a tilde, so that no short name of Windows (`METADA~1`) is one; without a colon, so no stream is.
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,254}", re.ASCII)
-
-_SMALL_BYTES: Final = 1024 * 1024
-_LARGEST_BYTES: Final = 16 * 1024 * 1024
-_ROOTS_MOST: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +38,6 @@ class OpenFile:
     file: FileIO
     size: int
     validators: Validators
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What the set says of itself. Nothing is verified here: that is for those who follow it.
-
-    `name` has the first root and the version of the snapshot. `expires` is the earliest of its metadata.
-    """
-
-    name: SetName
-    expires: datetime
-    packages: Mapping[Token, str]
-    later_roots: frozenset[str] = frozenset()
 
 
 class SignedFolder:
@@ -107,71 +84,29 @@ class SignedFolder:
         Raises:
             InputError: there is no set, or it cannot be understood.
         """
-        validators, data = self._read("timestamp.json", _SMALL_BYTES)
+        found = self._read("timestamp.json", sets.SMALL_BYTES)
+        if found is None:
+            raise InputError("no-set", "there is no timestamp.json in the set", "publish into this folder first")
+        validators, data = found
         if self._known is None or self._known[0] != validators:
-            try:
-                self._known = validators, self._understood(data)
-            except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
-                raise InputError("bad-set", "the metadata of the set cannot be understood", "publish again") from error
+            self._known = validators, sets.published(data, self._bytes)
         return self._known[1]
 
-    def _understood(self, data: bytes) -> Published:
-        timestamp = fleet.loads(data)["signed"]
-        version = int(timestamp["meta"]["snapshot.json"]["version"])
-        snapshot = self._signed(f"{version}.snapshot.json", _SMALL_BYTES)
-        targets = self._signed(f"{int(snapshot['meta']['targets.json']['version'])}.targets.json", _LARGEST_BYTES)
-        first, *later = self._roots()
-        newest = fleet.loads(later[-1] if later else first)["signed"]
-        ends = [datetime.fromisoformat(signed["expires"]) for signed in (timestamp, snapshot, targets, newest)]
-        return Published(
-            fleet.SetName(_digest(first), version),
-            min(ends).astimezone(UTC),
-            _packages(targets["targets"]),
-            frozenset(map(_digest, later)),
-        )
+    def _bytes(self, name: str, limit: int) -> bytes | None:
+        found = self._read(name, limit)
+        return None if found is None else found[1]
 
-    def _roots(self) -> list[bytes]:
-        """All root metadata, oldest first. At least one."""
-        found = [self._read("1.root.json", _SMALL_BYTES)[1]]
-        for number in range(2, _ROOTS_MOST):
-            opened = self.open(METADATA, f"{number}.root.json")
-            if opened is None:
-                break
-            with opened.file as file:
-                found.append(file.read(_SMALL_BYTES))
-        return found
-
-    def _signed(self, name: str, limit: int) -> Any:  # noqa: ANN401 - any JSON
-        return fleet.loads(self._read(name, limit)[1])["signed"]
-
-    def _read(self, name: str, limit: int) -> tuple[Validators, bytes]:
+    def _read(self, name: str, limit: int) -> tuple[Validators, bytes] | None:
         try:
             opened = self.open(METADATA, name)
+            if opened is None:
+                return None
+            with opened.file as file:
+                if opened.size > limit:
+                    raise InputError("bad-set", f"{name} is too large: {opened.size} bytes", "publish again")
+                return opened.validators, file.readall()
         except OSError as error:
             raise InputError("bad-set", f"{name} cannot be read: {error.strerror}", "look at the folder") from error
-        if opened is None:
-            raise InputError("no-set", f"there is no {name} in the set", "publish into this folder first")
-        with opened.file as file:
-            if opened.size > limit:
-                raise InputError("bad-set", f"{name} is too large: {opened.size} bytes", "publish again")
-            return opened.validators, file.readall()
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _packages(targets: Mapping[str, object]) -> Mapping[Token, str]:
-    """The newest installer of each package, in the order of the names."""
-    found: dict[Token, InstallerName] = {}
-    for text in targets:
-        try:
-            name = names.parse(text.rpartition("/")[2])
-        except InvalidNameError:
-            continue
-        if name.token not in found or found[name.token] < name:
-            found[name.token] = name
-    return MappingProxyType({token: str(name.version) for token, name in sorted(found.items())})
 
 
 if sys.platform == "win32":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cli_world import SUBFOLDER, Cli, StandIn, data_of, name_of, tree
+from platforms import needs_links
 
 from repo_manager.edges.disk.lock import Lock
 
@@ -71,6 +71,37 @@ def test_publishing_again_sends_nothing(tool: Cli) -> None:
     document = _publish(tool).document
 
     assert (document["root"], document["version"], document["bytes_sent"]) == (first, 1, 0)
+
+
+_WATCHED = """
+import os, sys
+from repo_manager import cli
+opened = []
+def hook(event, arguments):
+    if event == "open" and isinstance(arguments[0], str) and "Microsoft-ASR_UA" in arguments[0]:
+        opened.append(os.path.basename(arguments[0]))
+sys.addaudithook(hook)
+code = cli.main(["--quiet", "--repository", "repo", "publish", "depot", "--keys", "keys"])
+print(code, sorted(opened))
+"""
+
+
+def test_publishing_again_opens_no_installer_and_after_a_change_that_one_alone(tool: Cli) -> None:
+    _led(tool)
+
+    def opened() -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", _WATCHED], cwd=tool.folder, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()[-1]
+
+    assert opened() == "0 []"
+    name = name_of("OL8-64")
+    tool.put(name, data_of(name))
+    said = opened()
+    assert said.startswith("0 [")
+    assert said.count(name) == said.count("Microsoft-ASR_UA") > 0
 
 
 def test_publish_tells_people_the_fingerprint(tool: Cli) -> None:
@@ -437,23 +468,28 @@ def test_the_rate_is_no_obstacle(tool: Cli) -> None:
 def test_state_that_somebody_broke_asks_for_the_fingerprint_again(tool: Cli) -> None:
     root = _led(tool)
     _mirror(tool, "--trust", root)
-    (tool.folder / "follower" / SUBFOLDER / "trust" / "state.json").write_text("{", encoding="ascii")
+    (tool.folder / "follower" / SUBFOLDER / "trust.json").write_text("{", encoding="ascii")
 
     assert _mirror(tool).error["code"] == "no-trust"
     assert _mirror(tool, "--trust", root).code == 0
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
-def test_trust_is_not_written_through_a_link(tool: Cli, tmp_path: Path) -> None:
+@needs_links
+def test_trust_is_neither_read_nor_written_through_a_link(tool: Cli, tmp_path: Path) -> None:
     root = _led(tool)
-    (_follower(tool) / SUBFOLDER).mkdir()
-    (tmp_path / "elsewhere").mkdir()
-    (tool.folder / "follower" / SUBFOLDER / "trust").symlink_to(tmp_path / "elsewhere")
+    _mirror(tool, "--trust", root)
+    place = tool.folder / "follower" / SUBFOLDER / "trust.json"
+    place.rename(tmp_path / "elsewhere")
+    before = (tmp_path / "elsewhere").read_bytes()
+    place.symlink_to(tmp_path / "elsewhere")
 
-    answer = _mirror(tool, "--trust", root)
+    refused = _mirror(tool)
+    taken = _mirror(tool, "--trust", root)
 
-    assert (answer.code, answer.error["code"]) == (3, "subfolder-is-a-link")
-    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert (refused.code, refused.error["code"]) == (2, "no-trust")
+    assert taken.code == 0
+    assert not place.is_symlink()
+    assert (tmp_path / "elsewhere").read_bytes() == before
 
 
 def test_an_interrupted_fetch_is_gone_on_with(tool: Cli) -> None:

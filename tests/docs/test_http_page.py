@@ -13,10 +13,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from web_world import make_tokens, serving, write_set
 
 from repo_manager import fleet
+from repo_manager.edges.reports.folder import SERVERS_MOST
 from repo_manager.web.app import BODY_S
 from repo_manager.web.connection import Doors
 from repo_manager.web.limits import Rate
-from repo_manager.web.reports_folder import SERVERS_MOST
 from repo_manager.web.server import HEAD_BYTES
 from repo_manager.web.tokens import Role
 

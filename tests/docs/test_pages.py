@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from fleet_world import report
 from typer._click.core import Context
 from typer.core import TyperGroup
 
-from repo_manager import audit, catalog, cli, settings
+from repo_manager import audit, catalog, cli, fleet, settings
 from repo_manager.cli.root import COMMANDS, root
 from repo_manager.edges import sandbox
 from repo_manager.errors import ExitCode, InputError
@@ -469,6 +470,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("json")
     _made(folder / "srv")
     shutil.copy(ROOT / "tests" / "data" / "AgentDownloadLinks.md", folder / "srv" / "links.md")
+    _make_a_fleet(folder / "srv")
     documents = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REPO_MANAGER_CACHE_DIR", str(folder / "cache"))
@@ -477,6 +479,16 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             words = [word.replace("/srv", str(folder / "srv")) for word in shlex.split(line)[1:]]
             documents[line] = json.loads(_stdout_of(words))
     return documents
+
+
+def _make_a_fleet(folder: Path) -> None:
+    """Two servers: one reports and can be looked at, the other one does neither."""
+    (folder / "set" / "reports").mkdir(parents=True)
+    made = fleet.document(report("ps-01", 1, exit_code=3, error="no-space"))
+    (folder / "set" / "reports" / "report-ps-01.json").write_text(json.dumps(made), encoding="utf-8")
+    servers = [{"name": "ps-01", "repository": str(folder / "repository")}, {"name": "ps-02"}]
+    text = json.dumps({"set": str(folder / "set"), "servers": servers})
+    (folder / "fleet.yaml").write_text(text, encoding="utf-8")
 
 
 def _stdout_of(words: list[str]) -> str:
@@ -504,6 +516,7 @@ def test_every_schema_has_an_example() -> None:
     sources = (ROOT / "repo_manager").rglob("*.py")
     known = {found for path in sources for found in re.findall(r'"(repo-manager/[a-z-]+/1)"', path.read_text("utf-8"))}
     own_files = {"repo-manager/journal/1", "repo-manager/records/1", "repo-manager/digests/1", "repo-manager/trust/1"}
+    own_files.add("repo-manager/reporting/1")
     # Printed for as long as somebody watches, or on Windows alone: tests/docs/test_watch_page.py
     elsewhere = {"repo-manager/watch/1", "repo-manager/watch-install/1", "repo-manager/watch-remove/1"}
     # Of the server: tests/docs/test_http_page.py

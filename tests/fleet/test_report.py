@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from repo_manager import fleet
 from repo_manager.audit import Audit, Code, Finding, PackageState, Severity, State
 from repo_manager.errors import InputError
+from repo_manager.fleet import Received
 from repo_manager.names import Release, Token
 
 
@@ -189,3 +190,53 @@ def test_an_audit_becomes_the_lines_and_counts_of_a_report() -> None:
     judged = Audit("/srv", Release(9, 66), (state,), tuple(found))
     assert fleet.summary(judged) == (fleet.Line(Token("RHEL9-64"), State.OUTDATED, "9.65.7417.1"),)
     assert fleet.counts(judged) == (1, 0, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("PS-01", "ps-01"),
+        ("ps 01.example.com", "ps-01.example.com"),
+        ("-ps_01-", "ps_01"),
+        ("Büro Süd", "b-ro-s-d"),
+        ("a/../b", "a-..-b"),
+        ("\n", "unnamed"),
+        ("日本", "unnamed"),
+        ("x" * 300, "x" * 200),
+    ],
+)
+def test_every_machine_has_a_name_to_report_under(text: str, named: str) -> None:
+    assert fleet.host_of_machine(text) == named
+    assert fleet.host(named) == named
+
+
+def test_a_report_carries_each_package_once_and_not_too_many() -> None:
+    many = [line(f"P{number}-64") for number in range(600)]
+    lines = fleet.fitting([line("A-64", "1.2.3.4"), line("a-64"), line("no token"), *many])
+    assert lines[0] == line("A-64", "1.2.3.4")
+    assert len(lines) == 500
+    made = report("a", 7, *lines)
+    assert fleet.parse(json.dumps(fleet.document(made)).encode()) == made
+
+
+def _all(**changes: object) -> bytes:
+    whole = {"schema": fleet.ALL_SCHEMA, "at": "2026-11-23T12:00:00Z", "reports": [], "unreadable": [], **changes}
+    return json.dumps(whole).encode()
+
+
+def test_all_reports_of_a_leader_are_read_and_what_is_none_is_told() -> None:
+    good = {"at": "2026-11-23T11:00:00Z", "report": fleet.document(report())}
+    at, found, lost = fleet.all_of(_all(reports=[good, {"at": "x"}, 7], unreadable=["report-x.json", 7]))
+    assert at == NOW
+    assert found == (Received(report(), NOW - timedelta(hours=1)),)
+    assert lost == ("report-x.json", "report 2 of the answer", "report 3 of the answer")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"<html>", b"[]", _all(schema="x"), _all(reports=7), _all(unreadable=None), _all(at="now")],
+)
+def test_what_is_no_answer_of_a_leader_is_refused(data: bytes) -> None:
+    with pytest.raises(InputError) as caught:
+        fleet.all_of(data)
+    assert caught.value.code == "bad-report"

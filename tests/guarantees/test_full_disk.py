@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 import scenarios
 from abuse_server import Honest, Request, serving
 from scenarios import TOKENS, name_of, snapshot
+from small_disk import mounted
 
 from repo_manager import names
 from repo_manager.edges.disk.folder import no_step
@@ -39,25 +38,9 @@ def small_world(tmp_path: Path) -> Iterator[World]:
     filled = tmp_path / "filled"
     world.repository.rename(filled)
     world.repository.mkdir()
-    _mount(world.repository)
-    try:
+    with mounted(world.repository, DISK_BYTES):
         shutil.copytree(filled, world.repository, symlinks=True, dirs_exist_ok=True)
         yield world
-    finally:
-        # Lazily: a file that a failed test still holds must not keep the disk.
-        subprocess.run(["umount", "-l", str(world.repository)], check=True)
-
-
-def _mount(folder: Path) -> None:
-    if not sys.platform.startswith("linux"):
-        pytest.skip("needs Linux to make a small disk")
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("there is no mount command")
-    if done.returncode != 0:
-        pytest.skip(f"may not mount a small disk here: {done.stderr.strip()}")
 
 
 def free_bytes(world: World) -> int:

@@ -21,12 +21,13 @@ from trust_world import ALL, DAY, NOW, Following, Leading
 from repo_manager.edges.depots.folder import FolderDepot
 from repo_manager.edges.signed_sets.keys import Keys, Role
 from repo_manager.edges.signed_sets.leading import Leader, Order
-from repo_manager.errors import InputError, MachineError, RepoManagerError, VerificationError
+from repo_manager.errors import InputError, MachineError, RepoManagerError, TransferError, VerificationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from repo_manager.edges.depots import Blob
     from repo_manager.edges.signed_sets.leading import Published
 
 FEWER: Final = ("Windows", "RHEL9-64", "OL8-64")
@@ -272,6 +273,37 @@ def test_what_others_laid_into_the_depot_stays(tmp_path: Path) -> None:
     assert {path for path in _files(leader) if path in strangers} == set(strangers)
 
 
+def test_where_nothing_is_new_a_depot_is_asked_for_two_lists_and_four_small_files(tmp_path: Path) -> None:
+    leader = Leading(tmp_path)
+    leader.publish()
+    asked: list[str] = []
+
+    leader.publish(depot=_AskingDepot(FolderDepot(leader.depot), asked.append))
+
+    # The clearing away looks at what the snapshot names.
+    assert sorted(set(asked)) == [
+        "list metadata/",
+        "list targets/",
+        "read metadata/1.root.json",
+        "read metadata/1.snapshot.json",
+        "read metadata/1.targets.json",
+        "read metadata/timestamp.json",
+    ]
+    assert len(asked) <= 7
+
+
+def test_the_bytes_that_are_said_to_be_sent_are_those_that_the_depot_was_given(tmp_path: Path) -> None:
+    leader = Leading(tmp_path)
+    leader.publish(FEWER)
+    sent: list[str] = []
+
+    published = leader.publish(ALL, depot=_AskingDepot(FolderDepot(leader.depot), sent.append))
+
+    uploads = [step.removeprefix("upload ") for step in sent if step.startswith("upload")]
+    assert published.bytes_sent == sum((leader.depot / path).stat().st_size for path in uploads)
+    assert len(uploads) == 1
+
+
 def test_an_installer_that_is_gone_from_the_depot_is_sent_again(tmp_path: Path) -> None:
     leader = Leading(tmp_path)
     leader.publish()
@@ -454,3 +486,95 @@ def test_the_world_of_the_other_suites_has_a_leader(tmp_path: Path) -> None:
 
     assert isinstance(world, World)
     assert len(list((world.depot / "targets").iterdir())) == 4
+
+
+# Two machines with the same keys
+
+
+class _AskingDepot:
+    """A depot that tells of each request before it is made; of a look at a file and its writing, only of the look."""
+
+    def __init__(self, depot: FolderDepot, step: Callable[[str], None]) -> None:
+        self._depot, self._step = depot, step
+        self.name, self.stream, self.close = depot.name, depot.stream, depot.close
+        self._looked = ""
+
+    def read(self, path: str, *, limit_bytes: int, etag: str | None = None) -> Blob | None:
+        self._step(f"read {path}")
+        return self._depot.read(path, limit_bytes=limit_bytes, etag=etag)
+
+    def size(self, path: str) -> int | None:
+        self._step(f"look at {path}")
+        self._looked = path
+        return self._depot.size(path)
+
+    def list(self, prefix: str) -> Iterator[tuple[str, int]]:
+        self._step(f"list {prefix}")
+        return self._depot.list(prefix)
+
+    def write(self, path: str, data: bytes) -> None:
+        if path != self._looked:
+            self._step(f"write {path}")
+        self._depot.write(path, data)
+
+    def upload(self, path: str, file: Path, *, sha256: str, progress: Callable[[int], None]) -> None:
+        self._step(f"upload {path}")
+        self._depot.upload(path, file, sha256=sha256, progress=progress)
+
+    def delete(self, path: str) -> None:
+        self._step(f"delete {path}")
+        self._depot.delete(path)
+
+
+class _At:
+    """A step hook that does something once, before the step of that number."""
+
+    def __init__(self, number: int, act: Callable[[], object]) -> None:
+        self._left, self._act = number, act
+        self.done = False
+
+    def __call__(self, _what: str) -> None:
+        self._left -= 1
+        if self._left == 0:
+            self.done = True
+            # Whose key has just been replaced can publish no more, and says so.
+            with suppress(InputError):
+                self._act()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "rotate", [(), (Role.TIMESTAMP,), (Role.ROOT,)], ids=["no key", "the timestamp key", "the root key"]
+)
+def test_whoever_publishes_between_two_requests_of_another_machine_breaks_no_set(
+    tmp_path: Path, rotate: tuple[Role, ...]
+) -> None:
+    """Each has a folder of keys of its own, so that no lock keeps them apart."""
+    begin = Leading(tmp_path / "begin")
+    fingerprint = begin.publish(FEWER[:2]).root
+    steps: list[str] = []
+    whole = _copy(begin, tmp_path / "whole")
+    whole.publish(FEWER, rotate=rotate, depot=_AskingDepot(FolderDepot(whole.depot), steps.append))
+    ends: set[str] = set()
+
+    for number in some_of(range(1, len(steps) + 1), len(rotate)):
+        context = f"before request {number}: {steps[number - 1]}"
+        one, other = _copy(begin, tmp_path / f"{number}"), _copy(begin, tmp_path / f"{number}-other")
+        late = _At(number, partial(other.publish, ALL, depot=FolderDepot(one.depot)))
+        try:
+            one.publish(FEWER, rotate=rotate, depot=_AskingDepot(FolderDepot(one.depot), late))
+        except TransferError as error:
+            ends.add(error.code)
+        assert late.done, context
+        depot = FolderDepot(one.depot)
+        reader = Following(depot, fingerprint)
+        try:
+            assert _shown(reader) in {frozenset(ALL), frozenset(FEWER)}, context
+        except VerificationError as error:
+            # The other machine signed with the key that went at this very moment.
+            assert (rotate, error.code) == ((Role.TIMESTAMP,), "wrong-signature"), context  # noqa: PT017 - either is right
+
+        one.publish(FEWER)
+
+        assert _shown(reader) == _shown(Following(depot, fingerprint)) == frozenset(FEWER), context
+    assert ends == {"published-meanwhile"}

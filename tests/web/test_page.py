@@ -8,14 +8,16 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from fleet_world import NEW, NOW, OLD, OTHER_ROOT, RHEL, ROOT, SLES, line, received, report
+from typer._click.core import Context
 
 from repo_manager import fleet
 from repo_manager.audit import State
-from repo_manager.fleet import Host, Received, SetName, Wanted
+from repo_manager.cli.root import root
+from repo_manager.fleet import Expected, Host, Look, Received, Role, SetName, Wanted
 from repo_manager.names import Token
 from repo_manager.web import page
 
@@ -43,7 +45,7 @@ class Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.attributes += attrs
-        if tag not in {"meta", "input"}:
+        if tag not in {"meta", "input", "col"}:
             self._open.append(tag)
         if tag == "tr":
             self.rows.append([])
@@ -65,8 +67,11 @@ def _page(*items: Received, wanted: Wanted = WANTED, expected: tuple[str, ...] =
 
 
 def _rows(*items: Received, wanted: Wanted = WANTED, expected: tuple[str, ...] = ()) -> list[list[str]]:
-    text = _page(*items, wanted=wanted, expected=expected)
-    return Reader(text.partition("<details>")[0]).rows
+    return _matrix(_page(*items, wanted=wanted, expected=expected))
+
+
+def _matrix(text: str) -> list[list[str]]:
+    return Reader(text.partition('<table id="fleet">')[2].partition("</table>")[0]).rows
 
 
 def test_a_row_has_everything_of_a_server() -> None:
@@ -124,16 +129,116 @@ def test_a_server_that_never_reported_has_a_row() -> None:
     assert _rows(expected=("a",))[1] == ["a", "never reported", "-", "never", "-", "-", "-", "-"]
 
 
-def test_what_differs_stands_below_in_words_too() -> None:
-    below = _page(_came(report("a", 7, line(RHEL, OLD), line(SLES)))).partition("<details>")[2]
-    assert "What differs, in words (1)" in below
-    assert "9.65.7417.1 instead of 9.66.7567.1" in below
-    assert "<details>" not in _page(_came(report("a")))
+def test_a_role_and_what_the_inventory_does_not_know_stand_beside_the_name() -> None:
+    listed = [Expected(Host("a"), Role.PROCESS_SERVER), Expected(Host("c"))]
+    judged = fleet.judge(
+        WANTED, [_came(report("a")), _came(report("b"))], now=NOW, silent_after=timedelta(days=2), expected=listed
+    )
+    assert [row[0] for row in _matrix(page.render(judged, NOW)[0])[1:]] == [
+        "c",
+        "a process",
+        "b not in the inventory",
+    ]
+
+
+def test_a_server_that_was_looked_at_is_shown_as_it_was_seen() -> None:
+    looks = [
+        Look(Host("a"), (line(RHEL, OLD), line(SLES)), SetName(ROOT, 6)),
+        Look(Host("b"), error="access-denied"),
+        Look(Host("c"), error="no-such-folder"),
+    ]
+    judged = fleet.judge(WANTED, [_came(report("c"))], now=NOW, silent_after=timedelta(days=2), looks=looks)
+    assert _matrix(page.render(judged, NOW)[0])[1:] == [
+        ["b", "never reported, not seen: access-denied", "-", "never", "-", "-", "-", "-"],
+        ["a", "behind", "6 (1 behind)", "never", "-", "1", "9.65: 9.65.7417.1 instead of 9.66.7567.1", "ok"],
+        ["c", "current, not seen: no-such-folder", "7", "1 h ago", "mirror done", "0", "ok", "ok"],
+    ]
+
+
+def test_a_run_that_waits_for_its_hours_is_shown_as_such_and_not_as_wrong() -> None:
+    text = _page(_came(report("a", 6, exit_code=1, error=fleet.WAITS)))
+    assert _matrix(text)[1][1:5] == ["behind", "6 (1 behind)", "1 h ago", "mirror exit 1: window-closed"]
+    assert 'class="fact wrong"' not in text
+
+
+def test_packages_stand_in_the_order_of_their_numbers_and_what_nobody_wants_stands_last() -> None:
+    wanted = {Token(name): NEW for name in ("DEBIAN10-64", "DEBIAN9-64", "RHEL8-64")}
+    item = _came(report("a", 7, *(line(name) for name in (*wanted, "CENTOS6-64"))))
+    assert _rows(item, wanted=Wanted(SetName(ROOT, 7), wanted))[0][6:] == [
+        "DEBIAN9-64",
+        "DEBIAN10-64",
+        "RHEL8-64",
+        "CENTOS6-64",
+    ]
+
+
+def test_what_differs_stands_below_in_words_too_once_for_all_packages_it_is_said_of() -> None:
+    text = _page(_came(report("a", 7, line(RHEL, OLD), line(SLES, OLD), line("X"))))
+    assert Reader(text.partition('<details id="words">')[2].partition("</details>")[0]).rows[1:] == [
+        ["a", "9.65.7417.1 instead of 9.66.7567.1", f"{RHEL}, {SLES}"],
+        ["a", "9.66.7567.1 instead of nothing", "X"],
+    ]
+    assert '<details id="words">' not in _page(_came(report("a")))
+
+
+def test_what_to_do_is_said_of_the_states_there_are() -> None:
+    text = _page(_came(report("a", 6)), _came(report("b", exit_code=3)))
+    assert re.findall("<dt>(.*?)</dt>", text) == ["failed", "behind"]
+    assert "<dt>" not in _page(_came(report("a")))
+
+
+def test_every_command_of_the_advice_is_one() -> None:
+    tool = root()
+    for words in (command.split() for _, command in page._NEXT.values()):
+        assert words[0] == "repo-manager"
+        found: Any = tool.get_command(Context(tool), words[1])
+        options = {option for parameter in found.params for option in parameter.opts}
+        assert {word for word in words[2:] if word.startswith("-")} <= options
+
+
+def test_the_bar_is_as_long_as_the_numbers_below_it() -> None:
+    text = _page(_came(report("a", 6)), _came(report("b")), _came(report("c")), expected=("d",))
+    bars = re.findall(r'<rect class="(\w+)" x="(\d+)" width="(\d+)"', text)
+    assert bars == [("unheard", "0", "1"), ("behind", "1", "1"), ("current", "2", "2")]
 
 
 def test_an_empty_fleet_and_one_without_a_set_have_a_page() -> None:
     assert "<title>Fleet: 0 of 0 current</title>" in _page()
+    assert "No server has reported yet" in _page()
     assert "held against what most of them have" in _page(_came(report()), wanted=Wanted(None, {RHEL: NEW, SLES: NEW}))
+
+
+def test_a_server_that_makes_up_packages_does_not_make_the_page_wide() -> None:
+    text = _page(_came(report("a", 7, line(RHEL), line(SLES), *(line(f"X{number}") for number in range(100)))))
+    assert len(_matrix(text)[0]) == 6 + 2 + 40
+    assert "60 more packages that nobody wants" in text
+    assert _matrix(text)[1][5] == "100"
+
+
+def test_of_very_many_differences_the_first_are_said_in_words() -> None:
+    late = _came(report("a", 7, line(RHEL, OLD), line(SLES)))
+    text = _page(*(replace(late, report=replace(late.report, host=Host(f"ps-{number}"))) for number in range(2001)))
+    words = text.partition('<details id="words">')[2]
+    assert "Only the first 2000 lines are here" in words
+    assert words.count("<tr data-host=") == 2000
+
+
+def test_files_without_a_report_are_named_but_not_all_of_them() -> None:
+    judged = fleet.judge(WANTED, [_came(report())], now=NOW, silent_after=timedelta(days=2))
+    names = tuple(f"report-{number}.json" for number in range(12))
+    text, _ = page.render(judged, NOW, unreadable=names)
+    assert f"12 files without a report that can be read: {', '.join(names[:10])}, ...</p>" in text
+    assert "that can be read" not in page.render(judged, NOW)[0]
+
+
+def test_of_more_servers_than_a_browser_can_show_the_gravest_are_shown() -> None:
+    fine, late = _came(report("a")), _came(report("z", 6))
+    items = [replace(fine, report=replace(fine.report, host=Host(f"ps-{number}"))) for number in range(5000)]
+    text = _page(*items, late)
+    rows = _matrix(text)
+    assert len(rows) == 5001
+    assert rows[1][0] == "z"
+    assert "The gravest 5000 of 5001 servers are shown" in text
 
 
 EVIL: Final = '"><script>alert(1)</script><img src=x onerror=alert(1)>\u202e&'
@@ -185,5 +290,5 @@ def test_a_page_of_a_large_fleet_is_not_large() -> None:
         for number in range(300)
     ]
     text = _page(*items, wanted=Wanted(SetName(ROOT, 7), packages))
-    assert len(Reader(text.partition("<details>")[0]).rows) == 301
-    assert len(text) < 1_000_000
+    assert len(_matrix(text)) == 301
+    assert len(text) < 400_000

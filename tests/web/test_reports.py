@@ -17,8 +17,9 @@ from scenarios import until
 from web_world import RHEL, ROOT_DIGEST, Served, make_tokens, serving, target_path, write_set
 
 from repo_manager import fleet
-from repo_manager.web import reports_folder, tokens
-from repo_manager.web.reports_folder import ReportsFolder
+from repo_manager.edges.reports import folder as reports_folder
+from repo_manager.edges.reports.folder import ReportsFolder
+from repo_manager.web import tokens
 from repo_manager.web.tokens import Role
 
 if TYPE_CHECKING:

@@ -173,6 +173,15 @@ def test_a_client_that_goes_away_is_noticed(folder: Path) -> None:
     assert running.site.metrics.under_way == 0
 
 
+def test_a_small_file_does_not_wait_for_the_clients_word_on_the_head(folder: Path) -> None:
+    """With Nagle's algorithm each one did, for 40 ms."""
+    with serving(folder) as served, served.client() as client:
+        assert client.get("/metadata/timestamp.json").status_code == 200
+        (connection,) = served.server.server_state.connections
+        own = connection.transport.get_extra_info("socket")
+        assert own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_no_more_connections_than_allowed(folder: Path) -> None:
     with serving(folder, doors=Doors(Metrics(), most=2)) as running:
         with _link(running), _link(running):

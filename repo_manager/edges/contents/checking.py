@@ -13,7 +13,7 @@ from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.errors import VerificationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from repo_manager.edges.disk.digests import Digests
@@ -65,18 +65,23 @@ class Checker:
         """
         verdicts = self.known(listing)
         unread = [file for file in files if self._unread(file)]
-        if unread:
-            # Neither the threads nor the archives' libraries are loaded where nothing must be read.
-            from concurrent.futures import ThreadPoolExecutor
-
-            with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-                read = pool.map(lambda file: self._inspect(file, progress), unread)
-                for file, (known, lasting) in zip(unread, read, strict=True):
-                    if lasting:
-                        self._digests.put(file.entry, known)
-                    verdicts[file.name] = self._verdict(file, known)
+        for file, (known, lasting) in zip(unread, self._inspected(unread, progress), strict=True):
+            if lasting:
+                self._digests.put(file.entry, known)
+            verdicts[file.name] = self._verdict(file, known)
         self._digests.save(frozenset(file.name for file in listing.files))
         return verdicts
+
+    def _inspected(self, unread: Sequence[File], progress: Callable[[int], None]) -> Iterator[tuple[Known, bool]]:
+        """What is inside each, one at a time by this very thread, several by others that end with the last."""
+        if len(unread) <= 1:
+            yield from (self._inspect(file, progress) for file in unread)
+            return
+        # Neither the threads nor the archives' libraries are loaded where nothing must be read.
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+            yield from pool.map(lambda file: self._inspect(file, progress), unread)
 
     def sha256(self, file: File) -> str:
         """A file's digest, in hex: the remembered one, else by reading it.

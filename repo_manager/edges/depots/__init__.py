@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from repo_manager.edges.sources.smb import Shares
 
-__all__ = ["Blob", "Depot", "Keyring", "checked", "open_depot"]
+__all__ = ["Blob", "Depot", "Keyring", "checked", "open_depot", "without_secrets"]
 
 # Two letters at least: one is a drive of Windows.
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
@@ -61,11 +61,11 @@ def open_depot(
     if scheme in {"http", "https"}:
         from repo_manager.edges.depots.http import HttpDepot
 
-        return HttpDepot(_without_secrets(address), policy, token=keyring.token, cancelled=cancelled)
+        return HttpDepot(without_secrets(address), policy, token=keyring.token, cancelled=cancelled)
     if scheme in {"az", "s3"}:
         from repo_manager.edges.depots.objects import open_store
 
-        return open_store(_without_secrets(address), policy, keyring, cancelled=cancelled)
+        return open_store(without_secrets(address), policy, keyring, cancelled=cancelled)
     if is_share(address):
         from repo_manager.edges.depots.share import ShareDepot
         from repo_manager.edges.sources import smb
@@ -79,7 +79,7 @@ def open_depot(
     return FolderDepot(Path(address))
 
 
-def _without_secrets(address: str) -> str:
+def without_secrets(address: str) -> str:
     """The address, if every user of the machine may see it.
 
     Raises:

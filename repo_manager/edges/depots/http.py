@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.edges.depots.contract import Blob, absent, changed, checked, too_large
+from repo_manager.edges.depots.keyring import TOKEN_VARIABLE
 from repo_manager.edges.depots.pace import Pace
 from repo_manager.edges.depots.read_only import ReadOnly
 from repo_manager.edges.sources._transport import PassingError, Transport, refusal
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from repo_manager.edges.sources._transport import Answer
     from repo_manager.edges.sources.http_rules import Policy
 
+_DENIED: Final = frozenset((HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN))
 _GONE: Final = frozenset((HTTPStatus.NOT_FOUND, HTTPStatus.GONE))
 _NO_HEAD: Final = frozenset((HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED))
 
@@ -165,6 +167,10 @@ class HttpDepot(ReadOnly):
     def _expect(self, answer: Answer, status: HTTPStatus) -> None:
         if answer.status in _GONE:
             raise absent(answer.url)
+        if answer.status in _DENIED:
+            words = "says that it must be told who asks" if answer.status == HTTPStatus.UNAUTHORIZED else "refuses"
+            hint = f"have a token made that may read there, and set {TOKEN_VARIABLE} to it"
+            raise TransferError("access-denied", f"{answer.url}: the server {words}", hint)
         if answer.status != status:
             wait_s = retry_after_s(answer.headers, time.time())
             raise refusal(answer, None if wait_s is None else min(wait_s, self._policy.retry_after_cap_s))

@@ -38,6 +38,7 @@ from repo_manager.errors import InputError, MachineError, RepoManagerError, Tran
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from repo_manager.edges.depots.keyring import Keyring
@@ -191,6 +192,10 @@ class ObjectDepot:
 
     def list(self, prefix: str) -> Iterator[tuple[str, int]]:
         """See `Depot.list`."""
+        yield from ((path, size) for path, size, _ in self.dated(prefix))
+
+    def dated(self, prefix: str) -> Iterator[tuple[str, int, datetime]]:
+        """The same, and when each object was written, by the store's clock."""
         import obstore
 
         folder = checked_prefix(prefix)
@@ -201,7 +206,7 @@ class ObjectDepot:
             if page is None:
                 return
             for meta in page:
-                yield meta["path"], meta["size"]
+                yield meta["path"], meta["size"], meta["last_modified"]
 
     def delete(self, path: str) -> None:
         """See `Depot.delete`."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from repo_manager.edges.disk.holders import ACCESS_DENIED, PASSING, Examined, code_of, examine, refusal
 
 if TYPE_CHECKING:
+    import io
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
@@ -76,6 +77,10 @@ class Mover:
     def read(self, path: Path) -> bytes:
         """The bytes of a small file, which may be on its way to being replaced."""
         return self._patiently(path.read_bytes, (path,))
+
+    def open(self, path: Path) -> io.FileIO:
+        """A file to read without a second buffer, which may be on its way to being replaced."""
+        return self._patiently(lambda: path.open("rb", buffering=0), (path,))
 
     def _patiently(self, act: Callable[[], _Result], paths: Sequence[Path]) -> _Result:
         """Try again where Windows says that somebody holds the file just now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from repo_manager.edges.disk.paths import reachable
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 def write_whole(path: Path, text: str, *, newline: str | None = None) -> None:
     """Write, sync, rename. `newline` as `open` takes it: None writes the system's line ends.
 
+    What cannot be written whole leaves nothing behind.
+
     Raises:
         OSError: it cannot be written; what was there before still is.
         MachineError: the same, where another program holds what was there before.
@@ -23,8 +26,12 @@ def write_whole(path: Path, text: str, *, newline: str | None = None) -> None:
 
     path = reachable(path)
     temporary = path.with_name(f"{path.name}.new")
-    with temporary.open("w", encoding="utf-8", newline=newline) as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    Mover().replace(temporary, path)
+    try:
+        with temporary.open("w", encoding="utf-8", newline=newline) as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Mover().replace(temporary, path)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -40,18 +40,30 @@ def refreshed(bring: Bring, root: bytes, seen: Mapping[str, bytes], time: dateti
         MachineError: the disk refused.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix="repo-manager-") as name:
-            folder = Path(name)
+        with _temporary() as folder:
             for file, data in seen.items():
                 (folder / file).write_bytes(data)
             with _translated(where):
-                updater = _Updater(name, "metadata/", fetcher=_Courier(bring), bootstrap=root)
+                updater = _Updater(str(folder), "metadata/", fetcher=_Courier(bring), bootstrap=root)
                 # The library asks the machine's clock and has no other way in. It compares with nothing but this.
                 updater._trusted_set.reference_time = time  # noqa: SLF001 - see above
                 updater.refresh()
             return {file: (folder / file).read_bytes() for file in FILES}
     except OSError as error:
         raise disk_error(error, Path(tempfile.gettempdir())) from error
+
+
+@contextmanager
+def _temporary() -> Iterator[Path]:
+    """A folder that goes in the end, as far as the system lets it.
+
+    Python's own, before 3.12, asks again for ever where it may not delete: a virus scanner is enough.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="repo-manager-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Updater(Updater):

@@ -202,12 +202,16 @@ class Keys:
             with contextlib.suppress(FileNotFoundError):
                 temporary.unlink()
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-            with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            self._step(f"rename {temporary.name} -> {path.name}")
-            Mover().replace(temporary, path)
+            try:
+                with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                self._step(f"rename {temporary.name} -> {path.name}")
+                Mover().replace(temporary, path)
+            finally:
+                with contextlib.suppress(OSError):
+                    temporary.unlink(missing_ok=True)
             sync_folder(path.parent)
 
 

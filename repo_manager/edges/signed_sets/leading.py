@@ -1,6 +1,6 @@
 """Writes a signed set into a depot so that a reader sees the old set or the new one, never a mixture.
 
-    roots -> installers -> targets -> snapshot -> timestamp -> what nobody can ask for any more goes
+    roots -> installers -> targets -> snapshot -> timestamp -> look again -> what nobody can ask for any more goes
 
 Until the timestamp is replaced, nothing that is new is named by anything a reader looks at; what the old
 set named stays until no snapshot that is still valid names it.
@@ -14,7 +14,7 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager.edges.signed_sets.keys import Role
-from repo_manager.edges.signed_sets.root_chain import RootChain, read_if_any
+from repo_manager.edges.signed_sets.root_chain import RootChain, published_meanwhile, read_if_any, refuse_taken
 from repo_manager.edges.signed_sets.signed_set import (
     SNAPSHOT_LIMIT,
     TARGETS_LIMIT,
@@ -134,6 +134,7 @@ class Leader:
         Raises:
             InputError: `key-missing`: a key is needed that is not here; `nothing-to-renew`.
             VerificationError: `set-went-back`; `digest-mismatch`: a file is not what it was.
+            TransferError: `published-meanwhile`: another machine publishes there with the same keys.
             TransferError, MachineError: the depot or the disk refused; readers see the old set.
         """
         wanted = self._wanted(order)
@@ -141,8 +142,10 @@ class Leader:
         self._chain.begin(order.rotate)
         sent = sum(self._send(item, progress) for item in order.items or ())
         renewed = self._sign(wanted, order)
-        self._chain.finish()
         self._keys.remember(self._place, {role.value: held.version for role, held in self._held.items()})
+        if sent or renewed:
+            self._look_again(wanted)
+        self._chain.finish()
         deleted = self._clear()
         return Published(
             self._chain.fingerprint,
@@ -284,7 +287,9 @@ class Leader:
         for signer in self._chain.signers(role):
             found.sign(signer, append=True)
         held = _Held(signed, found.to_bytes())
-        path = TIMESTAMP if role is Role.TIMESTAMP else metadata_path(held.version, role.value)
+        path = _path_of(role, held)
+        if role is not Role.TIMESTAMP:
+            refuse_taken(self._depot, path)
         self._depot.write(path, held.data)
         self._there[path] = len(held.data)
         self._held[role] = held
@@ -295,6 +300,18 @@ class Leader:
         left = [split[0] for split in splits.values() if split is not None and split[1] == role.value]
         held = self._held.get(role)
         return max((held.version if held else 0, self._seen.get(role.value, 0), *left)) + 1
+
+    def _look_again(self, wanted: Sequence[Member]) -> None:
+        """See that what was published is what lies there: no lock holds off another machine with the same keys."""
+        there = self._listed()
+        lost = [member.path for member in wanted if there.get(member.path) != member.size_bytes]
+        others = [
+            path
+            for path, held in ((_path_of(role, held), held) for role, held in self._held.items())
+            if read_if_any(self._depot, path, len(held.data)) != held.data
+        ]
+        for path in (*lost, *others):
+            raise published_meanwhile(self._depot, path)
 
     def _clear(self) -> int:
         """Delete what no valid snapshot names. It is no failure of the publishing if that cannot be done."""
@@ -307,3 +324,7 @@ class Leader:
             self._remarks.append(f"what is no longer needed could not all be deleted: {error.message}")
             return 0
         return len(going)
+
+
+def _path_of(role: Role, held: _Held) -> str:
+    return TIMESTAMP if role is Role.TIMESTAMP else metadata_path(held.version, role.value)

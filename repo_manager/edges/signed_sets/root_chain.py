@@ -78,9 +78,11 @@ class RootChain:
         for number, data in enumerate(self._keys.chain(), start=1):
             self._take(data, f"{self._keys.folder}: root {number}")
         known = len(self._files)
-        first = self._in_depot(1)
-        if first is not None and known and first != self._files[0]:
-            raise _foreign(self._depot)
+        # The newest that is known as well: another machine with the same keys may have signed another one.
+        for number in sorted({1, known}) if known else ():
+            found = self._in_depot(number)
+            if found is not None and found != self._files[number - 1]:
+                raise _foreign(self._depot)
         while (more := self._in_depot(len(self._files) + 1)) is not None:
             self._take(more, f"{self._depot.name}: root {len(self._files) + 1}")
         if known == 0 and self._files and not self._ours():
@@ -102,8 +104,11 @@ class RootChain:
             self._keys.make(role, successor=True)
         self._add_successors()
         for number, data in enumerate(self._files, start=1):
-            if self._there.get(metadata_path(number, "root")) != len(data):
-                self._depot.write(metadata_path(number, "root"), data)
+            path = metadata_path(number, "root")
+            if path not in self._there and self._there:
+                refuse_taken(self._depot, path)
+            if self._there.get(path) != len(data):
+                self._depot.write(path, data)
         self._go_on()
 
     def finish(self) -> None:
@@ -117,7 +122,9 @@ class RootChain:
                     root.revoke_key(keyid, role.value)
         if root != self.root:
             self._sign(root, ())
-            self._depot.write(metadata_path(len(self._files), "root"), self._files[-1])
+            path = metadata_path(len(self._files), "root")
+            refuse_taken(self._depot, path)
+            self._depot.write(path, self._files[-1])
         for role in done:
             self._keys.succeed(role)
 
@@ -237,6 +244,25 @@ def read_if_any(depot: Depot, path: str, limit_bytes: int) -> bytes | None:
             return None
         raise
     return None if blob is None else blob.data
+
+
+def refuse_taken(depot: Depot, path: str) -> None:
+    """Versioned files are written once. One that is there by now was written by another machine.
+
+    Raises:
+        TransferError: `published-meanwhile`.
+    """
+    if depot.size(path) is not None:
+        raise published_meanwhile(depot, path)
+
+
+def published_meanwhile(depot: Depot, path: str) -> TransferError:
+    """Two machines publish to one place at the same time."""
+    return TransferError(
+        "published-meanwhile",
+        f"{depot.name}: somebody else published there at the same time ({path})",
+        "run again; let one machine alone publish to a place",
+    )
 
 
 _FOREIGN_HINT: Final = "name the keys that this set was published with, or publish to another place"

@@ -1,10 +1,9 @@
 """Whom a repository trusts, and what it has seen of them: the memory that no older set gets past.
 
-    .repo-manager/trust/
-      root.json, targets.json, snapshot.json, timestamp.json    the newest that were verified
-      state.json                                                what they amount to; written last
+    .repo-manager/trust.json    the newest metadata that were verified, what they amount to, and whom to trust
 
-It lies in the repository, whose owner it concerns: whoever could change it could change the installers.
+One file, so that a run that is stopped anywhere remembers all of one set. It lies in the repository, whose
+owner it concerns: whoever could change it could change the installers.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import json
 import os
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from repo_manager import names
 from repo_manager.edges.disk.paths import SUBFOLDER, is_link, reachable, refuse_elsewhere
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILES: Final = ("root.json", "targets.json", "snapshot.json", "timestamp.json")
-_STATE: Final = "state.json"
 _SCHEMA: Final = "repo-manager/trust/1"
 
 
@@ -55,7 +53,7 @@ class TrustStore:
 
     def __init__(self, repository: Path, *, step: Callable[[str], None] = lambda _: None) -> None:
         self._repository = reachable(repository)
-        self._folder = self._repository / SUBFOLDER / "trust"
+        self._path = self._repository / SUBFOLDER / "trust.json"
         self._step = step
 
     def load(self) -> Memory | None:
@@ -65,77 +63,50 @@ class TrustStore:
             MachineError: it cannot be read.
         """
         with self._translated():
-            state = self._read(_STATE)
-            files = {name: data for name in FILES if (data := self._read(name)) is not None}
-        if state is None or len(files) != len(FILES):
-            return None
-        return _from_state(state, files)
+            try:
+                data = None if is_link(self._path.lstat()) else Mover().read(self._path)
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+        return None if data is None else _from_state(data)
 
     def save(self, memory: Memory) -> None:
         """Remember. To be called under the repository's lock.
 
         Raises:
-            MachineError: it cannot be written, or the folder is a link.
+            MachineError: it cannot be written; what was remembered before still is. Or the folder is a link.
         """
         if memory == self.load():
             return
+        temporary = self._path.with_name(f"{self._path.name}.new")
         with self._translated():
-            for folder in (self._folder.parent, self._folder):
-                refuse_elsewhere(folder, self._repository)
-            if not self._folder.is_dir():
-                self._step("make trust")
-                self._folder.mkdir()
-            for name in FILES:
-                self._write(name, memory.files[name])
-            self._write(_STATE, json.dumps(_to_state(memory), indent=1).encode("ascii"))
-
-    def forget(self) -> None:
-        """Trust nobody any more.
-
-        Raises:
-            MachineError: a file cannot be deleted.
-        """
-        with self._translated():
-            if self._folder.is_dir():
-                refuse_elsewhere(self._folder, self._repository)
-            for name in (_STATE, *FILES):
-                with contextlib.suppress(FileNotFoundError):
-                    Mover().delete(self._folder / name)
-
-    def _read(self, name: str) -> bytes | None:
-        path = self._folder / name
-        try:
-            return None if is_link(path.lstat()) else Mover().read(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-
-    def _write(self, name: str, data: bytes) -> None:
-        if self._read(name) == data:
-            return
-        temporary = self._folder / f"{name}.new"
-        self._step(f"write {temporary.name}")
-        # Made anew: what lies there may be a link that leads elsewhere.
-        with contextlib.suppress(FileNotFoundError):
-            Mover().delete(temporary)
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        self._step(f"rename {temporary.name} -> {name}")
-        Mover().replace(temporary, self._folder / name)
-        sync_folder(self._folder)
+            refuse_elsewhere(self._path.parent, self._repository)
+            self._step(f"write {temporary.name}")
+            # Made anew: what lies there may be a link that leads elsewhere.
+            with contextlib.suppress(FileNotFoundError):
+                Mover().delete(temporary)
+            try:
+                with temporary.open("xb") as file:
+                    file.write(_to_state(memory))
+                    file.flush()
+                    os.fsync(file.fileno())
+                self._step(f"rename {temporary.name} -> {self._path.name}")
+                Mover().replace(temporary, self._path)
+            finally:
+                with contextlib.suppress(OSError):
+                    temporary.unlink(missing_ok=True)
+            sync_folder(self._path.parent)
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise disk_error(error, self._folder) from error
+            raise disk_error(error, self._path) from error
 
 
-def _to_state(memory: Memory) -> dict[str, Any]:
+def _to_state(memory: Memory) -> bytes:
     found = memory.found
-    return {
+    state = {
         "schema": _SCHEMA,
         "anchors": list(memory.anchors),
         "place": memory.place,
@@ -143,10 +114,13 @@ def _to_state(memory: Memory) -> dict[str, Any]:
         "version": found.version,
         "expires": found.expires.isoformat(),
         "members": [[member.name.text, member.sha256, member.size_bytes] for member in found.members],
+        # Digests and signatures are of these very bytes; that they are text was seen when they were verified.
+        "files": {name: memory.files[name].decode("utf-8") for name in FILES},
     }
+    return json.dumps(state, indent=1).encode("ascii")
 
 
-def _from_state(data: bytes, files: Mapping[str, bytes]) -> Memory | None:
+def _from_state(data: bytes) -> Memory | None:
     try:
         state = json.loads(data)
         match state:
@@ -158,12 +132,14 @@ def _from_state(data: bytes, files: Mapping[str, bytes]) -> Memory | None:
                 "version": int(version),
                 "expires": str(expires),
                 "members": list(listed),
+                "files": dict(texts),
             }:
+                files = {name: str(texts[name]).encode("utf-8") for name in FILES}
                 found = SignedSet(first, version, datetime.fromisoformat(expires), tuple(map(_member, listed)))
                 if found.expires.tzinfo is None:
                     return None
                 return Memory(tuple(map(str, anchors)), files, found, place, etag)
-    except (ValueError, RecursionError, names.InvalidNameError):
+    except (ValueError, KeyError, RecursionError, names.InvalidNameError):
         pass
     return None
 

@@ -116,8 +116,8 @@ class Transport:
         self._client.close()
 
     @contextmanager
-    def ask(self, method: str, url: str, headers: Mapping[str, str]) -> Iterator[Answer]:
-        """Send one request and follow its redirects, each hop under the policy's rules.
+    def ask(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None = None) -> Iterator[Answer]:
+        """Send one request, with a body where there is one, and follow its redirects, each under the policy's rules.
 
         Raises:
             PassingError: `cannot-connect`, `stalled`, `cut-off`.
@@ -134,7 +134,7 @@ class Transport:
             for _ in range(self._policy.redirects_max + 1):
                 where = shown(str(target))
                 self._check(target, before, where)
-                request = self._client.build_request(method, target, headers=dict(headers))
+                request = self._client.build_request(method, target, headers=dict(headers), content=content)
                 response = self._client.send(request, stream=True)
                 if response.status_code not in _REDIRECTS or "location" not in response.headers:
                     yield Answer(where, response.status_code, response.headers, response, self._policy.stall_timeout_s)

@@ -102,6 +102,11 @@ class DepotSource:
                 target.resume()
             try:
                 return self._whole(path, name, target, tick, sha256, size_bytes)
+            except TransferError:
+                if not target.size_bytes:
+                    # There is nothing to go on with.
+                    target.discard()
+                raise
             except VerificationError:
                 pieced = target.pieced
                 target.discard()

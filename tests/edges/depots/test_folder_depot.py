@@ -104,6 +104,16 @@ def test_a_reader_never_sees_part_of_a_file(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "targets").iterdir()] == ["x"]
 
 
+def test_no_two_states_of_a_file_are_of_the_same_second(tmp_path: Path) -> None:
+    """nginx makes its entity tags of nothing but the size and the second."""
+    depot, seconds = FolderDepot(tmp_path), set()
+    for number in range(4):
+        depot.write("metadata/timestamp.json", b"%d" % number)
+        seconds.add(int((tmp_path / "metadata" / "timestamp.json").stat().st_mtime))
+
+    assert len(seconds) == 4
+
+
 def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
     depot = FolderDepot(tmp_path)
     (tmp_path / "x").write_bytes(bytes(1_000_000))

@@ -155,6 +155,12 @@ def test_each_refusal_has_its_name(server: AbuseServer, at: At, script: Script, 
         assert failure_of(ask).code == code
 
 
+def test_whoever_is_refused_is_told_of_the_variable_with_the_token(server: AbuseServer, at: At) -> None:
+    server.url("/set/x", always(401))
+
+    assert "set REPO_MANAGER_DEPOT_TOKEN" in failure_of(lambda: at(server).read("x", limit_bytes=100)).hint
+
+
 def test_the_token_goes_to_the_server_it_is_for(server: AbuseServer, at: At) -> None:
     with serving("localhost") as other:
         server.url("/set/x", Honest(b"here"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -181,3 +181,28 @@ def test_a_read_only_file_that_is_held_as_well_stays_read_only(tmp_path: Path) -
     with pytest.raises(MachineError):
         Mover(lambda _: None, ReadOnlyAware(held=True)).delete(path)
     assert not path.stat().st_mode & stat.S_IWRITE
+
+
+class _BeingReplaced:
+    """A path that Windows will not open as long as another program gives the file its name."""
+
+    def __init__(self, path: Path, code: int, times: int) -> None:
+        self._path, self._code, self._left = path, code, times
+
+    def open(self, mode: str, *, buffering: int) -> object:
+        if self._left:
+            self._left -= 1
+            raise RefusedError(self._code)
+        return self._path.open(mode, buffering=buffering)
+
+
+@pytest.mark.parametrize("code", [5, 32, 303])
+def test_a_file_that_is_being_replaced_is_opened_when_it_is_there(code: int, tmp_path: Path) -> None:
+    waited: list[float] = []
+    (tmp_path / "x").write_bytes(b"here")
+    path: Any = _BeingReplaced(tmp_path / "x", code, 3)
+
+    with Mover(waited.append).open(path) as file:
+        assert file.read() == b"here"
+
+    assert len(waited) == 3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +11,7 @@ from trust_world import Following, Leading
 
 from repo_manager.edges.depots.folder import FolderDepot
 from repo_manager.edges.signed_sets.trusted import FILES, Memory, TrustStore
+from repo_manager.errors import MachineError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +45,7 @@ def test_a_memory_that_has_not_changed_is_not_written(tmp_path: Path, store: Tru
     assert steps == []
 
 
-def test_a_new_etag_is_all_that_is_written_of_a_set_seen_elsewhere(
+def test_a_memory_is_written_in_one_step_so_that_it_is_always_of_one_set(
     tmp_path: Path, store: TrustStore, memory: Memory
 ) -> None:
     store.save(memory)
@@ -50,14 +53,7 @@ def test_a_new_etag_is_all_that_is_written_of_a_set_seen_elsewhere(
 
     TrustStore(tmp_path / "repository", step=steps.append).save(memory.seen_at("elsewhere", None))
 
-    assert steps == ["write state.json.new", "rename state.json.new -> state.json"]
-
-
-def test_what_was_forgotten_is_gone(store: TrustStore, memory: Memory) -> None:
-    store.save(memory)
-    store.forget()
-
-    assert store.load() is None
+    assert steps == ["write trust.json.new", "rename trust.json.new -> trust.json"]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +78,7 @@ def test_a_memory_that_cannot_be_believed_is_none(
     tmp_path: Path, store: TrustStore, memory: Memory, state: bytes
 ) -> None:
     store.save(memory)
-    (tmp_path / "repository" / ".repo-manager" / "trust" / "state.json").write_bytes(state)
+    (tmp_path / "repository" / ".repo-manager" / "trust.json").write_bytes(state)
 
     assert store.load() is None
 
@@ -92,6 +88,26 @@ def test_a_memory_without_one_of_its_files_is_none(
     tmp_path: Path, store: TrustStore, memory: Memory, name: str
 ) -> None:
     store.save(memory)
-    (tmp_path / "repository" / ".repo-manager" / "trust" / name).unlink()
+    path = tmp_path / "repository" / ".repo-manager" / "trust.json"
+    state = json.loads(path.read_bytes())
+    del state["files"][name]
+    path.write_text(json.dumps(state), encoding="ascii")
 
     assert store.load() is None
+
+
+def test_a_memory_that_could_not_be_written_leaves_the_one_before_and_nothing_else(
+    tmp_path: Path, store: TrustStore, memory: Memory
+) -> None:
+    store.save(memory)
+
+    def fail(what: str) -> None:
+        if what.startswith("rename"):
+            raise OSError(errno.ENOSPC, "no space left on device")
+
+    with pytest.raises(MachineError) as failure:
+        TrustStore(tmp_path / "repository", step=fail).save(memory.seen_at("elsewhere", None))
+
+    assert failure.value.code == "no-space"
+    assert store.load() == memory
+    assert [path.name for path in (tmp_path / "repository" / ".repo-manager").iterdir()] == ["trust.json"]

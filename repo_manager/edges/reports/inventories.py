@@ -1,0 +1,60 @@
+"""fleet.yaml on a disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from repo_manager import document
+from repo_manager.edges.disk.paths import reachable, shown
+from repo_manager.errors import InputError
+from repo_manager.fleet import inventory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from repo_manager.fleet import Expected, Inventory
+
+_LIMIT_BYTES: Final = 4 * document.MAX_CHARACTERS
+
+
+def load(path: Path) -> Inventory:
+    """Read an inventory.
+
+    Raises:
+        InputError: `no-fleet`: it cannot be read; `invalid-fleet`: with every mistake in it.
+    """
+    try:
+        with reachable(path).open("rb") as file:
+            data = file.read(_LIMIT_BYTES)
+    except FileNotFoundError as error:
+        raise InputError("no-fleet", f"there is no file {shown(path)}", "name the file that lists servers") from error
+    except OSError as error:
+        raise InputError("no-fleet", f"{shown(path)} cannot be read: {error.strerror}", "check the file") from error
+    return inventory.parse(document.decode(data, shown(path), "invalid-fleet"), shown(path))
+
+
+class InventoryFile:
+    """An inventory that somebody may change meanwhile. One with mistakes counts only when they are mended."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = reachable(path)
+        self._mark = self._marked()
+        self.inventory = load(path)
+
+    def servers(self) -> tuple[Expected, ...]:
+        """The servers of the newest state of the file that could be read."""
+        mark = self._marked()
+        if mark != self._mark:
+            try:
+                self.inventory = load(self._path)
+            except InputError:
+                return self.inventory.servers
+            self._mark = mark
+        return self.inventory.servers
+
+    def _marked(self) -> tuple[int, int, int] | None:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size, status.st_ino
