@@ -41,7 +41,7 @@ SHA256: Final = {
 }
 """Of `python-VERSION-embed-amd64.zip` on www.python.org."""
 
-EXTRAS: Final = ("signatures",)
+EXTRAS: Final = ("signatures", "inventory")
 """The extras that are of use on Windows."""
 
 WITHOUT: Final = ("pythonwin", "adodbapi", "isapi", "win32com", "win32comext", "win32/Demos", "PyWin32.chm", "bin")

@@ -15,7 +15,7 @@ from repo_manager.catalog import Standing
 from repo_manager.repository import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from repo_manager.catalog import Catalog
     from repo_manager.names import InstallerName, Release, Token
@@ -53,6 +53,9 @@ class Code(StrEnum):
     RESTART_PENDING = "restart-pending"
     SECOND_FOLDER_DIFFERS = "second-folder-differs"
     MODERNIZED_ONLY = "modernized-only"
+    MACHINE_WITHOUT_PACKAGE = "machine-without-package"
+    MACHINE_AMBIGUOUS = "machine-ambiguous"
+    KERNEL_NOT_SUPPORTED = "kernel-not-supported"
 
 
 class State(StrEnum):
@@ -103,6 +106,7 @@ class Finding:
     fix: str
     package: Token | None = None
     file: str | None = None
+    machine: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +165,15 @@ class Circumstances:
 def audit(listing: Listing, selection: Selection, catalog: Catalog, circumstances: Circumstances) -> Audit:
     """Judge a repository. Pure: the same arguments give the same answer."""
     auditor = _Auditor(listing, selection, catalog, circumstances)
-    findings = sorted(
-        auditor.findings(), key=lambda finding: (Attention[finding.severity.name], finding.code, finding.file or "")
+    findings = gravest_first(auditor.findings())
+    return Audit(listing.repository, selection.release, tuple(auditor.states()), findings)
+
+
+def gravest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings in the order in which they are told; those that are alike stay as they were."""
+    return tuple(
+        sorted(findings, key=lambda finding: (Attention[finding.severity.name], finding.code, finding.file or ""))
     )
-    return Audit(listing.repository, selection.release, tuple(auditor.states()), tuple(findings))
 
 
 def superseded(file: File, listing: Listing) -> bool:
@@ -319,7 +328,7 @@ class _Auditor:
             yield from self._about_release(release, ", ".join(tokens[release]))
 
     def _about_release(self, release: Release, packages: str) -> Iterator[Finding]:
-        fix = self._fix("sync --release latest --dry-run")
+        fix = self._fix("advise")
         latest = self.catalog.latest
         standing = self.catalog.standing(release)
         rules = (

@@ -61,6 +61,8 @@ TEXT_OPTIONS: Final = (
     "report_to",
     "host",
     "fleet",
+    "since",
+    "advise_to",
 )
 FLAG_OPTIONS: Final = (
     "json",
@@ -79,8 +81,9 @@ FLAG_OPTIONS: Final = (
     "accept_expired",
     "unsigned",
     "no_report",
+    "save",
 )
-LIST_OPTIONS: Final = ("package", "window", "rotate", "behind_proxy", "server")
+LIST_OPTIONS: Final = ("package", "window", "rotate", "behind_proxy", "server", "advise_from", "inventory")
 NUMBER_OPTIONS: Final = (
     "verbose",
     "keep",
@@ -142,6 +145,7 @@ class Settings:
     server_release: Release | None = None
     retired_keep: int = 4
     retired_days: int = 365
+    audits_keep: int = 30
     reserve_bytes: int = 256 * 1024 * 1024
     patience: Patience | None = None
 
@@ -189,6 +193,7 @@ def parse(text: str, name: str) -> Settings:
         server_release=root.release("server_release") if "server_release" in root else None,
         retired_keep=root.integer("retired_keep", 4, most=1000),
         retired_days=root.integer("retired_days", 365, most=36500),
+        audits_keep=root.integer("audits_keep", 30, least=1, most=1000),
         reserve_bytes=root.integer("reserve_mb", 256, most=1_000_000) * 1024 * 1024,
         patience=restart.Patience(
             stop_s=root.integer("stop_timeout", 120, least=1, most=86400),

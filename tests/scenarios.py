@@ -679,14 +679,19 @@ def cli(world: World, *arguments: str, variables: Mapping[str, str] | None = Non
     )
 
 
-def start(world: World, *arguments: str, variables: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-    """Start a command line and go on. Use as a context manager."""
+def start(
+    world: World, *arguments: str, variables: Mapping[str, str] | None = None, output: int = subprocess.PIPE
+) -> subprocess.Popen[str]:
+    """Start a command line and go on. Use as a context manager.
+
+    One whose output nobody reads while it runs wants `subprocess.DEVNULL`: pipes of Windows are soon full.
+    """
     return subprocess.Popen(
         [sys.executable, "-m", "repo_manager", *arguments],
         env={**environment(world), **(variables or {})},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=output,
+        stderr=output,
         text=True,
         encoding="utf-8",
         errors="backslashreplace",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager import audit, catalog, names, repository, selection
+from repo_manager.assessment import Assessment
 from repo_manager.audit import Audit, Circumstances, Code, Verdict
 from repo_manager.errors import RepoManagerError, ServiceError
 from repo_manager.names import Token
@@ -99,6 +101,11 @@ def selection_of(listing: Listing | None, *packages: str, release: str = "auto",
 
 def audit_of(listing: Listing, wanted: Selection, verdicts: Mapping[str, Verdict] | None = None) -> Audit:
     return audit.audit(listing, wanted, SMALL, Circumstances(verdicts or {}))
+
+
+def assessment_of(found: Audit, **more: Any) -> Assessment:  # noqa: ANN401 - whatever an assessment has
+    """What the formats are written from, made at a fixed time."""
+    return Assessment(found, "classic", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), **more)
 
 
 CUT_OFF: Final = Verdict(Code.CORRUPT, "is cut off")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,7 +27,6 @@ from repo_manager.edges.disk.folder import no_step
 from repo_manager.edges.sample import sample_installer
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterable
 
 PAYLOAD: Final = 1_200_000
@@ -116,9 +116,9 @@ class Mirror:
         """Follow, to the end."""
         return scenarios.cli(self.world, *self.words(*more), variables=self.variables)
 
-    def start(self, *more: str) -> subprocess.Popen[str]:
+    def start(self, *more: str, output: int = subprocess.PIPE) -> subprocess.Popen[str]:
         """Begin to follow. Use as a context manager."""
-        return scenarios.start(self.world, *self.words(*more), variables=self.variables)
+        return scenarios.start(self.world, *self.words(*more), variables=self.variables, output=output)
 
     def configure(self, **settings: object) -> None:
         """Write the configuration file anew."""

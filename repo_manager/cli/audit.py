@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
+from contextlib import nullcontext
 from dataclasses import replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,8 +15,9 @@ import typer
 
 from repo_manager import audit as audits
 from repo_manager import selection as selections
+from repo_manager.assessment import Assessment
 from repo_manager.audit import Severity
-from repo_manager.cli import options
+from repo_manager.cli import history, options
 from repo_manager.cli.root import run_of
 from repo_manager.edges.disk.paths import reachable
 from repo_manager.edges.disk.writing import write_whole
@@ -24,8 +28,11 @@ from repo_manager.report import documents, tables
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from repo_manager.audit import Audit, Verdict
+    from repo_manager.audit import Audit, Circumstances, Verdict
+    from repo_manager.cli.inventories import Survey
     from repo_manager.cli.run import Run
+    from repo_manager.edges.contents.checking import Checker
+    from repo_manager.outlook import Outlooks
     from repo_manager.repository import Listing
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -37,6 +44,10 @@ class Format(StrEnum):
     TABLE = "table"
     JSON = "json"
     CSV = "csv"
+    HTML = "html"
+    JUNIT = "junit"
+    SARIF = "sarif"
+    PROMETHEUS = "prometheus"
 
 
 class FailOn(StrEnum):
@@ -44,12 +55,14 @@ class FailOn(StrEnum):
 
     ERROR = "error"
     WARNING = "warning"
+    NEW = "new"
     NEVER = "never"
 
 
 _FAILING = {
     FailOn.ERROR: {Severity.ERROR},
     FailOn.WARNING: {Severity.ERROR, Severity.WARNING},
+    FailOn.NEW: set[Severity](),
     FailOn.NEVER: set[Severity](),
 }
 
@@ -69,35 +82,89 @@ def audit(
         Path | None,
         options.option("--output", "Write to this file, not to stdout.", metavar="FILE"),
     ] = None,
+    inventory: Annotated[
+        list[Path] | None,
+        options.option(
+            "--inventory",
+            "A list of machines to judge by: an RVTools export (.xlsx, .csv), a CSV file with name and os, or JSON"
+            " lines; may be given several times.",
+            metavar="FILE",
+        ),
+    ] = None,
     fail_on: Annotated[FailOn, options.option("--fail-on", "Which findings make exit 1.")] = FailOn.ERROR,
+    since: Annotated[
+        str | None,
+        options.option(
+            "--since",
+            "Say what is new and what is fixed since an earlier audit: LAST is the one that was kept last.",
+            metavar="LAST|FILE",
+        ),
+    ] = None,
+    save: Annotated[bool, options.option("--save", "Keep this audit, for --since LAST.")] = False,
 ) -> None:
     """Say what is missing, outdated, doubled, stray or corrupt, and how to mend it. Changes nothing."""
     run = run_of(context)
     if format_ is Format.JSON:
         run.give("json", value=True)
     run.expect_signatures(signatures, changing=False)
+    since = history.LAST if since is None and fail_on is FailOn.NEW else since
+    before = None if since is None else history.earlier(run, since)
     listing = run.listing()
     request = run.request(release=release, packages=tuple(package or ()))
     selection = selections.select(request, listing, run.catalog)
+    checker = run.checker()
+    survey = _survey(run, inventory, listing, checker) if inventory else None
     circumstances = replace(
-        run.circumstances(_verdicts(run, listing, deep=deep)),
+        run.circumstances(_verdicts(run, checker, listing, deep=deep)),
         second=_second(run),
         unseen_by=run.service.name if serves_older_set(run.service, run.path, time.time()) else None,
         sync="sync" if release.strip().lower() == selections.AUTO else f"sync --release {selection.release}",
     )
     judged = audits.audit(listing, selection, run.catalog, circumstances)
+    outlooks = None
+    if survey is not None:
+        judged, outlooks = survey.judged_with(judged, run, circumstances)
     _say_pending(run)
     run.say_of_signatures()
-    fix = f"{run.command} {circumstances.sync}" if judged.count(Severity.ERROR) else None
-    _write(run, judged, format_, output, fix, deep=deep)
-    if any(finding.severity in _FAILING[fail_on] for finding in judged.findings):
+    assessed = Assessment(
+        judged,
+        run.profile.name,
+        datetime.now(UTC).replace(microsecond=0),
+        deep=deep,
+        unchecked=tuple(sorted(run.signatures.unchecked)),
+        outlooks=outlooks,
+        fix=_fix(judged, outlooks, circumstances),
+    )
+    if since is not None:
+        assessed = history.compared(run, assessed, before, save=save)
+    with history.keeping(run, assessed) if save else nullcontext():
+        _write(run, assessed, format_, output)
+    failing = any(finding.severity in _FAILING[fail_on] for finding in judged.findings)
+    if failing or (fail_on is FailOn.NEW and history.something_new(assessed)):
         raise typer.Exit(ExitCode.FINDINGS)
 
 
-def _verdicts(run: Run, listing: Listing, *, deep: bool) -> Mapping[str, Verdict]:
+def _survey(run: Run, paths: list[Path], listing: Listing, checker: Checker) -> Survey:
+    # What is known of systems' names is loaded by those alone who judge machines.
+    from repo_manager.cli import inventories
+
+    return inventories.survey(run, paths, listing, checker)
+
+
+def _fix(judged: Audit, outlooks: Outlooks | None, about: Circumstances) -> str | None:
+    """The command that mends most of it; None where there is nothing to mend, or nothing that a command could."""
+    if any(finding.severity is Severity.ERROR and finding.machine is None for finding in judged.findings):
+        return f"{about.command} {about.sync}"
+    if outlooks is None:
+        return None
+    from repo_manager.cli import inventories
+
+    return inventories.mending(outlooks, about)
+
+
+def _verdicts(run: Run, checker: Checker, listing: Listing, *, deep: bool) -> Mapping[str, Verdict]:
     from repo_manager.cli.voice import TerminalVoice
 
-    checker = run.checker()
     if not deep:
         return checker.known(listing)
     files = tuple(file for file in listing.files if file.installer is not None)
@@ -127,27 +194,50 @@ def _say_pending(run: Run) -> None:
         )
 
 
-def _write(run: Run, judged: Audit, format_: Format, output: Path | None, fix: str | None, *, deep: bool) -> None:
-    import json
-
-    document = documents.audit(judged, run.profile.name, deep=deep)
-    document["signatures_not_checked"] = sorted(run.signatures.unchecked)
-    if output is None:
-        run.console.emit(document)
-        if run.console.json_wanted:
-            return
-    if format_ is Format.CSV:
-        text = tables.audit_sheet(judged)
-    elif run.console.json_wanted:
-        text = json.dumps(document, indent=2)
-    else:
-        paint = run.console.coloured if output is None else lambda line, _severity: line
-        text = tables.audit(judged, run.profile.name, run.console.width, paint, fix)
+def _write(run: Run, assessed: Assessment, format_: Format, output: Path | None) -> None:
+    if output is None and run.console.json_wanted:
+        run.console.emit(documents.audit(assessed))
+        return
+    text = _text(run, assessed, format_, painted=output is None)
     if output is None:
         run.console.answer(text)
         return
     try:
-        write_whole(output, f"{text}\n")
+        # What a collector of metrics reads has these line ends on every system, and is read by another account.
+        shared = format_ is Format.PROMETHEUS
+        write_whole(output, f"{text}\n", newline="\n" if shared else None, mode=0o644 if shared else None)
     except OSError as error:
         raise InputError("cannot-write", f"{output} cannot be written: {error.strerror}", "check --output") from error
     run.console.note(f"written to {output}")
+
+
+def _text(run: Run, assessed: Assessment, format_: Format, *, painted: bool) -> str:
+    """The audit in a format, without a line break at the end."""
+    match format_:
+        case Format.CSV:
+            return tables.audit_sheet(assessed)
+        case Format.HTML | Format.JUNIT | Format.SARIF | Format.PROMETHEUS:
+            return _rendered(assessed, format_)
+        case Format.JSON:
+            return json.dumps(documents.audit(assessed), indent=2)
+        case Format.TABLE if run.console.json_wanted:
+            return json.dumps(documents.audit(assessed), indent=2)
+        case Format.TABLE:
+            paint = run.console.coloured if painted else lambda line, _severity: line
+            return tables.audit(assessed, run.console.width, paint)
+
+
+def _rendered(assessed: Assessment, format_: Format) -> str:
+    """The formats for other programs. Each is loaded by those alone who ask for it."""
+    if format_ is Format.HTML:
+        from repo_manager.report.html import render
+    elif format_ is Format.JUNIT:
+        from repo_manager.report.junit import render
+    elif format_ is Format.SARIF:
+        from repo_manager.edges.library import book
+        from repo_manager.report import sarif
+
+        return sarif.render(assessed, book().pages)
+    else:
+        from repo_manager.report.prometheus import render
+    return render(assessed)

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ import typer
 from repo_manager import audit as audits
 from repo_manager import plan as plans
 from repo_manager import selection as selections
+from repo_manager.assessment import Assessment
 from repo_manager.audit import Severity
 from repo_manager.cli import options
 from repo_manager.cli.change import judge
@@ -147,9 +149,12 @@ class _Story:
 
     def _audit(self) -> None:
         judged = self._judged()
-        self._steps[-1]["audit"] = documents.audit(judged, "classic", deep=True)
         fix = "repo-manager sync" if judged.count(Severity.ERROR) else None
-        self._console.answer(tables.audit(judged, "classic", self._console.width, self._console.coloured, fix))
+        now = datetime.now(UTC).replace(microsecond=0)
+        unchecked = tuple(sorted(self._run.signatures.unchecked))
+        assessed = Assessment(judged, "classic", now, deep=True, unchecked=unchecked, fix=fix)
+        self._steps[-1]["audit"] = documents.audit(assessed)
+        self._console.answer(tables.audit(assessed, self._console.width, self._console.coloured))
 
     def _judged(self) -> Audit:
         run = self._run

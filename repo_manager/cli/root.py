@@ -28,6 +28,8 @@ COMMANDS: Final = {
     "resolve": "An operating system in anyone's words: its package and file.",
     "list": "The repository as it is.",
     "audit": "What is missing, outdated, doubled, stray, corrupt.",
+    "explain": "What a finding or an error means, and how to mend it.",
+    "advise": "The steps from an old release to a newer one.",
     "show": "Everything known of one package, and how to install it by hand.",
     "sync": "Make the repository complete and current. The main job.",
     "download": "Fetch and verify packages into any folder.",
@@ -71,6 +73,7 @@ def root() -> TyperGroup:
     )
 
 
+_BROKEN: Final = "repo-manager.broken-configuration"
 _CONTEXT: Final = {"help_option_names": ["--help", "-h"]}
 
 
@@ -82,7 +85,10 @@ class _Root(TyperGroup):
         make = ctx.obj or Run
         # A variable that says no counts as much as one that says yes: both beat the configuration file.
         ctx.obj = make({name: value for name, value in ctx.params.items() if _was_given(ctx, name)})
-        ctx.default_map = _defaults(_options_so_far(ctx))
+        try:
+            ctx.default_map = _defaults(_options_so_far(ctx))
+        except InputError as error:
+            ctx.meta[_BROKEN] = error
         return super().invoke(ctx)
 
     def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002 - the base class's signature
@@ -98,6 +104,9 @@ class _Root(TyperGroup):
 
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         """Offer the nearest command where there is none of that name."""
+        # What is wrong with a configuration can be explained all the same.
+        if _BROKEN in ctx.meta and args[:1] != ["explain"]:
+            raise ctx.meta[_BROKEN]
         # The base class suggests from `commands`, which stays empty here so that nothing is imported.
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from repo_manager.document import nearest

@@ -10,10 +10,12 @@ from repo_manager.plan import Download, Place, Restart, Retire
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from repo_manager.audit import Audit, Finding, PackageState
+    from repo_manager.assessment import Assessment, Changes
+    from repo_manager.audit import Finding, PackageState
     from repo_manager.catalog import Catalog
     from repo_manager.errors import RepoManagerError
     from repo_manager.names import InstallerName
+    from repo_manager.outlook import Outlooks
     from repo_manager.plan import Action, Plan
     from repo_manager.transaction import Outcome
     from repo_manager.watching import Happening
@@ -59,14 +61,16 @@ def refused_name(text: str, reason: str) -> Document:
     return {"name": text, "ok": False, "reason": reason}
 
 
-def audit(judged: Audit, profile: str, *, deep: bool) -> Document:
+def audit(assessed: Assessment) -> Document:
     """`audit`."""
+    judged = assessed.audit
     return {
         "schema": "repo-manager/audit/1",
         "repository": judged.repository,
-        "profile": profile,
+        "profile": assessed.profile,
+        "at": assessed.at.isoformat(timespec="seconds"),
         "release": str(judged.release),
-        "deep": deep,
+        "deep": assessed.deep,
         "packages": [package_state(state) for state in judged.packages],
         "findings": [finding(found) for found in judged.findings],
         "summary": {
@@ -74,6 +78,30 @@ def audit(judged: Audit, profile: str, *, deep: bool) -> Document:
             "warnings": judged.count(Severity.WARNING),
             "infos": judged.count(Severity.INFO),
         },
+        "signatures_not_checked": list(assessed.unchecked),
+        **_of_inventory(assessed.outlooks),
+        "changes": changes(assessed.changes) if assessed.changes else None,
+    }
+
+
+def _of_inventory(outlooks: Outlooks | None) -> Document:
+    if outlooks is None:
+        return {"inventory": None, "needs": [], "machines": []}
+    # Loaded by those alone who judge machines: it brings all that is known of systems' names.
+    from repo_manager.report import machines
+
+    return machines.document(outlooks)
+
+
+def changes(found: Changes) -> Document:
+    """What has changed since an earlier audit."""
+    return {
+        "since": found.since.isoformat(timespec="seconds") if found.since else None,
+        "earlier": found.earlier,
+        "new": [finding(item) for item in found.new],
+        "standing": [finding(item) for item in found.standing],
+        "fixed": [finding(item) for item in found.fixed],
+        "remarks": list(found.remarks),
     }
 
 
@@ -98,6 +126,7 @@ def finding(found: Finding) -> Document:
         "severity": found.severity.value,
         "package": found.package,
         "file": found.file,
+        "machine": found.machine,
         "message": found.message,
         "fix": found.fix,
     }

@@ -35,7 +35,7 @@ _STATES: Final = (*map(WORDS.__getitem__, reversed(Condition)), _UNREACHABLE)
 _GRAVER: Final = frozenset({Condition.SILENT, Condition.FAILED})
 _MERELY_OTHER: Final = frozenset({Condition.DIFFERS, Condition.BEHIND})
 
-_SKEW_WORTH_SAYING: Final = timedelta(minutes=5)
+SKEW_WORTH_SAYING: Final = timedelta(minutes=5)
 _EXPLAINED_MOST: Final = 50
 _DIFFERENCES_MOST: Final = 4
 _HOSTS_MOST: Final = 5
@@ -225,7 +225,7 @@ def _why(server: Server) -> Iterator[str]:
         yield f"{plural(abs(server.behind), 'version')} {'behind' if server.behind > 0 else 'ahead'}"
     if server.differences:
         yield _differing(server.differences)
-    if abs(server.skew) > _SKEW_WORTH_SAYING:
+    if abs(server.skew) > SKEW_WORTH_SAYING:
         yield f"its clock is {span(abs(server.skew))} {'ahead' if server.skew > timedelta() else 'late'}"
 
 

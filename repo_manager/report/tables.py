@@ -10,7 +10,7 @@ from repo_manager import names
 from repo_manager.audit import Code, Severity, State
 from repo_manager.names import InvalidNameError
 from repo_manager.plan import Download, Place, Retire
-from repo_manager.report import documents
+from repo_manager.report import changed, documents
 from repo_manager.report.sheets import sheet
 from repo_manager.report.text import paragraph, plural, safe, size, table
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import tzinfo
 
+    from repo_manager.assessment import Assessment
     from repo_manager.audit import Audit, Finding
     from repo_manager.plan import Plan
     from repo_manager.transaction import Outcome
@@ -27,8 +28,9 @@ Paint = Callable[[str, Severity], str]
 """Puts a line into the colour of a severity, or leaves it."""
 
 
-def audit(judged: Audit, profile: str, width: int, paint: Paint, fix: str | None) -> str:
+def audit(assessed: Assessment, width: int, paint: Paint) -> str:
     """`audit`: a line per package, the findings, what to do next."""
+    judged = assessed.audit
     rows = [
         [
             state.package,
@@ -42,23 +44,39 @@ def audit(judged: Audit, profile: str, width: int, paint: Paint, fix: str | None
     text = table(("PACKAGE", "STATE", "VERSION", "WANTED", "PLACED"), rows)
     lines = [
         f"{safe(judged.repository)}",
-        f"release {judged.release}, profile {profile}",
+        f"release {judged.release}, profile {assessed.profile}",
         "",
         *_painted(text.splitlines(), [State(row[1]) for row in rows], paint),
         "",
     ]
-    for (severity, code), found in groupby(judged.findings, lambda finding: (finding.severity, finding.code)):
+    about_packages = [finding for finding in judged.findings if finding.machine is None]
+    for (severity, code), found in groupby(about_packages, lambda finding: (finding.severity, finding.code)):
         lines += [*_findings(severity, code, list(found), width, paint), ""]
+    if assessed.outlooks:
+        from repo_manager.report import machines
+
+        lines += [*machines.lines(assessed.outlooks, width, paint), ""]
+    if assessed.changes:
+        lines += [*changed.lines(assessed.changes, width, paint), ""]
     lines.append(summary(judged))
-    if fix:
-        lines.append(f"to mend it: {fix}")
+    if judged.findings and judged.findings[0].severity is not Severity.INFO:
+        lines.append(f"what a code means: repo-manager explain {judged.findings[0].code.value}")
+    if assessed.fix:
+        lines.append(f"to mend it: {assessed.fix}")
     return "\n".join(lines)
 
 
-def audit_sheet(judged: Audit) -> str:
-    """`audit` as CSV, a line per finding."""
-    columns = ("severity", "code", "package", "file", "message", "fix")
-    return sheet(columns, map(documents.finding, judged.findings))
+def audit_sheet(assessed: Assessment) -> str:
+    """`audit` as CSV: a line per finding, and of an inventory a line for each machine that no finding is about.
+
+    With an inventory there are columns more, which say of each machine what it can expect and what it is.
+    """
+    columns = ("severity", "code", "package", "file", "message", "fix", "machine")
+    if assessed.outlooks is None:
+        return sheet(columns, map(documents.finding, assessed.audit.findings))
+    from repo_manager.report import machines
+
+    return sheet((*columns, *machines.COLUMNS), machines.rows(assessed))
 
 
 def summary(judged: Audit) -> str:

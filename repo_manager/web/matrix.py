@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from html import escape
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import fleet as fleets
 from repo_manager.audit import State
 from repo_manager.fleet import Condition, Role
-from repo_manager.report.text import plural, safe
+from repo_manager.report.fleets import SKEW_WORTH_SAYING, WORDS
+from repo_manager.report.html.markup import text
+from repo_manager.report.text import plural, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,16 +19,6 @@ if TYPE_CHECKING:
 
     from repo_manager.fleet import Difference, Fleet, Report, Server
     from repo_manager.names import Token
-
-WORDS: Final = {
-    Condition.UNHEARD: "never reported",
-    Condition.SILENT: "silent",
-    Condition.FAILED: "failed",
-    Condition.DIFFERS: "differs",
-    Condition.BEHIND: "behind",
-    Condition.CURRENT: "current",
-}
-"""What a condition is called on the page."""
 
 # Nearly all servers of a fleet have the same one, so that it is one soft word.
 _ROLES: Final = {Role.PROCESS_SERVER: "process", Role.CONFIGURATION_SERVER: "configuration"}
@@ -37,7 +28,6 @@ _ROWS_MOST: Final = 5000
 # Packages that nobody wants. One server could make up hundreds of them.
 _STRANGERS_MOST: Final = 40
 
-_SKEW_WORTH_SAYING: Final = timedelta(minutes=5)
 _NEVER: Final = 10**9
 _SORTED: Final = {condition: number for number, condition in enumerate(Condition)}
 
@@ -152,7 +142,7 @@ def _facts(server: Server) -> Iterator[str]:
     if server.received is None or server.age is None:
         yield from (_fact("never", sort=_NEVER), _fact("-"))
     else:
-        when = time(server.received.at, f"{_span(server.age)} ago")
+        when = time(server.received.at, f"{span(server.age)} ago")
         yield _fact(f"{when}{_skew(server)}", sort=max(int(server.age.total_seconds()), 0))
         yield _run(server.received.report)
     drift = len(server.differences)
@@ -178,10 +168,10 @@ def _run(report: Report) -> str:
 
 
 def _skew(server: Server) -> str:
-    if abs(server.skew) <= _SKEW_WORTH_SAYING:
+    if abs(server.skew) <= SKEW_WORTH_SAYING:
         return ""
     way = "ahead" if server.skew > timedelta() else "late"
-    return f', <span class="aside late">clock {_span(abs(server.skew))} {way}</span>'
+    return f', <span class="aside late">clock {span(abs(server.skew))} {way}</span>'
 
 
 # What it has
@@ -220,17 +210,3 @@ def time(at: datetime, words: str) -> str:
     """A time, in words that are safe; the exact one is behind them."""
     stamp = fleets.stamp(at)
     return f'<time datetime="{stamp}" title="{stamp}">{words}</time>'
-
-
-def _span(length: timedelta) -> str:
-    minutes = max(int(length.total_seconds()) // 60, 0)
-    if minutes < 60:  # noqa: PLR2004 - an hour
-        return f"{minutes} min"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h"
-    return f"{minutes // (24 * 60)} d"
-
-
-def text(content: str) -> str:
-    """Text from outside: without what could turn or hide it, and never markup."""
-    return escape(safe(content))

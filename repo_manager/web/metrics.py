@@ -1,19 +1,18 @@
-"""Numbers for Prometheus, in its text format.
-
-Evidence: the page "Exposition formats" of the Prometheus documentation.
-"""
+"""Numbers for Prometheus, in its text format."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from repo_manager.report.exposition import Labels, family, text
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
-Labels = tuple[tuple[str, str], ...]
+__all__ = ["MEDIA_TYPE", "Labels", "Metrics", "family", "text"]
 
 
 class Metrics:
@@ -61,29 +60,3 @@ class Metrics:
         )
         yield from family("repo_manager_requests_under_way", "gauge", "Requests being answered.", {(): self.under_way})
         yield from family("repo_manager_connections", "gauge", "Open connections.", {(): self.connections})
-
-
-def family(name: str, kind: str, help_: str, samples: Mapping[Labels, float]) -> Iterator[str]:
-    """The lines of one metric; none where there is no sample."""
-    if samples:
-        yield f"# HELP {name} {help_}"
-        yield f"# TYPE {name} {kind}"
-        yield from (f"{name}{_labels(labels)} {_number(value)}" for labels, value in samples.items())
-
-
-def text(lines: Iterable[str]) -> str:
-    """The whole answer."""
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _labels(labels: Labels) -> str:
-    inner = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels)
-    return f"{{{inner}}}" if inner else ""
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-def _number(value: float) -> str:
-    return str(value) if isinstance(value, int) else repr(float(value))

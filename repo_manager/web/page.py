@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.fleet import Condition
+from repo_manager.report.fleets import WORDS
+from repo_manager.report.html.markup import text
 from repo_manager.report.text import plural
 from repo_manager.web import matrix
-from repo_manager.web.matrix import WORDS, said, text, time
+from repo_manager.web.matrix import said, time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

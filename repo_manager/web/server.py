@@ -179,7 +179,11 @@ class Server(uvicorn.Server):
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until `stop`."""
         await super().serve(sockets)
-        # Connections that were cut are closed in the loop's next turn.
+        for connection in tuple(self.server_state.connections):
+            # Its client has had its time to take the rest.
+            if connection.transport is not None:
+                connection.transport.abort()
+        # They are closed in the loop's next turn.
         await asyncio.sleep(0)
 
     def stop(self) -> None:

@@ -14,8 +14,8 @@ from web_world import ROOT_DIGEST
 
 from repo_manager import fleet
 from repo_manager.fleet import Expected, Host, Received, Role, SetName
+from repo_manager.report.fleets import WORDS
 from repo_manager.web import page
-from repo_manager.web.matrix import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

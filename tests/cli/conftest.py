@@ -38,6 +38,7 @@ def _tool(base: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     monkeypatch.chdir(world)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("REPO_MANAGER_CACHE_DIR", str(base / "cache"))
+    monkeypatch.setenv("REPO_MANAGER_STATE_DIR", str(base / "state"))
     # The machine-wide configuration and the documented places are looked for below it.
     monkeypatch.setenv("ProgramData", str(base / "program-data"))
     return Cli(world, capsys)

@@ -333,6 +333,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if name.startswith(settings.PREFIX):
             monkeypatch.delenv(name)
     monkeypatch.setenv("REPO_MANAGER_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("REPO_MANAGER_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("ProgramData", str(tmp_path / "ProgramData"))
     monkeypatch.setenv("COLUMNS", "80")
     work = tmp_path / "work"
@@ -474,6 +475,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     documents = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REPO_MANAGER_CACHE_DIR", str(folder / "cache"))
+        patch.setenv("REPO_MANAGER_STATE_DIR", str(folder / "state"))
         patch.setenv("ProgramData", str(folder / "ProgramData"))
         for line, _ in _json_examples():
             words = [word.replace("/srv", str(folder / "srv")) for word in shlex.split(line)[1:]]
@@ -515,8 +517,14 @@ def test_every_json_example_has_the_shape_of_what_is_printed(
 def test_every_schema_has_an_example() -> None:
     sources = (ROOT / "repo_manager").rglob("*.py")
     known = {found for path in sources for found in re.findall(r'"(repo-manager/[a-z-]+/1)"', path.read_text("utf-8"))}
-    own_files = {"repo-manager/journal/1", "repo-manager/records/1", "repo-manager/digests/1", "repo-manager/trust/1"}
-    own_files.add("repo-manager/reporting/1")
+    own_files = {
+        "repo-manager/journal/1",
+        "repo-manager/records/1",
+        "repo-manager/digests/1",
+        "repo-manager/kernels/1",
+        "repo-manager/reporting/1",
+        "repo-manager/trust/1",
+    }
     # Printed for as long as somebody watches, or on Windows alone: tests/docs/test_watch_page.py
     elsewhere = {"repo-manager/watch/1", "repo-manager/watch-install/1", "repo-manager/watch-remove/1"}
     # Of the server: tests/docs/test_http_page.py

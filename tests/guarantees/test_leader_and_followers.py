@@ -9,6 +9,7 @@ import threading
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from subprocess import DEVNULL
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -244,7 +245,7 @@ def test_a_leader_and_three_followers_of_different_kinds_converge_after_random_k
                     until(partial(_publishes, run, leader.world), "it publishes", 120)
                     ends.append(_kill(run, chance))
             with ExitStack() as running:
-                begun = [running.enter_context(mirror.start()) for mirror in followers]
+                begun = [running.enter_context(mirror.start(output=DEVNULL)) for mirror in followers]
                 for mirror, run in zip(followers, begun, strict=True):
                     until(partial(_begun, run, mirror.world), "it fetches", 120)
                     ends.append(_kill(run, chance))

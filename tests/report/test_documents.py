@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
-from simulator import NEW_NAMES, SMALL, audit_of, listing_of, name_of, selection_of
+from simulator import NEW_NAMES, SMALL, assessment_of, audit_of, listing_of, name_of, selection_of
 
 from repo_manager import names
+from repo_manager.assessment import Changes
 from repo_manager.errors import MachineError
 from repo_manager.names import Token
 from repo_manager.plan import Action, Download, Place, Plan, Restart, Retire
@@ -67,10 +69,11 @@ def test_a_listing() -> None:
 def test_an_audit() -> None:
     listing = listing_of(OLD)
     judged = audit_of(listing, selection_of(listing, "RHEL9-64", release="latest"))
-    assert documents.audit(judged, "classic", deep=True) == {
+    assert documents.audit(assessment_of(judged, deep=True)) == {
         "schema": "repo-manager/audit/1",
         "repository": "/repository",
         "profile": "classic",
+        "at": "2026-01-02T03:04:05+00:00",
         "release": "9.66",
         "deep": True,
         "packages": [
@@ -91,12 +94,35 @@ def test_an_audit() -> None:
                 "severity": "error",
                 "package": "RHEL9-64",
                 "file": OLD,
+                "machine": None,
                 "message": "RHEL9-64 is 9.65.0.0; 9.66.0.0 is wanted",
                 "fix": "repo-manager sync --package RHEL9-64",
             }
         ],
         "summary": {"errors": 1, "warnings": 0, "infos": 0},
+        "signatures_not_checked": [],
+        "inventory": None,
+        "needs": [],
+        "machines": [],
+        "changes": None,
     }
+
+
+def test_what_has_changed_since_an_earlier_audit() -> None:
+    listing = listing_of(OLD)
+    judged = audit_of(listing, selection_of(listing, "RHEL9-64", release="latest"))
+    (found,) = judged.findings
+    changes = Changes(datetime(2026, 1, 1, tzinfo=UTC), (found,), (), (found,), "before.json", ("odd",))
+    assert documents.audit(assessment_of(judged, changes=changes))["changes"] == {
+        "since": "2026-01-01T00:00:00+00:00",
+        "earlier": "before.json",
+        "new": [documents.finding(found)],
+        "standing": [],
+        "fixed": [documents.finding(found)],
+        "remarks": ["odd"],
+    }
+    first = documents.audit(assessment_of(judged, changes=Changes(None, (), (), ())))["changes"]
+    assert (first["since"], first["earlier"]) == (None, None)
 
 
 ACTIONS: tuple[tuple[Action, dict[str, object]], ...] = (

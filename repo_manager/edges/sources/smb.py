@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote, urlsplit
 
+from repo_manager.edges.disk.secret_file import bad, pairs
 from repo_manager.edges.sources.copying import copy, file_name
 from repo_manager.edges.sources.fetched import ignore, never
 from repo_manager.edges.sources.http_rules import shown
@@ -331,39 +332,14 @@ def _unreadable(text: str, why: str) -> InputError:
 
 
 _KEYS: Final = frozenset({"username", "password", "domain"})
-_OTHERS: Final = 0o006
-_MOST_BYTES: Final = 16 << 10
 
 
 def _from_file(file: Path) -> Credentials:
-    try:
-        with file.open("rb") as opened:
-            open_to_all = os.name != "nt" and os.fstat(opened.fileno()).st_mode & _OTHERS
-            text = opened.read(_MOST_BYTES).decode("utf-8-sig")
-    except OSError as error:
-        raise _bad_file(file, f"cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError:
-        # Not the error itself: it carries the bytes.
-        raise _bad_file(file, "is not UTF-8 text") from None
-    if open_to_all:
-        raise InputError(
-            "smb-credentials", f"{file} can be read or changed by every user", f"give it to yourself: chmod 600 {file}"
-        )
-    values: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        key, equals, value = line.partition("=")
-        if not equals or key.strip() not in _KEYS or key.strip() in values:
-            raise _bad_file(file, f"line {number} is none of username=, password= and domain=, or is there twice")
-        # A password may begin or end with a space; a name may not.
-        values[key.strip()] = value if key.strip() == "password" else value.strip()
+    found = pairs(file, _KEYS.__contains__, "username=, password= or domain=", "smb-credentials")
+    # A password may begin or end with a space; a name may not.
+    values = {key: value if key == "password" else value.strip() for key, value in found.items()}
     user = values.get("username", "")
     if not user:
-        raise _bad_file(file, "has no username=")
+        raise bad(file, "has no username=", "smb-credentials")
     domain = values.get("domain")
     return Credentials(f"{domain}\\{user}" if domain else user, values.get("password") or None)
-
-
-def _bad_file(file: Path, what: str) -> InputError:
-    return InputError("smb-credentials", f"{file} {what}", "mend the file that smb_credentials names")

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from repo_manager.edges.contents.archive import (
     HEAD_BYTES,
+    MAX_KERNELS_BYTES,
     Contents,
     Inspector,
     Kind,
@@ -77,7 +78,7 @@ def test_an_archive_tells_kind_token_version_size_and_digest(compression: Compre
     data = sample_installer(NAME, compression=compression)
 
     assert inspect([data], NAME) == Contents(
-        Kind(compression), NAME.token, "9.66.7567.1", len(data), hashlib.sha256(data).hexdigest()
+        Kind(compression), NAME.token, "9.66.7567.1", len(data), hashlib.sha256(data).hexdigest(), ()
     )
 
 
@@ -508,7 +509,7 @@ def test_an_archive_that_wants_too_much_memory_is_refused() -> None:
 
 
 def test_a_million_empty_members_are_given_up() -> None:
-    stream = TarStream("x", ".vx_version")
+    stream = TarStream("x", {".vx_version": 1000})
     block = raw_header("member", 0, tarfile.REGTYPE)
 
     stream.feed(block * MAX_MEMBERS)
@@ -533,10 +534,10 @@ def test_any_bytes_in_a_tar_get_an_answer_or_a_reason(data: bytes, kind: bytes) 
 
 
 def answer_or_reason(tar: bytes) -> bytes | str | None:
-    stream = TarStream("x", ".vx_version")
+    stream = TarStream("x", {".vx_version": 1000})
     try:
         stream.feed(tar)
-        return stream.finish()
+        return stream.finish().get(".vx_version")
     except VerificationError as error:
         return error.code
 
@@ -595,3 +596,34 @@ def test_a_sample_is_the_same_every_time_and_another_with_another_seed(compressi
     assert first == again
     assert first != sample_installer(NAME, compression=compression, seed=1)
     assert first != sample_installer(UBUNTU, compression=compression)
+
+
+# The kernels
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_an_archive_tells_the_kernels_it_supports(compression: Compression) -> None:
+    data = sample_installer(UBUNTU, compression=compression)
+    assert inspect([data], UBUNTU).kernels == ("5.15.0-100-generic", "5.15.0-101-generic")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "reason"),
+    [
+        (
+            b"5.4.0-26-generic\r\n\n  4.12.14-5.13-azure:0  ",
+            ("5.4.0-26-generic", "4.12.14-5.13-azure:0"),
+            "any line ends",
+        ),
+        (b"", (), "an empty list says nothing"),
+        (b"5.4.0-26-generic\n" * (MAX_KERNELS_BYTES // 17 + 1), (), "one that is cut off would refuse what it lacks"),
+    ],
+    ids=["two", "empty", "too long"],
+)
+def test_the_list_of_kernels_is_a_line_each(text: bytes, expected: tuple[str, ...], reason: str) -> None:
+    data = packed(VERSION_MEMBER, member("./supported_kernels", text))
+    assert inspect([data], NAME).kernels == expected, reason
+
+
+def test_a_list_of_kernels_in_a_folder_is_another_file() -> None:
+    assert inspect([packed(VERSION_MEMBER, member("old/supported_kernels", b"1.0-1\n"))], NAME).kernels == ()

@@ -1,14 +1,16 @@
-"""What is said of a file that cannot be read, and of one that can."""
+"""What is said of a file that cannot be read, and of one that can; which kernels it lists."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import scenarios
-from scenarios import bench, name_of
+from scenarios import bench, data_of, name_of
 
-from repo_manager import repository
+from repo_manager import names, repository
 from repo_manager.audit import Code
+from repo_manager.edges.contents.checking import inspect_file
+from repo_manager.edges.sources.fetching import Stage
 from repo_manager.operation import look
 from repo_manager.repository import Entry
 
@@ -38,3 +40,68 @@ def test_bytes_that_were_read_are_remembered_good_or_not(tmp_path: Path) -> None
         name_of("RHEL9-64"): (False, True),
     }
     assert checker.unread_bytes(listing.files) == 0
+
+
+# Kernels
+
+LISTED = ("5.15.0-100-generic", "5.15.0-101-generic")
+
+
+def test_kernels_are_read_once_and_remembered_with_what_the_reading_showed(tmp_path: Path) -> None:
+    world = scenarios.build(tmp_path / "world", mess=False)
+    world.put(name_of("SLES12-64"))
+    world.put(name_of("OL8-64"))
+    listing = look(bench(world))
+    checker = bench(world).checker()
+    assert checker.unasked_bytes(listing.files) == sum(
+        map(len, (data_of(name_of("SLES12-64")), data_of(name_of("OL8-64"))))
+    )
+    assert checker.kernels(listing, listing.files) == {name_of("SLES12-64"): LISTED}, "of OL8-64 the list is empty"
+    again = bench(world).checker()
+    assert (again.unasked_bytes(listing.files), again.unread_bytes(listing.files)) == (0, 0)
+    assert again.kernels(listing, listing.files) == {name_of("SLES12-64"): LISTED}
+
+
+def test_a_file_that_was_read_before_anybody_asked_for_kernels_is_read_again_when_somebody_does(tmp_path: Path) -> None:
+    world = scenarios.build(tmp_path / "world", mess=False)
+    world.put(name_of("SLES12-64"))
+    listing = look(bench(world))
+    bench(world).checker().read(listing, listing.files)
+    for file in world.cache.glob("*.kernels.json"):
+        file.unlink()
+    checker = bench(world).checker()
+    assert checker.unread_bytes(listing.files) == 0, "an audit has nothing to read"
+    read: list[int] = []
+    assert checker.kernels(listing, listing.files, read.append) == {name_of("SLES12-64"): LISTED}
+    assert sum(read) == len(data_of(name_of("SLES12-64")))
+    assert checker.unread_bytes(listing.files) == 0
+
+
+def test_a_damaged_file_lists_no_kernels_and_is_not_read_again(tmp_path: Path) -> None:
+    world = scenarios.build(tmp_path / "world", mess=False)
+    world.put(name_of("SLES12-64"), b"wrong")
+    listing = look(bench(world))
+    checker = bench(world).checker()
+    assert checker.kernels(listing, listing.files) == {}
+    assert checker.unasked_bytes(listing.files) == 0
+    (verdict,) = checker.known(listing).values()
+    assert verdict.code is Code.CORRUPT
+
+
+def test_a_file_that_is_gone_lists_no_kernels(tmp_path: Path) -> None:
+    world = scenarios.build(tmp_path / "world", mess=False)
+    gone = repository.survey(str(world.repository), [Entry(name_of("SLES12-64"), 1000)])
+    assert bench(world).checker().kernels(gone, gone.files) == {}
+
+
+def test_what_was_verified_on_its_way_in_has_its_kernels_told(tmp_path: Path) -> None:
+    world = scenarios.build(tmp_path / "world", mess=False)
+    world.put(name_of("SLES12-64"))
+    listing = look(bench(world))
+    path = world.repository / name_of("SLES12-64")
+    stage = Stage(
+        path.name, inspect_file(path, names.parse(path.name)), path.stat().st_size, None, ("6.4.0-1-default",)
+    )
+    checker = bench(world).checker()
+    checker.learn(listing, {path.name: stage})
+    assert checker.kernels(listing, listing.files) == {path.name: ("6.4.0-1-default",)}

@@ -127,3 +127,50 @@ def test_a_memory_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
 )
 def test_the_memory_lies_in_the_users_own_cache(environ: dict[str, str], folder: Path) -> None:
     assert cache_folder(environ) == folder
+
+
+# Kernels
+
+
+KERNELS = ("5.15.0-100-generic", "4.12.14-5.13-azure:0")
+LISTING = Known("cd" * 32, Verdict(), kernels=KERNELS)
+
+
+@pytest.mark.parametrize("kernels", [KERNELS, ()], ids=["some", "none"])
+def test_kernels_are_remembered_with_the_digest(tmp_path: Path, kernels: tuple[str, ...]) -> None:
+    digests = Digests(tmp_path, Path("/repository"))
+    digests.put(ENTRY, Known("cd" * 32, Verdict(), kernels=kernels))
+    digests.save(frozenset({ENTRY.name}))
+    again = Digests(tmp_path, Path("/repository"))
+    assert again.kernels("cd" * 32) == kernels
+    assert again.get(ENTRY) == Known("cd" * 32, Verdict())
+
+
+def test_of_a_digest_that_nobody_asked_for_kernels_none_are_known(tmp_path: Path) -> None:
+    digests = Digests(tmp_path, Path("/repository"))
+    digests.put(ENTRY, GOOD)
+    digests.save(frozenset({ENTRY.name}))
+    assert Digests(tmp_path, Path("/repository")).kernels(GOOD.sha256) is None
+    assert [path.suffixes for path in tmp_path.iterdir()] == [[".json"]], "and no file is written for them"
+
+
+def test_kernels_of_files_that_are_gone_are_forgotten(tmp_path: Path) -> None:
+    digests = Digests(tmp_path, Path("/repository"))
+    digests.put(ENTRY, LISTING)
+    digests.put(Entry("b.tar.gz", 10, (1, 2, 3)), Known("ef" * 32, Verdict(), kernels=("1.0-1",)))
+    digests.save(frozenset({ENTRY.name}))
+    again = Digests(tmp_path, Path("/repository"))
+    assert again.kernels("cd" * 32) == KERNELS
+    assert again.kernels("ef" * 32) is None
+
+
+@pytest.mark.parametrize("damage", ["", "[]", '{"kernels": 7}', '{"kernels": {"a": 7}}'])
+def test_a_damaged_memory_of_kernels_is_none(tmp_path: Path, damage: str) -> None:
+    digests = Digests(tmp_path, Path("/repository"))
+    digests.put(ENTRY, LISTING)
+    digests.save(frozenset({ENTRY.name}))
+    (file,) = tmp_path.glob("*.kernels.json")
+    file.write_text(damage, encoding="utf-8")
+    again = Digests(tmp_path, Path("/repository"))
+    assert again.kernels("cd" * 32) is None
+    assert again.get(ENTRY) is not None

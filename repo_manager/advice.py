@@ -1,0 +1,343 @@
+"""From one release to another -> the steps in between, and what to place at each.
+
+Evidence: the article on service updates of 2019-07-31. The newest release and the four before it are supported. A jump
+of more than four minor versions goes in steps of at most four, as 9.16, 9.20, 9.24. The order is configuration server,
+scale-out process servers, agents. A reboot is advised after each upgrade of an agent, and required once the release is
+more than four ahead of the one at the last reboot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from repo_manager import manual
+from repo_manager.catalog import ForClassic, Standing
+from repo_manager.errors import InputError
+from repo_manager.selection import LATEST, Request, choose_release, select
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from repo_manager.catalog import Catalog, ReleaseFacts
+    from repo_manager.names import Release, Token
+    from repo_manager.repository import Listing
+
+
+class Part(StrEnum):
+    """What is brought to a release, in this order."""
+
+    CONFIGURATION_SERVER = "configuration-server"
+    PROCESS_SERVERS = "process-servers"
+    PACKAGES = "packages"
+    AGENTS = "agents"
+
+
+@dataclass(frozen=True, slots=True)
+class Standpoint:
+    """Where somebody stands: the oldest release among the servers, and among the agents that machines have."""
+
+    servers: Release
+    agents: Release
+
+    @property
+    def oldest(self) -> Release:
+        """Where the way begins."""
+        return min(self.servers, self.agents)
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """One package to place at a step. `file` and `url` are None where the catalog has no link.
+
+    `manual` says that servers of this release may come without it.
+    """
+
+    token: Token
+    manual: bool
+    file: str | None
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One release on the way.
+
+    `ahead` is how many minor versions it is ahead of the step before, None where the major version changes. `too_far`
+    says that this is more than the rule allows, because no release in between may be a step; `between` are then those
+    that the rule alone would take. `doubtful` says that pages contradict each other on its use for classic servers, and
+    that this matters here. `parts` are what is older than this release, in order. `packages` are in catalog order.
+    """
+
+    facts: ReleaseFacts
+    ahead: int | None
+    too_far: bool
+    between: tuple[Release, ...]
+    doubtful: bool
+    parts: tuple[Part, ...]
+    packages: tuple[Placing, ...]
+
+    @property
+    def release(self) -> Release:
+        """Which release it is."""
+        return self.facts.release
+
+    @property
+    def linked(self) -> bool:
+        """Whether the catalog knows where its installers can be had."""
+        return bool(self.facts.links)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A release that should not be installed, and why, gravest first."""
+
+    release: Release
+    why: tuple[Standing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """The whole answer. `steps` is empty where nothing is older than `target`.
+
+    `here` is what speaks against the releases where it begins, at most two; `left_out` are those on the way that may
+    not be a step, oldest first.
+    """
+
+    start: Standpoint
+    target: Release
+    classic: bool
+    here: tuple[LeftOut, ...]
+    steps: tuple[Step, ...]
+    left_out: tuple[LeftOut, ...]
+    notes: tuple[str, ...]
+
+
+def standpoint(listing: Listing | None, catalog: Catalog, server: Release | None) -> Standpoint:
+    """Where a repository stands, as far as its installers tell: machines may have what the oldest package is.
+
+    Args:
+        listing: what lies in it, None where there is none.
+        catalog: what packages there are.
+        server: the server's own release, where somebody has said it.
+
+    Raises:
+        InputError: it has no installer.
+    """
+    by_token = listing.by_token.items() if listing else ()
+    present = [found[0][0].release for token, found in by_token if catalog.known(token)]
+    if not present:
+        raise InputError(
+            "nothing-to-advise",
+            "there is no installer that tells the release you have",
+            "say it with --from 9.60, as often as you have releases",
+        )
+    return Standpoint(server or max(present), min(present))
+
+
+def choose_target(wanted: str, catalog: Catalog, *, classic: bool) -> Release:
+    """Turn `latest` or `9.66` into the release to go to. The latest is the newest that fits and has links.
+
+    Raises:
+        InputError: nobody published it, or it should not be installed; or there is none that fits.
+    """
+    if wanted.strip().lower() == LATEST:
+        fitting = [facts for facts in catalog.releases if not _against(facts.release, catalog, classic=classic)]
+        if not fitting:
+            raise InputError(
+                "unfit-release",
+                "the catalog has no release that should be installed here",
+                "check --catalog and --profile",
+            )
+        return max(facts.release for facts in [item for item in fitting if item.links] or fitting)
+    # `auto` would be where one stands already.
+    target = choose_release(wanted, None, catalog)
+    against = _against(target, catalog, classic=classic)
+    if against:
+        raise InputError(
+            "unfit-release",
+            f"release {target} should not be installed here: {', '.join(_WORDS[reason] for reason in against)}",
+            "choose another with --to, or leave it out for the newest that fits",
+        )
+    return target
+
+
+def advise(start: Standpoint, target: Release, request: Request, catalog: Catalog) -> Advice:
+    """Say how to get from where somebody stands to a release that fits.
+
+    That way is taken which breaks the rule least often; then the one that leads least often over a release that is
+    doubtful and has no links, because servers may find no setup of it; then the shortest; then the one with the most
+    links; then the one that gets ahead soonest.
+
+    Args:
+        start: where somebody stands.
+        target: what `choose_target` said.
+        request: which packages are wanted; its release does not count.
+        catalog: what there is.
+
+    Raises:
+        InputError: a package is unknown.
+    """
+    on_the_way = [facts for facts in catalog.releases if start.oldest < facts.release <= target]
+    against = {facts.release: _against(facts.release, catalog, classic=request.classic) for facts in on_the_way}
+    fitting = tuple(facts for facts in on_the_way if not against[facts.release])
+    way = _shortest(start.oldest, fitting, catalog.support_window, classic=request.classic)
+    befores = (start.oldest, *(facts.release for facts in way))
+    return Advice(
+        start,
+        target,
+        request.classic,
+        tuple(_here(start, catalog, classic=request.classic)),
+        tuple(_step(before, facts, start, request, catalog) for before, facts in zip(befores, way, strict=False)),
+        tuple(LeftOut(release, why) for release, why in against.items() if why),
+        tuple(_notes(start, way, request)),
+    )
+
+
+# What speaks against a release, gravest first.
+_AGAINST: Final = (Standing.WITHDRAWN, Standing.VULNERABLE, Standing.NOT_FOR_CLASSIC, Standing.CLASSIC_ONLY)
+_WORDS: Final = {
+    Standing.WITHDRAWN: "it was withdrawn",
+    Standing.VULNERABLE: "its servers carry the vulnerabilities of July 2022",
+    Standing.NOT_FOR_CLASSIC: "it was never for classic servers",
+    Standing.CLASSIC_ONLY: "it is for classic servers alone",
+}
+
+
+def _against(release: Release, catalog: Catalog, *, classic: bool) -> tuple[Standing, ...]:
+    other = Standing.CLASSIC_ONLY if classic else Standing.NOT_FOR_CLASSIC
+    standing = catalog.standing(release)
+    return tuple(reason for reason in _AGAINST if reason in standing and reason is not other)
+
+
+def _here(start: Standpoint, catalog: Catalog, *, classic: bool) -> Iterator[LeftOut]:
+    for release in sorted({start.servers, start.agents}):
+        unsupported = (Standing.UNSUPPORTED,) if Standing.UNSUPPORTED in catalog.standing(release) else ()
+        if why := (*_against(release, catalog, classic=classic), *unsupported):
+            yield LeftOut(release, why)
+
+
+def _ahead(before: Release, after: Release) -> int | None:
+    """How many minor versions; None over a change of the major version, where nobody says how they are counted."""
+    return after.minor - before.minor if after.major == before.major else None
+
+
+def _within(before: Release, after: Release, window: int) -> bool:
+    ahead = _ahead(before, after)
+    return ahead is not None and ahead <= window
+
+
+_Cost = tuple[int, int, int, int]
+"""Steps that are too far, doubtful steps without links, steps, steps without links."""
+
+
+def _doubtful(facts: ReleaseFacts, *, classic: bool) -> bool:
+    return classic and facts.for_classic is ForClassic.UNCLEAR
+
+
+def _shortest(
+    start: Release, fitting: tuple[ReleaseFacts, ...], window: int, *, classic: bool
+) -> tuple[ReleaseFacts, ...]:
+    """The best way from `start` to the last of `fitting`, which are oldest first; empty where there are none."""
+    best: dict[Release, tuple[_Cost, tuple[ReleaseFacts, ...]]] = {}
+    befores = (start, *(facts.release for facts in fitting))
+    for place in reversed(range(len(befores))):
+        before, later = befores[place], fitting[place:]
+        # Where no release is near enough, the next one is the least evil.
+        near = [facts for facts in later if _within(before, facts.release, window)]
+        best[before] = min(
+            (_joined(before, facts, best[facts.release], window, classic=classic) for facts in near or later[:1]),
+            key=lambda way: (way[0], tuple((-facts.release.major, -facts.release.minor) for facts in way[1])),
+            default=((0, 0, 0, 0), ()),
+        )
+    return best[start][1]
+
+
+def _joined(
+    before: Release, facts: ReleaseFacts, rest: tuple[_Cost, tuple[ReleaseFacts, ...]], window: int, *, classic: bool
+) -> tuple[_Cost, tuple[ReleaseFacts, ...]]:
+    too_far, doubtful, steps, unlinked = rest[0]
+    cost = (
+        too_far + (not _within(before, facts.release, window)),
+        doubtful + (_doubtful(facts, classic=classic) and not facts.links),
+        steps + 1,
+        unlinked + (not facts.links),
+    )
+    return cost, (facts, *rest[1])
+
+
+def _step(before: Release, facts: ReleaseFacts, start: Standpoint, request: Request, catalog: Catalog) -> Step:
+    release = facts.release
+    too_far = not _within(before, release, catalog.support_window)
+    between = _by_rule(before, release, catalog, classic=request.classic) if too_far else ()
+    servers = (Part.CONFIGURATION_SERVER, Part.PROCESS_SERVERS) if start.servers < release else ()
+    agents = (Part.AGENTS,) if start.agents < release else ()
+    packages = tuple(_packages(release, request, catalog))
+    return Step(
+        facts,
+        _ahead(before, release),
+        too_far,
+        between,
+        _doubtful(facts, classic=request.classic),
+        (*servers, Part.PACKAGES, *agents),
+        packages,
+    )
+
+
+def _by_rule(before: Release, after: Release, catalog: Catalog, *, classic: bool) -> tuple[Release, ...]:
+    """The releases the rule would take in between if it did not matter that they are vulnerable.
+
+    Empty where the catalog does not know enough of them.
+    """
+    known = [facts.release for facts in catalog.releases if before < facts.release < after]
+    sound = [release for release in known if _against(release, catalog, classic=classic) == (Standing.VULNERABLE,)]
+    return _hops(before, after, sound, catalog.support_window)
+
+
+def _hops(before: Release, after: Release, known: list[Release], window: int) -> tuple[Release, ...]:
+    """Each time the furthest that is within reach; empty where that leads nowhere."""
+    hops: list[Release] = []
+    while not _within(before, after, window):
+        reached = [release for release in known if release > before and _within(before, release, window)]
+        if not reached:
+            return ()
+        before = max(reached)
+        hops.append(before)
+    return tuple(hops)
+
+
+def _packages(release: Release, request: Request, catalog: Catalog) -> Iterator[Placing]:
+    asked = Request(
+        str(release), request.packages, request.require, classic=request.classic, manual_only=request.manual_only
+    )
+    selection = select(asked, None, catalog)
+    for token in selection.tokens:
+        target = selection.targets.get(token)
+        yield Placing(
+            token,
+            catalog.manual(token, release),
+            target.name.text if target else None,
+            target.sources[0] if target else None,
+        )
+
+
+def _notes(start: Standpoint, way: Iterable[ReleaseFacts], request: Request) -> Iterator[str]:
+    releases = [facts.release for facts in way]
+    if not releases:
+        return
+    if any(release > start.agents for release in releases):
+        yield (
+            "Reboot a machine after each upgrade of its agent. It is advised each time, and required once the release "
+            "is more than four ahead of the one at the last reboot."
+        )
+    if request.classic and start.agents < manual.LEGACY_SWITCH_SINCE <= releases[-1]:
+        yield (
+            f"From {manual.LEGACY_SWITCH_SINCE} on an installer that is started by hand assumes the modernized "
+            "experience, unless it is told CSLegacy: 'repo-manager show PACKAGE' prints the commands."
+        )
+    if request.classic:
+        yield (
+            "Microsoft retired the classic experience on 2026-03-30, and no new classic replication can be begun since "
+            "2026-01-31."
+        )

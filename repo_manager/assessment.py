@@ -1,0 +1,49 @@
+"""All that one audit has to say, as one value: every format is written from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from repo_manager.audit import Audit, Finding
+    from repo_manager.outlook import Outlooks
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What became of the findings since an earlier audit.
+
+    `since` is when that one was made, None where there is none, or where it does not say. `earlier` names the file it
+    was read from, None where there is no earlier audit: then every finding is new. `remarks` say what makes the two
+    hard to compare, a sentence each; usually empty.
+    """
+
+    since: datetime | None
+    new: tuple[Finding, ...]
+    standing: tuple[Finding, ...]
+    fixed: tuple[Finding, ...]
+    earlier: str | None = None
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """One audit.
+
+    `audit.findings` holds those of the inventory's machines as well. `at` is when it was made, UTC, whole seconds.
+    `deep` says whether every byte was read, `unchecked` names the installers whose signature was not looked at.
+    `outlooks` is what the machines of an inventory can expect, None without one; `changes` is None where nothing
+    earlier was asked about. `fix` is the command that mends most of it, None where there is nothing to mend.
+    """
+
+    audit: Audit
+    profile: str
+    at: datetime
+    deep: bool = False
+    unchecked: tuple[str, ...] = ()
+    outlooks: Outlooks | None = None
+    changes: Changes | None = None
+    fix: str | None = None

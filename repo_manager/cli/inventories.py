@@ -1,0 +1,77 @@
+"""What `audit` does for an inventory: read it, ask installers for kernels, put the answers beside the findings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from repo_manager import outlook
+from repo_manager.audit import gravest_first
+from repo_manager.cli.voice import TerminalVoice
+from repo_manager.edges import inventories
+from repo_manager.kernels import Supported
+from repo_manager.outlook import Knowledge, Prospect
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from repo_manager.audit import Audit, Circumstances
+    from repo_manager.cli.run import Run
+    from repo_manager.edges.contents.checking import Checker
+    from repo_manager.inventory import Inventory
+    from repo_manager.names import Token
+    from repo_manager.outlook import Outlooks
+    from repo_manager.repository import Listing
+    from repo_manager.systems import Answer
+
+# More would make a line that nobody pastes.
+_MENDED_AT_ONCE: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Machines, what they are, and which kernels the installers support that they would be sent."""
+
+    inventory: Inventory
+    answers: Sequence[Answer]
+    kernels: Mapping[Token, Supported]
+
+    def judged_with(self, judged: Audit, run: Run, about: Circumstances) -> tuple[Audit, Outlooks]:
+        """The audit with the machines' findings in their places, and what each machine can expect."""
+        knowledge = Knowledge(run.catalog, about.classic, self.kernels, about.command, about.sync)
+        outlooks = outlook.judge(self.inventory, self.answers, judged, knowledge)
+        found = outlook.findings_of(outlooks, judged, knowledge)
+        return replace(judged, findings=gravest_first((*judged.findings, *found))), outlooks
+
+
+def survey(run: Run, paths: Sequence[Path], listing: Listing, checker: Checker) -> Survey:
+    """Read the files, and the installers whose kernels must be known.
+
+    Raises:
+        InputError: a file cannot be read, or is no list of machines.
+    """
+    for path in paths:
+        run.console.detail(f"reading {path}")
+    inventory = inventories.read(paths)
+    answers = outlook.answered(inventory)
+    asked = {}
+    for token in outlook.with_kernels(inventory, answers):
+        present = listing.by_token.get(token, ())
+        if present:
+            asked[token] = present[0][1]
+    voice = TerminalVoice(run.console, ask=False)
+    try:
+        listed = checker.kernels(listing, asked.values(), voice.reading(checker.unasked_bytes(asked.values())))
+    finally:
+        voice.finished()
+    kernels = {token: Supported(listed[file.name]) for token, file in asked.items() if file.name in listed}
+    return Survey(inventory, answers, kernels)
+
+
+def mending(outlooks: Outlooks, about: Circumstances) -> str | None:
+    """The command that fetches what machines lack, the most needed first; None where nothing can be fetched."""
+    lacking = {item.package for item in outlooks.machines if item.prospect is Prospect.WITHOUT_PACKAGE}
+    wanted = [need.package for need in outlooks.needs if need.package in lacking and need.newest]
+    packages = " ".join(f"--package {token}" for token in wanted[:_MENDED_AT_ONCE])
+    return f"{about.command} {about.sync} {packages}" if packages else None

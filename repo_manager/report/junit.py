@@ -1,0 +1,176 @@
+"""An audit as test results: JUnit XML, as Jenkins, Azure DevOps, GitLab and others read it.
+
+A case is there whether or not something is wrong with it, so that a history shows when that began and when it ended.
+An error fails its case. A warning is said in the case's output and fails nothing. A machine of which nobody could say
+that it can be protected, or that it should be, is skipped.
+
+Evidence: junit-10.xsd of Jenkins's xUnit plugin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from xml.sax.saxutils import escape, quoteattr
+
+from repo_manager.audit import Code, Severity
+from repo_manager.outlook import Prospect
+from repo_manager.report.rules import RULES
+from repo_manager.report.subjects import sentence, subjects
+from repo_manager.report.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from repo_manager.assessment import Assessment
+    from repo_manager.audit import Finding
+    from repo_manager.report.subjects import JudgedMachine, JudgedPackage
+
+# What is looked for in the folder as a whole. Others of its findings get a case when there are some.
+_OF_THE_REPOSITORY: Final = frozenset(
+    {
+        Code.STRAY,
+        Code.PARTIAL,
+        Code.UNKNOWN_PACKAGE,
+        Code.MIXED_RELEASES,
+        Code.WITHDRAWN_RELEASE,
+        Code.UNSUPPORTED_RELEASE,
+        Code.VULNERABLE_RELEASE,
+        Code.RESTART_PENDING,
+        Code.SECOND_FOLDER_DIFFERS,
+    }
+)
+_NOT_JUDGED: Final = {Prospect.AMBIGUOUS, Prospect.MODERNIZED_ONLY, Prospect.UNSUPPORTED, Prospect.UNKNOWN}
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    name: str
+    findings: tuple[Finding, ...]
+    skipped: tuple[str, str] | None = None
+    output: tuple[str, ...] = ()
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.severity is Severity.ERROR)
+
+
+def render(assessed: Assessment) -> str:
+    """The document, in ASCII: it reads the same whatever encoding it is stored or printed in."""
+    found = subjects(assessed)
+    suites = {
+        "packages": [_package(package) for package in found.packages],
+        "repository": list(_repository(found.others)),
+    }
+    if assessed.outlooks is not None:
+        suites["machines"] = [_machine(machine) for machine in found.machines]
+    cases = [case for suite in suites.values() for case in suite]
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>']
+    lines.append(f'<testsuites name="repo-manager audit" {_counts(cases)} time="0">')
+    for name, suite in suites.items():
+        lines += _suite(name, suite, assessed)
+    return "\n".join([*lines, "</testsuites>"]).encode("ascii", "xmlcharrefreplace").decode("ascii")
+
+
+# Cases
+
+
+def _package(package: JudgedPackage) -> _Case:
+    state = package.state
+    version = f"version {state.version}" if state.version else "no installer"
+    wanted = f"wanted {state.newest}" if state.newest else "wanted" if state.required else "not wanted"
+    return _Case(state.package, package.findings, output=(f"{state.state.value}: {version}, {wanted}",))
+
+
+def _repository(others: tuple[Finding, ...]) -> Iterator[_Case]:
+    for code in Code:
+        found = tuple(finding for finding in others if finding.code is code)
+        if found or code in _OF_THE_REPOSITORY:
+            yield _Case(code.value, found)
+
+
+def _machine(machine: JudgedMachine) -> _Case:
+    outlook = machine.outlook
+    findings = (machine.finding,) if machine.finding else ()
+    if outlook.prospect in _NOT_JUDGED:
+        return _Case(machine.label, findings, skipped=(outlook.prospect.value, outlook.why))
+    return _Case(machine.label, findings, output=(f"{outlook.prospect.value}: {outlook.why}",))
+
+
+# As XML
+
+
+def _suite(name: str, cases: list[_Case], assessed: Assessment) -> Iterator[str]:
+    at = f"{assessed.at:%Y-%m-%dT%H:%M:%S}"
+    skipped = sum(case.skipped is not None and not case.failures for case in cases)
+    yield f'<testsuite name="{name}" {_counts(cases)} skipped="{skipped}" time="0" timestamp="{at}">'
+    yield "<properties>"
+    facts = {
+        "repository": assessed.audit.repository,
+        "profile": assessed.profile,
+        "release": str(assessed.audit.release),
+        "deep": str(assessed.deep).lower(),
+    }
+    if assessed.outlooks is not None and name == "machines":
+        facts["inventory"] = assessed.outlooks.inventory
+    yield from (f'<property name="{key}" value={_quoted(value)}/>' for key, value in facts.items())
+    yield "</properties>"
+    group = f"repo-manager.{assessed.profile}.{name}"
+    for case in cases:
+        yield from _case(case, group)
+    yield "</testsuite>"
+
+
+def _counts(cases: Iterable[_Case]) -> str:
+    counted = [bool(case.failures) for case in cases]
+    return f'tests="{len(counted)}" failures="{sum(counted)}" errors="0"'
+
+
+def _case(case: _Case, group: str) -> Iterator[str]:
+    head = f'<testcase classname={_quoted(group)} name={_quoted(case.name)} time="0"'
+    inner = [*_failure(case), *_skipped(case), *_output(case)]
+    if not inner:
+        yield f"{head}/>"
+        return
+    yield f"{head}>"
+    yield from inner
+    yield "</testcase>"
+
+
+def _failure(case: _Case) -> Iterator[str]:
+    """One at most: readers of this format show the first, and count more of them in different ways."""
+    if not case.failures:
+        return
+    first, *more = case.failures
+    rest = f" (and {len(more)} more)" if more else ""
+    body = "\n\n".join(_told(finding) for finding in case.failures)
+    message = _quoted(f"{sentence(first)}{rest}")
+    yield f'<failure type="{first.code.value}" message={message}>{_text(body)}</failure>'
+
+
+def _skipped(case: _Case) -> Iterator[str]:
+    if case.skipped is not None and not case.failures:
+        kind, why = case.skipped
+        yield f'<skipped type="{kind}" message={_quoted(why)}/>'
+
+
+def _output(case: _Case) -> Iterator[str]:
+    said = [_told(finding) for finding in case.findings if finding.severity is not Severity.ERROR]
+    lines = [*case.output, *said]
+    if lines:
+        yield f"<system-out>{_text(chr(10).join(lines))}</system-out>"
+
+
+def _told(finding: Finding) -> str:
+    return (
+        f"{finding.severity.value} {finding.code.value}: {sentence(finding)}\n"
+        f"({RULES[finding.code].meaning})\nto mend it: {finding.fix}"
+    )
+
+
+def _quoted(value: str) -> str:
+    return quoteattr(safe(value))
+
+
+def _text(value: str) -> str:
+    return escape("\n".join(map(safe, value.split("\n"))))

@@ -1,0 +1,160 @@
+"""Every format of an audit from the command line: to stdout, and whole into a file."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Final
+from xml.etree import ElementTree as ET
+
+import pytest
+from cli_world import StandIn, real
+from json_schemas import check, published
+from prometheus_client.parser import text_string_to_metric_families
+
+from repo_manager.cli.audit import Format
+
+if TYPE_CHECKING:
+    from cli_world import Cli
+
+MACHINES: Final = """\
+Name,OS,Kernel
+web-01,Red Hat Enterprise Linux 7.9,
+web-02,Red Hat Enterprise Linux 9.4,
+db-01,Oracle Linux,
+old-01,Solaris 11,
+"=cmd|' /C calc'!A0",Debian GNU/Linux 11,
+"""
+
+
+@pytest.fixture
+def messy(tool: Cli) -> Cli:
+    tool.mess()
+    tool.service = StandIn()
+    (tool.folder / "machines.csv").write_text(MACHINES, encoding="utf-8")
+    return tool
+
+
+def _written(tool: Cli, format_: Format, *more: str) -> str:
+    answer = tool.repo("audit", "--format", format_, "--output", "report", *more)
+    assert answer.code == 1
+    assert answer.out == ""
+    assert "written to report" in answer.err
+    return (tool.folder / "report").read_bytes().decode("utf-8")
+
+
+@pytest.mark.parametrize("format_", Format)
+def test_a_file_has_what_stdout_would_have(messy: Cli, format_: Format) -> None:
+    written = _written(messy, format_, "--inventory", "machines.csv")
+    printed = messy.repo("audit", "--format", format_, "--inventory", "machines.csv")
+    assert printed.code == 1
+    assert _timeless(written.replace("\r\n", "\n")) == _timeless(printed.out)
+
+
+def _timeless(text: str) -> str:
+    text = re.sub(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?", "<time>", text)
+    return re.sub(r"(?m)^(repo_manager_audit_timestamp_seconds\S* )[0-9]+$", r"\1<time>", text)
+
+
+@pytest.mark.parametrize("format_", Format)
+def test_no_half_file_is_left_and_the_old_one_stays_when_it_cannot_be_written(messy: Cli, format_: Format) -> None:
+    folder = messy.folder / "report"
+    folder.mkdir()
+    answer = messy.repo("audit", "--format", format_, "--output", "report")
+    assert answer.code in {2, 3}
+    assert list(folder.iterdir()) == []
+
+
+def test_all_formats_tell_the_same_story(messy: Cli) -> None:
+    document = json.loads(_written(messy, Format.JSON, "--inventory", "machines.csv"))
+    count = len(document["findings"])
+    sheet = list(csv.DictReader(_written(messy, Format.CSV, "--inventory", "machines.csv").splitlines()))
+    assert len([row for row in sheet if row["severity"]]) == count
+    sarif = json.loads(_written(messy, Format.SARIF, "--inventory", "machines.csv"))
+    assert len(sarif["runs"][0]["results"]) == count
+    numbers = _written(messy, Format.PROMETHEUS, "--inventory", "machines.csv")
+    found = {family.name: family for family in text_string_to_metric_families(numbers)}
+    assert sum(sample.value for sample in found["repo_manager_audit_findings"].samples) == count
+    junit = ET.fromstring(_written(messy, Format.JUNIT, "--inventory", "machines.csv"))  # noqa: S314 - our own
+    machines = {case.attrib["name"] for case in junit.iterfind("testsuite[@name='machines']/testcase")}
+    html = _written(messy, Format.HTML, "--inventory", "machines.csv")
+    assert machines == {row["name"] for row in document["machines"]}
+    assert all(f'<th scope="row">{name}</th>' in html for name in ("web-01", "web-02", "db-01", "old-01"))
+
+
+def test_every_machine_is_in_the_sheet_and_none_is_a_formula(messy: Cli) -> None:
+    sheet = list(csv.DictReader(_written(messy, Format.CSV, "--inventory", "machines.csv").splitlines()))
+    names = [row["machine"] for row in sheet if row["machine"]]
+    assert sorted(names) == ["'=cmd|' /C calc'!A0", "db-01", "old-01", "web-01", "web-02"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX's")
+def test_the_numbers_can_be_read_by_the_account_that_collects_them(messy: Cli) -> None:
+    before = os.umask(0o077)
+    try:
+        _written(messy, Format.PROMETHEUS)
+        assert stat.S_IMODE((messy.folder / "report").stat().st_mode) == 0o644
+        _written(messy, Format.HTML)
+        assert stat.S_IMODE((messy.folder / "report").stat().st_mode) == 0o600
+    finally:
+        os.umask(before)
+
+
+def test_the_numbers_have_the_line_ends_that_collectors_read(messy: Cli) -> None:
+    assert "\r" not in _written(messy, Format.PROMETHEUS)
+
+
+@pytest.mark.parametrize(
+    "format_", [Format.HTML, Format.JUNIT, Format.SARIF, Format.JSON], ids=lambda format_: format_.value
+)
+def test_what_a_shell_redirects_is_the_same_in_every_encoding(messy: Cli, format_: Format) -> None:
+    messy.put("Microsoft-ASR_UA_\u00fcbung.tar.gz")
+    printed = {
+        encoding: real(
+            "--repository", "repo", "audit", "--format", format_, cwd=messy.folder, env={"PYTHONIOENCODING": encoding}
+        ).stdout
+        for encoding in ("cp1252", "utf-8")
+    }
+    assert all(text.isascii() for text in printed.values())
+
+
+@pytest.mark.parametrize("format_", ["table", "csv", "json"])
+def test_renderers_that_were_not_asked_for_are_not_loaded(messy: Cli, format_: str) -> None:
+    """Start-up time: an audit is made often, and by many servers at once."""
+    code = (
+        "import sys; from repo_manager import cli;"
+        f"cli.main(['--repository', 'repo', 'audit', '--format', '{format_}']);"
+        "print([name for name in sys.modules if name.startswith('repo_manager.report.')"
+        " and name.rpartition('.')[2] in {'html', 'junit', 'sarif', 'prometheus', 'rules', 'uris'}], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=messy.folder, capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("audit", "--deep", "--inventory", "machines.csv", "--save"),
+        ("audit", "--since", "LAST"),
+        ("list",),
+        ("resolve", "Red Hat Enterprise Linux 7.9", "debian", "Solaris 11", "what"),
+        ("parse", "readme.txt", "Microsoft-ASR_UA_9.66.7567.1_RHEL9-64_GA_20Sep2025_release.tar.gz"),
+        ("sync", "--dry-run", "--source", "source"),
+        ("sync", "--source", "source", "--yes"),
+        ("sync", "--source", "nowhere"),
+        ("prune", "--yes"),
+        ("audit", "--release", "9.12"),
+        ("lisst",),
+    ],
+    ids=" ".join,
+)
+def test_documents_fit_their_schemas(messy: Cli, arguments: tuple[str, ...]) -> None:
+    messy.fill_source()
+    document = messy.repo_json(*arguments).document
+    assert published(document)
+    check(document)
