@@ -46,7 +46,7 @@ lint: .venv/ready  ## style, types, the map's arrows, the generated pages
 
 cover: .venv/ready  ## branch coverage; the pure core must be whole
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q -p no:xdist -m "not slow and not smb and not stores and not browser"
+	$(BIN)/coverage run -m pytest -q -n auto --dist worksteal -m "not slow and not smb and not stores and not browser"
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 	$(BIN)/coverage report --fail-under=100 --include="$(shell $(BIN)/python docs/generate.py --core-modules)"
