@@ -14,7 +14,7 @@ from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.disk.scanning import scan
 from repo_manager.edges.reports.at_once import Task, at_once
 from repo_manager.edges.reports.places import Kind, kind_of
-from repo_manager.edges.signed_sets.signed_set import ABSENT, TIMESTAMP, TIMESTAMP_LIMIT, digest_of
+from repo_manager.edges.signed_sets.signed_set import ABSENT, NO_NEWER_ROOT, TIMESTAMP, TIMESTAMP_LIMIT, digest_of
 from repo_manager.edges.signed_sets.trusted import TrustStore
 from repo_manager.errors import InputError, MachineError, RepoManagerError, TransferError
 from repo_manager.fleet import Line, Look, SetName, Wanted
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 16
 """So many servers are looked at at a time."""
-
-# Where the root is refused to strangers, S3 says so of every file that is not there.
-_NO_NEWER_ROOT: Final = ABSENT | {"access-denied"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +171,7 @@ def _metadata(depot: Depot, name: str, limit: int) -> bytes | None:
     try:
         blob = depot.read(f"metadata/{name}", limit_bytes=limit)
     except TransferError as error:
-        if error.code in (_NO_NEWER_ROOT if later_root else ABSENT):
+        if error.code in (NO_NEWER_ROOT if later_root else ABSENT):
             return None
         raise
     return blob.data if blob else None

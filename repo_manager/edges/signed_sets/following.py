@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from repo_manager.edges.signed_sets.signed_set import (
     ABSENT,
+    NO_NEWER_ROOT,
     ROOT_LIMIT,
     TIMESTAMP,
     TIMESTAMP_LIMIT,
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 
 # Longer than every time a set can be valid.
 _BEFORE_ALL: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-# Where the root is refused to strangers, S3 says so of every file that is not there.
-_NO_NEWER_ROOT: Final = ABSENT | {"access-denied"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +213,7 @@ class _Courier:
         try:
             blob = self._depot.read(path, limit_bytes=limit_bytes)
         except TransferError as error:
-            if error.code in _NO_NEWER_ROOT:
+            if error.code in NO_NEWER_ROOT:
                 return None
             raise
         if blob is not None:

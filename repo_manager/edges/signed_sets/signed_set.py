@@ -34,6 +34,8 @@ TARGETS_LIMIT: Final = 5_000_000
 
 # What tells that there is nothing at a place, whichever kind of depot it is.
 ABSENT: Final = frozenset({"not-at-source", "not-found"})
+# Where the root is refused to strangers, S3 says so of every file that is not there.
+NO_NEWER_ROOT: Final = ABSENT | {"access-denied"}
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _PAYLOAD: Final = re.compile(r"targets/([0-9a-f]{64})\.([^/]+)", re.ASCII)
