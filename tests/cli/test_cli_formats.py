@@ -53,6 +53,7 @@ def test_a_file_has_what_stdout_would_have(messy: Cli, format_: Format) -> None:
     written = _written(messy, format_, "--inventory", "machines.csv")
     printed = messy.repo("audit", "--format", format_, "--inventory", "machines.csv")
     assert printed.code == 1
+    assert {path.name for path in messy.folder.iterdir()} == {"repo", "machines.csv", "report"}
     assert _timeless(written.replace("\r\n", "\n")) == _timeless(printed.out)
 
 
