@@ -63,6 +63,9 @@ class Voice:
         """Files are about to be fetched; what is returned is told how many bytes of each are there by now."""
         return lambda _name, _count: None
 
+    def sized(self, total_bytes: int) -> None:
+        """So many bytes are to be fetched, as the sources say."""
+
     def finished(self) -> None:
         """Reading or fetching has ended."""
 
@@ -266,7 +269,7 @@ def _fetch(bench: Workbench, plan: Plan) -> Collected:
     wanted = (*plan.downloads, *_brought(plan))
     progress = bench.voice.fetching(wanted)
     try:
-        return bench.fetcher.collect(wanted, bench.folder, progress)
+        return bench.fetcher.collect(wanted, bench.folder, progress, bench.voice.sized)
     finally:
         bench.voice.finished()
         bench.fetcher.close()

@@ -19,6 +19,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from json_schemas import check_printed
 from server_world import NoServer
 
 from repo_manager import catalog, cli, names
@@ -165,7 +166,7 @@ class Cli:
         return self.folder / "source"
 
     def __call__(self, *arguments: str) -> Answer:
-        """One command line, in this process."""
+        """One command line, in this process. Every document that it prints must fit its schema."""
         stand_in = self.service
 
         class ThisRun(QuickRun):
@@ -176,6 +177,7 @@ class Cli:
         self.capture.readouterr()
         code = cli.main(arguments, make=ThisRun)
         out, err = self.capture.readouterr()
+        check_printed(out)
         return Answer(code, out, err)
 
     def json(self, *arguments: str) -> Answer:
@@ -246,9 +248,12 @@ def tree(folder: Path, *, own: bool = True) -> Mapping[str, str]:
 
 
 def real(*arguments: str | bytes, cwd: Path, **options: Any) -> subprocess.CompletedProcess[bytes]:  # noqa: ANN401 - handed on
-    """A process of its own, as people start it. The environment is this one's, with `env` added."""
+    """A process of its own, as people start it. The environment is this one's, with `env` added.
+
+    Every document that it prints must fit its schema.
+    """
     env = {**os.environ, **options.pop("env", {})}
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "repo_manager", *arguments],
         cwd=cwd,
         env=env,
@@ -256,6 +261,8 @@ def real(*arguments: str | bytes, cwd: Path, **options: Any) -> subprocess.Compl
         timeout=60,
         **{"capture_output": True, "stdin": subprocess.DEVNULL, **options},
     )
+    check_printed((done.stdout or b"").decode("utf-8", "backslashreplace"))
+    return done
 
 
 def unprivileged(tool: Cli, *arguments: str) -> Answer:

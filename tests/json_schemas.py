@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import copy
 import json
+import re
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import jsonschema
+from referencing import Registry, Resource
 
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "reference" / "schemas"
-NAMES: Final = tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
+ALL: Final = tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
+SHOWN_ELSEWHERE: Final = frozenset(
+    {
+        # Lines of what goes on, and what is printed on Windows alone.
+        *("watch-1", "watch-install-1", "watch-remove-1"),
+        # Of the server; http.md shows them.
+        *("serve-1", "serve-token-1", "serve-tokens-1", "report-1", "received-1", "reports-1"),
+    }
+)
+"""Those without an example that can be run in a moment, on any system."""
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -41,10 +53,38 @@ def check(document: dict[str, Any]) -> None:
         jsonschema.ValidationError: it does not fit, or has a key that is not described.
     """
     _, what, edition = document["schema"].split("/")
-    validator = jsonschema.Draft202012Validator
-    validator(strict(schema(f"{what}-{edition}")), format_checker=validator.FORMAT_CHECKER).validate(document)
+    _validator(f"{what}-{edition}").validate(document)
+
+
+def check_printed(text: str) -> None:
+    """Hold every document in what a command printed against its schema. Other formats are left alone.
+
+    Raises:
+        jsonschema.ValidationError: one does not fit, or has a key that is not described.
+    """
+    end = 0
+    while begin := _BEGIN.match(text, end):
+        document, end = json.JSONDecoder().raw_decode(text, begin.end())
+        check(document)
+    assert not end or not text[end:].strip(), "beside documents nothing is printed"
+
+
+_BEGIN: Final = re.compile(r'\s*(?=\{\s*"schema":)')
 
 
 def published(document: dict[str, Any]) -> bool:
     """Whether there is a schema for it."""
-    return "-".join(document["schema"].split("/")[1:]) in NAMES
+    return "-".join(document["schema"].split("/")[1:]) in ALL
+
+
+@cache
+def _validator(name: str) -> jsonschema.Draft202012Validator:
+    kind = jsonschema.Draft202012Validator
+    return kind(strict(schema(name)), registry=_registry(), format_checker=kind.FORMAT_CHECKER)
+
+
+@cache
+def _registry() -> Registry[Any]:
+    """All of them by identity: some documents hold others."""
+    everything = map(strict, map(schema, ALL))
+    return Registry[Any]().with_resources((found["$id"], Resource.from_contents(found)) for found in everything)

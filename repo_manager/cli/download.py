@@ -59,7 +59,7 @@ def download(
     voice = TerminalVoice(run.console, ask=False)
     fetcher = run.fetcher(source_hosts(source))
     try:
-        collected = fetcher.collect(items, carrier, voice.fetching(items))
+        collected = fetcher.collect(items, carrier, voice.fetching(items), voice.sized)
     finally:
         voice.finished()
         fetcher.close()

@@ -53,14 +53,18 @@ def survey(run: Run, paths: Sequence[Path], listing: Listing, checker: Checker) 
     """
     for path in paths:
         run.console.detail(f"reading {path}")
-    inventory = inventories.read(paths)
-    answers = outlook.answered(inventory)
+    voice = TerminalVoice(run.console, ask=False)
+    voice.working("reading the machines")
+    try:
+        inventory = inventories.read(paths)
+        answers = outlook.answered(inventory)
+    finally:
+        voice.finished()
     asked = {}
     for token in outlook.with_kernels(inventory, answers):
         present = listing.by_token.get(token, ())
         if present:
             asked[token] = present[0][1]
-    voice = TerminalVoice(run.console, ask=False)
     try:
         listed = checker.kernels(listing, asked.values(), voice.reading(checker.unasked_bytes(asked.values())))
     finally:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from repo_manager.cli.console import is_terminal
 from repo_manager.operation import Voice
 from repo_manager.report import tables
+from repo_manager.report.text import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress, ProgressColumn, TaskID
 
     from repo_manager.cli.console import Console
     from repo_manager.plan import Download, Plan
+
+
+# So short that a whole line has room in 80 columns, and for the ^C that a terminal may add.
+_BAR: Final = 20
 
 
 class TerminalVoice(Voice):
@@ -54,7 +59,7 @@ class TerminalVoice(Voice):
         """A bar for all files together."""
         sizes = [item.size_bytes for item in downloads]
         total = None if None in sizes else sum(size or 0 for size in sizes)
-        task = self._bar(f"downloading {len(downloads)} files", total) if downloads else None
+        task = self._bar(f"downloading {plural(len(downloads), 'file')}", total) if downloads else None
         if task is None or self._progress is None:
             return lambda _name, _count: None
         progress = self._progress
@@ -66,18 +71,27 @@ class TerminalVoice(Voice):
 
         return told
 
+    def sized(self, total_bytes: int) -> None:
+        """How long the bar is."""
+        if self._progress is not None:
+            self._progress.update(self._progress.task_ids[0], total=total_bytes)
+
     def counting(self, what: str, total: int) -> Callable[[int], None]:
         """A bar for so many things; what is returned is told how many are done."""
         if not self._may_show():
             return lambda _: None
-        from rich.console import Console as RichConsole
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        progress = self._progress = Progress(*columns, console=RichConsole(stderr=True), transient=True)
-        progress.start()
+        progress = self._begun(TextColumn("{task.description}"), BarColumn(_BAR), MofNCompleteColumn())
         task = progress.add_task(what, total=total)
         return lambda done: progress.update(task, completed=done)
+
+    def working(self, what: str) -> None:
+        """Something is under way of which nobody can say how much there is of it."""
+        if self._may_show():
+            from rich.progress import TextColumn, TimeElapsedColumn
+
+            self._begun(TextColumn("{task.description}"), TimeElapsedColumn()).add_task(what, total=None)
 
     def finished(self) -> None:
         """Take the bar away."""
@@ -93,24 +107,16 @@ class TerminalVoice(Voice):
         """Begin a bar on a terminal; nothing elsewhere, and nothing for nothing."""
         if total_bytes == 0 or not self._may_show():
             return None
-        from rich.console import Console as RichConsole
-        from rich.progress import (
-            BarColumn,
-            DownloadColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-            TransferSpeedColumn,
-        )
+        from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=RichConsole(stderr=True),
-            transient=True,
-        )
+        said = TextColumn("{task.description}")
+        progress = self._begun(said, BarColumn(_BAR), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+        return progress.add_task(what, total=total_bytes)
+
+    def _begun(self, *columns: ProgressColumn) -> Progress:
+        from rich.console import Console as RichConsole
+        from rich.progress import Progress
+
+        self._progress = Progress(*columns, console=RichConsole(stderr=True), transient=True)
         self._progress.start()
-        return self._progress.add_task(what, total=total_bytes)
+        return self._progress

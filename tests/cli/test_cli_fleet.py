@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cli_world import SUBFOLDER, Cli, data_of, name_of, real, unprivileged
+from json_schemas import check
 from object_stores import s3_server
 from web_world import make_tokens, serving
 
@@ -44,6 +45,7 @@ def _mirror(tool: Cli, host: str, *more: str, source: str = "depot") -> Answer:
 def _kept(tool: Cli, host: str, place: str = "depot") -> dict[str, Any]:
     found = json.loads((tool.folder / place / "reports" / f"report-{host}.json").read_bytes())
     assert isinstance(found, dict)
+    check(found)
     return found
 
 

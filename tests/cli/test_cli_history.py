@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cli_world import CLASSIC, OLD, name_of, tree
+from json_schemas import check
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +36,9 @@ def test_an_audit_is_kept_when_asked_and_nothing_is_written_into_the_repository(
     assert kept(tool) == []
     assert tool.repo("audit", *ONLY, "--save").code == 1
     (path,) = kept(tool)
-    assert json.loads(path.read_text(encoding="utf-8"))["schema"] == "repo-manager/audit/1"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    assert document["schema"] == "repo-manager/audit/1"
+    check(document)
     assert tree(tool.repository) == before
 
 

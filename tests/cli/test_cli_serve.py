@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from json_schemas import check_printed
 from web_world import PAYLOAD, target_path, write_set
 
 from repo_manager.edges import interrupts
@@ -147,7 +148,9 @@ def test_a_process_that_is_asked_to_end_finishes_what_is_under_way(
     process: subprocess.Popen[str], tmp_path: Path, name: str
 ) -> None:
     assert process.stdout is not None
-    listening = json.loads(process.stdout.readline())
+    line = process.stdout.readline()
+    check_printed(line)
+    listening = json.loads(line)
     assert (listening["schema"], listening["event"]) == ("repo-manager/serve/1", "listening")
     data = PAYLOAD * 100
     (tmp_path / "set" / "targets" / "large").write_bytes(data)
@@ -157,7 +160,9 @@ def test_a_process_that_is_asked_to_end_finishes_what_is_under_way(
         process.send_signal(signal.Signals[name])
         assert first + b"".join(pieces) == data
     assert process.wait(20) == ExitCode.INTERRUPTED
-    assert json.loads(process.stdout.readline())["event"] == "stopped"
+    rest = process.stdout.read()
+    check_printed(rest)
+    assert json.loads(rest.splitlines()[0])["event"] == "stopped"
     (line,) = (tmp_path / "requests.log").read_text().splitlines()
     assert line.split()[1:6] == ["127.0.0.1", "-", "GET", "/targets/large", "200"]
 

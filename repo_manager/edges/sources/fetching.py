@@ -20,7 +20,7 @@ from repo_manager.edges.sources.http_rules import host_of, shown
 from repo_manager.errors import InputError, MachineError, RepoManagerError, TransferError, VerificationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Future
 
     from repo_manager.edges.signatures.signature import Signatures
@@ -112,11 +112,16 @@ class Fetcher:
         self._unreachable: dict[str, TransferError] = {}
 
     def collect(
-        self, downloads: Sequence[Download], staging: Staging, progress: Callable[[str, int], None]
+        self,
+        downloads: Sequence[Download],
+        staging: Staging,
+        progress: Callable[[str, int], None],
+        sized: Callable[[int], None] = lambda _: None,
     ) -> Collected:
         """Fetch everything; a failure of one does not stop the others, so that the next run has less to do.
 
-        `progress` is told a name and how many bytes of it are there by now, from several threads.
+        `progress` is told a name and how many bytes of it are there by now, from several threads. `sized` is
+        told before how many bytes all of them have, where every source says so.
 
         Raises:
             MachineError: there is no room; nothing was fetched, or all of it was given back.
@@ -125,7 +130,13 @@ class Fetcher:
         errors: dict[str, RepoManagerError] = {}
         pool = ThreadPoolExecutor(max_workers=WORKERS)
         try:
-            errors |= self._check_room(downloads, staging, pool)
+            sizes = self._sizes(downloads, staging, pool)
+            errors |= {name: size for name, size in sizes.items() if isinstance(size, RepoManagerError)}
+            known = [size for size in sizes.values() if isinstance(size, int)]
+            if len(errors) < len(sizes):
+                self._check_room(sum(known), sizes, staging)
+            if len(known) + len(errors) == len(sizes):
+                sized(sum(known))
             able = [item for item in downloads if item.name not in errors]
             jobs = [(item, pool.submit(self._fetch, item, staging, progress)) for item in able]
             for item, job in jobs:
@@ -154,27 +165,24 @@ class Fetcher:
         if self._downloader is not None:
             self._downloader.close()
 
-    def _check_room(
+    def _sizes(
         self, downloads: Sequence[Download], staging: Staging, pool: ThreadPoolExecutor
-    ) -> dict[str, RepoManagerError]:
-        """See that everything fits before the first byte. Unknown sizes count as nothing.
-
-        Returns the errors of what no source has, by name: there is no need to try it again.
-        """
+    ) -> dict[str, int | RepoManagerError | None]:
+        """The size of each that is not there yet; the error of what no source has, as there is no need to try again."""
         missing = [item for item in downloads if not _there(staging.staged(item.name))]
         asked = [(item.name, pool.submit(self._size, item)) for item in missing]
-        sizes = {name: _result(job) for name, job in asked}
-        errors = {name: size for name, size in sizes.items() if isinstance(size, RepoManagerError)}
-        needed = sum(size for size in sizes.values() if isinstance(size, int))
-        needed -= sum(_there(staging.part(item.name)) for item in missing)
+        return {name: _result(job) for name, job in asked}
+
+    def _check_room(self, needed: int, names: Iterable[str], staging: Staging) -> None:
+        """See that everything fits before the first byte. Unknown sizes count as nothing."""
+        needed -= sum(_there(staging.part(name)) for name in names)
         free = staging.free_bytes()
-        if len(errors) < len(missing) and needed + self._reserve_bytes > free:
+        if needed + self._reserve_bytes > free:
             raise MachineError(
                 "no-space",
                 f"{needed:,} bytes are needed and {self._reserve_bytes:,} kept in reserve, but {free:,} are free",
                 "make room on the repository's volume, or lower reserve_mb in the configuration",
             )
-        return errors
 
     def _size(self, item: Download) -> int | RepoManagerError | None:
         """The size in bytes, None when no source says; the first error when none has the file."""
