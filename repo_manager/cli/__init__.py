@@ -123,9 +123,16 @@ def _console(arguments: Sequence[str], runs: Sequence[Run]) -> Console:
 
     if runs:
         with contextlib.suppress(RepoManagerError):
-            return runs[-1].console
+            console = runs[-1].console
+            # What stands behind a word that is not understood was never looked at.
+            console.json_wanted |= _json_wanted(arguments)
+            return console
     wanted = os.environ.get("REPO_MANAGER_JSON", "").strip().lower() in {"1", "true", "yes", "on", "t", "y"}
-    return Console(json_wanted=wanted or "--json" in arguments, verbosity=2 * _verbose(arguments))
+    return Console(json_wanted=wanted or _json_wanted(arguments), verbosity=2 * _verbose(arguments))
+
+
+def _json_wanted(arguments: Sequence[str]) -> bool:
+    return "--json" in (arguments[: arguments.index("--")] if "--" in arguments else arguments)
 
 
 def _verbose(arguments: Sequence[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from contextlib import nullcontext
 from dataclasses import replace
@@ -20,13 +21,13 @@ from repo_manager.audit import Severity
 from repo_manager.cli import history, options
 from repo_manager.cli.root import run_of
 from repo_manager.edges.disk.paths import reachable
-from repo_manager.edges.disk.writing import write_whole
+from repo_manager.edges.disk.writing import write_where_told
 from repo_manager.edges.windows.service import serves_older_set
 from repo_manager.errors import ExitCode, InputError
 from repo_manager.report import documents, tables
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from repo_manager.audit import Audit, Circumstances, Verdict
     from repo_manager.cli.inventories import Survey
@@ -110,6 +111,8 @@ def audit(
     since = history.LAST if since is None and fail_on is FailOn.NEW else since
     before = None if since is None else history.earlier(run, since)
     listing = run.listing()
+    if output is not None:
+        _refuse_to_overwrite(output, run.path, inventory or ())
     request = run.request(release=release, packages=tuple(package or ()))
     selection = selections.select(request, listing, run.catalog)
     checker = run.checker()
@@ -194,6 +197,18 @@ def _say_pending(run: Run) -> None:
         )
 
 
+def _refuse_to_overwrite(output: Path, repository: Path, inventories: Sequence[Path]) -> None:
+    """A report may not take the place of what it is about."""
+    if output.is_dir():
+        raise InputError("cannot-write", f"{output} is a folder", "name a file after --output")
+    place = os.path.realpath(output)
+    if Path(place).is_relative_to(os.path.realpath(repository)):
+        hint = "name a file outside of it: what lies there can be taken for an installer"
+        raise InputError("cannot-write", f"{output} would lie in the repository", hint)
+    if place in {os.path.realpath(path) for path in inventories}:
+        raise InputError("cannot-write", f"{output} is the inventory itself", "name another file after --output")
+
+
 def _write(run: Run, assessed: Assessment, format_: Format, output: Path | None) -> None:
     if output is None and run.console.json_wanted:
         run.console.emit(documents.audit(assessed))
@@ -205,7 +220,7 @@ def _write(run: Run, assessed: Assessment, format_: Format, output: Path | None)
     try:
         # What a collector of metrics reads has these line ends on every system, and is read by another account.
         shared = format_ is Format.PROMETHEUS
-        write_whole(output, f"{text}\n", newline="\n" if shared else None, mode=0o644 if shared else None)
+        write_where_told(output, f"{text}\n", newline="\n" if shared else None, mode=0o644 if shared else None)
     except OSError as error:
         raise InputError("cannot-write", f"{output} cannot be written: {error.strerror}", "check --output") from error
     run.console.note(f"written to {output}")

@@ -11,7 +11,7 @@ from repo_manager import catalog as catalogs
 from repo_manager import document, linklist
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
-from repo_manager.edges.disk.writing import write_whole
+from repo_manager.edges.disk.writing import write_where_told
 from repo_manager.errors import DeclinedError, InputError
 from repo_manager.report.text import plural, safe, table
 
@@ -167,7 +167,7 @@ def _read(run: Run, source: str) -> str:
 
 def _write(path: Path, text: str) -> None:
     try:
-        write_whole(path, text, newline="")
+        write_where_told(path, text, newline="")
     except OSError as error:
         raise InputError(
             "cannot-write", f"{path} cannot be written: {error.strerror}", "choose another --to"

@@ -482,6 +482,19 @@ def test_a_group_without_a_command_is_an_error_document_too(tool: Cli) -> None:
     assert (answer.code, answer.document["error"]["code"]) == (2, "usage")
 
 
+@pytest.mark.parametrize(
+    "words", [("audit", "--nosuch", "--json"), ("audit", "--fail-on", "bogus", "--json"), ("bogus", "--json")]
+)
+def test_an_error_is_json_also_where_that_is_asked_for_behind_what_is_wrong(tool: Cli, words: tuple[str, ...]) -> None:
+    answer = tool(*words)
+    assert (answer.code, answer.error["code"]) == (2, "usage")
+
+
+def test_a_name_that_looks_like_an_option_asks_for_nothing(tool: Cli) -> None:
+    answer = tool("parse", "--nosuch", "--", "--json")
+    assert (answer.code, answer.out) == (2, "")
+
+
 def test_an_error_is_json_also_where_only_the_format_asks_for_it(tool: Cli) -> None:
     assert tool("audit", "--format", "json").error["code"] == "no-repository"
 

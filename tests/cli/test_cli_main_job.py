@@ -370,6 +370,18 @@ def test_a_report_that_cannot_be_written_is_one_clear_message(tool: Cli) -> None
     assert (answer.code, answer.error["code"]) == (2, "cannot-write")
 
 
+@pytest.mark.parametrize(
+    "output", ["", "repo", f"repo/{name_of('RHEL7-64')}", "repo/report.txt", "repo/.repo-manager/x", "machines.csv"]
+)
+def test_a_report_never_takes_the_place_of_what_it_is_about(tool: Cli, output: str) -> None:
+    tool.mess()
+    (tool.folder / "machines.csv").write_text("name,os\nweb-01,CentOS 7.9\n", encoding="utf-8")
+    before = tree(tool.folder)
+    answer = tool.repo_json("audit", "--inventory", "machines.csv", "--output", output)
+    assert (answer.code, answer.error["code"]) == (2, "cannot-write")
+    assert tree(tool.folder) == before
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="rights are another matter there")
 def test_an_audit_of_a_folder_that_may_only_be_read_works(open_tool: Cli) -> None:
     open_tool.fill()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import secrets
+import stat
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from repo_manager.edges.disk.paths import reachable
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from io import TextIOWrapper
 
 
 def write_whole(path: Path, text: str, *, newline: str | None = None, mode: int | None = None) -> None:
@@ -26,9 +29,9 @@ def write_whole(path: Path, text: str, *, newline: str | None = None, mode: int 
     from repo_manager.edges.disk.renaming import Mover
 
     path = reachable(path)
-    temporary = path.with_name(f"{path.name}.new")
+    temporary, file = _beside(path, newline)
     try:
-        with temporary.open("w", encoding="utf-8", newline=newline) as file:
+        with file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -38,3 +41,37 @@ def write_whole(path: Path, text: str, *, newline: str | None = None, mode: int 
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def write_where_told(path: Path, text: str, *, newline: str | None = None, mode: int | None = None) -> None:
+    """The same for a file that a person named: links are followed, and what is no file, such as a device, stays it.
+
+    Raises:
+        OSError: it cannot be written; what was there before still is.
+        MachineError: the same, where another program holds what was there before.
+    """
+    path = reachable(path)
+    if _takes_what_comes(path):
+        with path.open("w", encoding="utf-8", newline=newline) as file:
+            file.write(text)
+        return
+    write_whole(Path(os.path.realpath(path)) if path.is_symlink() else path, text, newline=newline, mode=mode)
+
+
+def _takes_what_comes(path: Path) -> bool:
+    """Whether a device, a pipe or a socket stands there."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _beside(path: Path, newline: str | None) -> tuple[Path, TextIOWrapper]:
+    """A new file in the same folder. What has its name already, another run's or a stranger's, is left alone."""
+    temporary = path.with_name(f"{path.name}.new")
+    try:
+        return temporary, temporary.open("x", encoding="utf-8", newline=newline)
+    except FileExistsError:
+        temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
+        return temporary, temporary.open("x", encoding="utf-8", newline=newline)
