@@ -99,9 +99,7 @@ def test_the_keyboard_scrolls_the_matrix(opened: Open) -> None:
     region.focus()
     for key in ("PageDown", "ArrowRight"):
         sight.page.keyboard.press(key)
-    sight.page.wait_for_function(
-        "document.querySelector('.scroll').scrollTop * document.querySelector('.scroll').scrollLeft > 0"
-    )
+    sight.until("document.querySelector('.scroll').scrollTop * document.querySelector('.scroll').scrollLeft > 0")
 
 
 # What a screen reader is told

@@ -148,7 +148,7 @@ def _copy(sight: Sight, button: Locator) -> None:
     sight.page.clock.install(time=0)
     sight.page.clock.pause_at(1000)
     button.click()
-    sight.page.wait_for_function("() => document.getElementById('said').textContent")
+    sight.until("document.getElementById('said').textContent")
 
 
 def test_a_command_is_copied(show: Show, whole: Assessment) -> None:
