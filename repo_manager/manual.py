@@ -119,7 +119,7 @@ class Guide:
     `registers` is False for the modernized experience: the steps end with the installation.
     """
 
-    token: Token
+    package: Token
     release: Release
     system: System
     file_name: str
@@ -190,7 +190,7 @@ def guide(  # noqa: PLR0913 - each is one thing the operator may know, all but t
     )
     steps = _windows_steps(machine) if system is System.WINDOWS else _linux_steps(machine)
     return Guide(
-        token=token,
+        package=token,
         release=release,
         system=system,
         file_name=file_name,

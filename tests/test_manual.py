@@ -392,7 +392,7 @@ def test_log_places_are_given_only_where_they_are_documented() -> None:
 def test_the_guide_says_what_it_is_for() -> None:
     answer = linux("9.66")
 
-    assert (answer.token, answer.release, answer.system) == (UBUNTU, Release(9, 66), System.LINUX)
+    assert (answer.package, answer.release, answer.system) == (UBUNTU, Release(9, 66), System.LINUX)
     assert (answer.file_name, answer.install_dir, answer.classic) == (TAR, "/usr/local/ASR", True)
     assert windows().system is System.WINDOWS
 
