@@ -154,9 +154,9 @@ def _target(run: Run, to: Path | None) -> Path:
 
 def _read(run: Run, source: str) -> str:
     if "://" in source:
-        from repo_manager.edges.sources.http_rules import host_of
+        from repo_manager.edges.sources.http_rules import required_host
 
-        with run.downloader((host_of(source),)) as downloader:
+        with run.downloader((required_host(source),)) as downloader:
             return downloader.text(source, _MOST_CHARACTERS)
     try:
         data = Path(source).read_bytes()

@@ -102,11 +102,10 @@ def check_source(source: str | None, repository: Path) -> None:
 
 def source_hosts(source: str | None) -> tuple[str, ...]:
     """The host of a source that the operator named: it may be downloaded from."""
-    from repo_manager.edges.sources import smb
-    from repo_manager.edges.sources.http_rules import host_of
+    from repo_manager.edges.sources.http_rules import required_host
 
-    host = host_of(source) if source and not smb.is_share(source) else None
-    return (host,) if host else ()
+    scheme, _, rest = (source or "").partition("://")
+    return (required_host(source),) if source and rest and scheme.lower() in {"http", "https"} else ()
 
 
 def _check_available(run: Run, seen: Seen, selection: Selection) -> None:

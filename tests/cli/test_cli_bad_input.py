@@ -279,6 +279,15 @@ def test_a_login_page_instead_of_a_file(tool: Cli) -> None:
     assert answer.document["error"]["hint"]
 
 
+@pytest.mark.parametrize(
+    "source", ["http://127.0.0.1:99999", "https://127.0.0.1:abc/x", "http://ex ample/", "http://[::1/"]
+)
+def test_an_address_that_cannot_be_asked(tool: Cli, source: str) -> None:
+    tool.mess()
+    with untouched(tool):
+        refused(tool.repo_json("sync", "--source", source), 2, "bad-address")
+
+
 @pytest.mark.parametrize("source", ["ftp://example.org/x", "file:///etc", "s3://bucket", "http://"])
 def test_a_source_of_a_kind_we_do_not_read(tool: Cli, source: str) -> None:
     tool.mess()

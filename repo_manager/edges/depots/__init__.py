@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from repo_manager.edges.depots.contract import Blob, Depot, checked
 from repo_manager.edges.depots.keyring import Keyring
 from repo_manager.edges.sources.fetched import never
-from repo_manager.edges.sources.http_rules import Policy, shown
+from repo_manager.edges.sources.http_rules import Policy, required_host, shown
 from repo_manager.edges.sources.smb import is_share
 from repo_manager.errors import InputError
 
@@ -30,6 +30,8 @@ __all__ = ["Blob", "Depot", "Keyring", "checked", "open_depot", "without_secrets
 
 # Two letters at least: one is a drive of Windows.
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+# Nobody means a folder of that name.
+_SCHEME_HALF_SAID: Final = re.compile(r"(az|s3|https?|smb):", re.IGNORECASE)
 
 
 def open_depot(
@@ -72,7 +74,7 @@ def open_depot(
 
         smb.require(address)
         return ShareDepot(smb.Shares() if shares is None else shares(), smb.locate(address))
-    if scheme or not address.strip():
+    if scheme or not address.strip() or _SCHEME_HALF_SAID.match(address):
         raise _unknown(address)
     from repo_manager.edges.depots.folder import FolderDepot
 
@@ -96,6 +98,8 @@ def without_secrets(address: str) -> str:
         )
     if not host:
         raise _unknown(address)
+    if address.lower().startswith("http"):
+        required_host(address)
     return address
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from repo_manager.errors import TransferError
+from repo_manager.errors import InputError, TransferError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +20,7 @@ PASSING: Final = frozenset((408, 425, 429, 500, 502, 503, 504))
 
 _CONTENT_RANGE: Final = re.compile(r"bytes (?:([0-9]{1,19})-([0-9]{1,19})|\*)/([0-9]{1,19}|\*)", re.ASCII)
 _SECONDS: Final = re.compile(r"[0-9]{1,12}", re.ASCII)
+_HOST: Final = re.compile(r"[^\s/?#@\\\x00-\x1f\x7f]+")
 _LENGTH: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
@@ -69,11 +70,27 @@ def host_of(url: str) -> str:
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError:
         return ""
-    return host_entry(parts.scheme.lower(), host, port)
+    return host_entry(parts.scheme.lower(), host, port) if _HOST.fullmatch(host) else ""
+
+
+def required_host(url: str) -> str:
+    """The same for an address that somebody gave.
+
+    Raises:
+        InputError: `bad-address`: it names no host, or a port that cannot be.
+    """
+    host = host_of(url)
+    if not host:
+        # Not shown: what cannot be taken apart may hold a secret anywhere.
+        raise InputError(
+            "bad-address", "the address cannot be asked: its host or its port makes no sense", "correct the address"
+        )
+    return host
 
 
 def host_entry(scheme: str, host: str, port: int | None) -> str:
-    """`host`, or `host:port` when the port is not the scheme's own."""
+    """`host`, or `host:port` when the port is not the scheme's own; an address of IPv6 in brackets."""
+    host = f"[{host}]" if ":" in host else host
     return host if port is None or port == DEFAULT_PORTS.get(scheme) else f"{host}:{port}"
 
 
