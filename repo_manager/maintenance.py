@@ -58,7 +58,7 @@ def opens_in(windows: Iterable[Window], local: time) -> int:
 def _minute(text: str, hours: str, minutes: str) -> int:
     minute = int(hours) * _HOUR + int(minutes)
     if int(minutes) >= _HOUR or minute > _DAY:
-        raise _refused(text, f"{hours}:{minutes} is no time of the day")
+        raise _refused(text, f"cannot be: {hours}:{minutes} is no time of the day")
     return minute
 
 
