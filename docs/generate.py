@@ -38,7 +38,7 @@ CORE_MODULES: Final = (
     "repository.py",
     "selection.py",
     "audit.py",
-    "inventory.py",
+    "inventory/*.py",
     "kernels.py",
     "outlook.py",
     "changes.py",

@@ -10,6 +10,8 @@ from inventory_world import RVTOOLS
 from repo_manager.errors import InputError
 from repo_manager.inventory import (
     DATE,
+    NESTED,
+    NO_NUMBER,
     UNCALCULATED,
     Inventory,
     Machine,
@@ -94,6 +96,7 @@ def test_headings_may_stand_below_a_title() -> None:
         ((("os", "memory"),), "line 1 has 'os', 'memory'"),
         ((tuple(f"h{number}" for number in range(20)),), "'h11', ..."),
         ((("n\x07",),), "'n\\x07'"),
+        ((("OS",), ("vm", "name")), "line 1 has 'OS'"),
         ((*((f"title {number}",) for number in range(20)), ("name", "os")), "line 1 has 'title 0'"),
     ],
 )
@@ -112,6 +115,68 @@ def test_a_heading_that_stands_twice_is_told_and_the_first_column_counts() -> No
     assert inventory.troubles == (
         Trouble("line 1", "OS", "this heading stands twice; the first of the two columns counts"),
     )
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "Syst\u00e8me d'exploitation",
+        "Syste\u0300me d\u2019exploitation",
+        "SYST\u00c8ME D'EXPLOITATION",
+        "Betriebssystem",
+    ],
+)
+def test_headings_are_known_with_and_without_accents(heading: str) -> None:
+    assert only(("Nom", heading), ("web", "RHEL 8")).system == "RHEL 8"
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ([("", "Operating system", ""), ("Name", "OS", "Version")], "the second row says it all"),
+        ([("Name", "Operating system", ""), ("", "OS", "Version")], "the first would do, and has no version"),
+        ([("Name", "Operating system", ""), (), ("", "Name", "Version")], "what a group is of, and an empty row"),
+        (
+            [("Name", "Operating system", ""), ("", "Family", "Version")],
+            "a word that is no heading: the group's counts",
+        ),
+        ([("Machine", "Operating system", ""), ("Name", "Name", "Version")], "neither means anything alone"),
+        ([("", "Operating system", "", ""), ("Name", "OS", "Edition", "Version")], "apart, and below the same group"),
+        ([("", "Operating system", ""), ("VM", "Name", "Version")], "only both together are headings"),
+    ],
+)
+def test_headings_may_stand_in_two_rows(lines: list[tuple[str, ...]], reason: str) -> None:
+    machine = only(*lines, ("web", "RHEL", *("",) * (len(lines[-1]) - 3), "7.9"))
+    assert (machine.name, machine.system) == ("web", "RHEL 7.9"), reason
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [("web", "OS"), ("server", "RHEL 8"), ("server", ""), ("name", "Other")],
+)
+def test_a_machine_below_the_headings_is_no_second_row_of_them(cells: tuple[str, str]) -> None:
+    inventory = read(("machine", "operating system"), cells)
+    assert [(machine.name, machine.system) for machine in inventory.machines] == [cells]
+
+
+def test_a_row_without_a_name_below_the_headings_is_told() -> None:
+    (trouble,) = read(("name", "os"), ("", "RHEL 8")).troubles
+    assert (str(trouble), trouble.dropped) == ("line 2, name: has no name", True)
+
+
+def test_a_title_of_one_cell_is_no_group_of_headings() -> None:
+    with pytest.raises(InputError):
+        read(("OS",), ("vm", "name"), ("web", "RHEL 8"))
+
+
+def test_what_could_not_be_read_above_missing_headings_is_told() -> None:
+    broken = Trouble("line 1", "", "its quotes do not match", dropped=True)
+    with pytest.raises(InputError) as refusal:
+        from_rows("list.csv", [broken, Row("line 2", ("web", "RHEL 8"))])
+    assert refusal.value.message.endswith("; line 1: its quotes do not match; line 2 has 'web', 'RHEL 8'")
+    with pytest.raises(InputError) as refusal:
+        from_rows("list.csv", [broken])
+    assert refusal.value.message.endswith("; line 1: its quotes do not match")
 
 
 # Systems
@@ -162,12 +227,47 @@ def test_a_machine_of_which_nothing_is_said_has_no_system() -> None:
         ("Ubuntu", "20.04", "Ubuntu 20.04"),
         ("Windows Server 2019 Standard", "10.0 (17763)", "Windows Server 2019 Standard"),
         ("Debian", "", "Debian"),
+        ("Red Hat Enterprise Linux (64-bit)", "7.9", "Red Hat Enterprise Linux (64-bit) 7.9"),
+        ("RHEL x86_64", "7.9", "RHEL x86_64 7.9"),
+        ("Ubuntu (64)", "20.04", "Ubuntu (64) 20.04"),
+        ("Debian i386, 32 bit", "11", "Debian i386, 32 bit 11"),
+        ("Ubuntu amd64", "20.04", "Ubuntu amd64 20.04"),
+        ("RHEL 8 x86_64", "8.4", "RHEL 8 x86_64"),
     ],
 )
 def test_a_release_in_a_column_of_its_own_is_taken_where_the_system_has_none(
     system: str, release: str, expected: str
 ) -> None:
     assert only(("name", "os", "os version"), ("web", system, release)).system == expected
+
+
+@pytest.mark.parametrize(
+    ("headings", "cells", "expected"),
+    [
+        (("name", "os", "version"), ("web", "RHEL", "7.9"), "RHEL 7.9"),
+        (("name", "Version", "os"), ("web", "7.9", "RHEL"), "RHEL 7.9"),
+        (("version", "name", "os"), ("9.66", "web", "RHEL"), "RHEL"),
+        (("name", "os", "agent", "version"), ("web", "RHEL", "asr", "9.66"), "RHEL"),
+        (("name", "os", "version", "os version"), ("web", "RHEL", "9.66", "7.9"), "RHEL 7.9"),
+    ],
+)
+def test_a_version_is_the_system_s_where_it_stands_beside_it(
+    headings: tuple[str, ...], cells: tuple[str, ...], expected: str
+) -> None:
+    assert only(headings, cells).system == expected
+
+
+def test_kernels_are_what_their_reader_makes_of_them() -> None:
+    def kernel_of(cell: str, system: str) -> tuple[str | None, str]:
+        return (None, f"is odd on {system}") if cell == "odd" else (f"<{cell}>", "")
+
+    headings = ("name", "detailed data", "kernel")
+    found = from_rows("x", rows(headings, ("web", DETAILED, "odd"), ("db", "", "odd"), ("app", "", "5\x07")), kernel_of)
+    assert [machine.kernel for machine in found.machines] == ["<5.4.0-26-generic>", None, "<5\\x07>"]
+    assert [(trouble.place, trouble.column, trouble.dropped) for trouble in found.troubles] == [
+        ("line 2", "kernel", False), ("line 3", "kernel", False),
+    ]  # fmt: skip
+    assert found.troubles[0].message == f"is odd on {REDUCED}"
 
 
 def test_a_kernel_column_counts_more_than_other_words() -> None:
@@ -223,7 +323,7 @@ def test_a_row_without_a_usable_name_is_told_and_the_others_are_kept(name: str, 
     inventory = read(("VM", "OS"), ("web", "RHEL 8"), (name, "RHEL 8"), ("db", "RHEL 8"))
     assert [machine.name for machine in inventory.machines] == ["web", "db"]
     (trouble,) = inventory.troubles
-    assert (trouble.place, trouble.column) == ("line 3", "VM")
+    assert (trouble.place, trouble.column, trouble.dropped) == ("line 3", "VM", True)
     assert words in trouble.message
 
 
@@ -238,7 +338,14 @@ def test_a_row_with_fewer_cells_is_a_machine_of_which_less_is_known() -> None:
 
 
 def test_empty_rows_are_nothing() -> None:
-    assert read(("name", "os"), ("", ""), ()) == Inventory("list.csv", ())
+    (machine,) = read(("name", "os"), ("", ""), (), ("web", "RHEL 8"), ()).machines
+    assert machine.place == "line 4"
+
+
+def test_headings_alone_are_no_machines_which_is_told() -> None:
+    empty = Trouble("line 1", "", "has the headings, and no machine stands below them")
+    assert read(("name", "os"), ("", ""), ()) == Inventory("list.csv", (), troubles=(empty,))
+    assert read(("name", "os", "template"), ("gold", "", "yes")).troubles == ()
 
 
 @pytest.mark.parametrize("column", ["os", "kernel", "os version"])
@@ -246,7 +353,9 @@ def test_a_formula_in_another_column_is_told_and_the_machine_kept(column: str) -
     headings = ("name", "os", "kernel", "os version")
     cells = ("web", *("#REF!" if heading == column else "Ubuntu" for heading in headings[1:]))
     inventory = read(headings, cells)
-    assert [(trouble.place, trouble.column) for trouble in inventory.troubles] == [("line 2", column)]
+    assert [(trouble.place, trouble.column, trouble.dropped) for trouble in inventory.troubles] == [
+        ("line 2", column, False)
+    ]
     assert "#REF!" not in f"{inventory.machines[0].system}{inventory.machines[0].kernel}"
 
 
@@ -254,7 +363,16 @@ def test_characters_that_cannot_be_shown_are_written_out_and_told() -> None:
     inventory = read(("name", "os"), ("we\x07b\u202e\ud800", "RHEL\x07 8"), ("two\nlines", "RHEL 8"))
     assert [machine.name for machine in inventory.machines] == ["we\\x07b\\u202e\\ud800", "two lines"]
     assert inventory.machines[0].system == "RHEL  8"
-    assert [trouble.place for trouble in inventory.troubles] == ["line 2"]
+    assert [str(trouble) for trouble in inventory.troubles] == [
+        "line 2, name: has characters that cannot be shown; they are written as \\x.., and the machine is kept",
+        "line 2, os: has characters that cannot be shown; they are read as blanks, and the machine is kept",
+        "line 3, name: runs over several lines, which are read as one name; look for a quote that is not closed",
+    ]
+    assert inventory.dropped == 0
+
+
+def test_a_name_and_a_system_may_have_odd_blanks() -> None:
+    assert read(("name", "os"), ("we\u00a0b", "NAME=x\r\nVERSION=1")).troubles == ()
 
 
 def test_the_same_machine_twice_is_counted_once_and_told() -> None:
@@ -263,6 +381,47 @@ def test_the_same_machine_twice_is_counted_once_and_told() -> None:
     assert str(inventory.troubles[0]) == (
         "line 3, name: 'WEB' stands in line 2 already, with the same system; counted once"
     )
+
+
+def test_a_machine_is_compared_with_all_of_its_name() -> None:
+    inventory = read(("name", "os"), ("web", "RHEL 8"), ("web", "RHEL 9"), ("web", "RHEL 9"))
+    assert [machine.system for machine in inventory.machines] == ["RHEL 8", "RHEL 9"]
+    assert str(inventory.troubles[-1]) == (
+        "line 4, name: 'web' stands in line 3 already, with the same system; counted once"
+    )
+    assert inventory.dropped == 0
+
+
+@pytest.mark.parametrize(
+    ("headings", "one", "other", "machines"),
+    [
+        (("VM UUID",), ("42-1",), ("42-2",), 2),
+        (("VM UUID",), ("42-A",), ("42-a",), 1),
+        (("VM ID",), ("vm-1",), ("vm-2",), 2),
+        (("VI SDK UUID",), ("a",), ("b",), 2),
+        (("VI SDK Server",), ("one.example",), ("two.example",), 2),
+        (("VM UUID", "VM ID", "VI SDK Server"), ("42", "vm-1", "a"), ("42", "vm-1", "b"), 2),
+        (("VM UUID", "VM ID"), ("42-1", "vm-1"), ("", "vm-1"), 1),
+        (("VM UUID",), ("42-1",), ("",), 1),
+        (("Site",), ("a",), ("b",), 1),
+    ],
+)
+def test_identifiers_tell_machines_of_one_name_apart(
+    headings: tuple[str, ...], one: tuple[str, ...], other: tuple[str, ...], machines: int
+) -> None:
+    inventory = read(("VM", "OS", *headings), ("web", "RHEL 8", *one), ("web", "RHEL 8", *other))
+    assert len(inventory.machines) == machines
+    words = "with another identifier; both are kept" if machines > 1 else "with the same system; counted once"
+    assert [str(trouble) for trouble in inventory.troubles] == [f"line 3, VM: 'web' stands in line 2 already, {words}"]
+
+
+@pytest.mark.parametrize(("uuids", "machines"), [(("", ""), 2), (("42", "42"), 1)])
+def test_a_machine_that_runs_only_in_one_of_two_rows_is_one_if_its_identifier_says_so(
+    uuids: tuple[str, str], machines: int
+) -> None:
+    headings = ("VM", "OS", "Powerstate", "VM UUID")
+    rows_ = (("web", "RHEL 8", state, uuid) for state, uuid in zip(("poweredOn", "poweredOff"), uuids, strict=True))
+    assert len(read(headings, *rows_).machines) == machines
 
 
 def test_a_name_with_two_systems_is_two_machines_and_told() -> None:
@@ -287,13 +446,26 @@ def test_records_may_have_keys_of_their_own() -> None:
             Record("line 2", {"OS": "RHEL 9", "vm": "db", "kernel": "5"}),
             Record("line 3", {"vm": "db"}),
             Trouble("line 4", "", "is no JSON"),
-            Record("line 5", {"name": "app", "os": "RHEL 8"}),
+            Record("line 5", {"name": "app", "os": "RHEL 8", "OS": "RHEL 7"}),
         ],
     )
     assert [(machine.name, machine.system) for machine in inventory.machines] == [
         ("web", "RHEL 8"), ("db", "RHEL 9"), ("app", "RHEL 8"),
     ]  # fmt: skip
-    assert [trouble.place for trouble in inventory.troubles] == ["line 3", "line 4"]
+    assert {(trouble.place, trouble.column, trouble.dropped) for trouble in inventory.troubles} == {
+        ("line 3", "", True), ("line 4", "", False), ("line 5", "OS", False),
+    }  # fmt: skip
+    assert inventory.dropped == 1
+
+
+@pytest.mark.parametrize("cell", [NESTED, NO_NUMBER])
+def test_a_value_that_is_no_text_is_told(cell: str) -> None:
+    records = [Record("line 1", {"name": cell, "os": "RHEL 8"}), Record("line 2", {"name": "web", "os": cell})]
+    found = from_records("list.jsonl", records)
+    assert [(machine.name, machine.system) for machine in found.machines] == [("web", "")]
+    assert [(trouble.place, trouble.column, trouble.dropped) for trouble in found.troubles] == [
+        ("line 1", "name", True), ("line 2", "os", False),
+    ]  # fmt: skip
 
 
 def test_records_of_which_none_has_the_keys_are_refused() -> None:
@@ -302,8 +474,9 @@ def test_records_of_which_none_has_the_keys_are_refused() -> None:
     assert refusal.value.code == "no-headings"
 
 
-def test_no_records_are_no_machines() -> None:
-    assert from_records("list.jsonl", []) == Inventory("list.jsonl", ())
+def test_no_records_are_no_machines_which_is_told() -> None:
+    empty = Trouble("the list", "", "has no machine in it")
+    assert from_records("list.jsonl", []) == Inventory("list.jsonl", (), troubles=(empty,))
 
 
 # Several files
@@ -322,6 +495,51 @@ def test_several_files_are_one_inventory_with_the_files_in_the_places() -> None:
     assert merged([one]) is one
 
 
+def of(name: str, *lines: tuple[str, ...], headings: tuple[str, ...] = ("name", "os")) -> Inventory:
+    return from_rows(name, rows(headings, *lines))
+
+
+def test_a_machine_of_two_files_is_one_and_a_remark_counts_those() -> None:
+    both = merged([
+        of("one.csv", ("web", "RHEL 8"), ("db", "RHEL 9"), ("app", "RHEL 7")),
+        of("two.csv", ("WEB", "RHEL 8"), ("app", "RHEL 8"), ("db", "RHEL 9"), ("new", "RHEL 9")),
+    ])  # fmt: skip
+    assert [(machine.name, machine.system) for machine in both.machines] == [
+        ("web", "RHEL 8"), ("db", "RHEL 9"), ("app", "RHEL 7"), ("app", "RHEL 8"), ("new", "RHEL 9"),
+    ]  # fmt: skip
+    differs, counts = both.troubles
+    assert str(differs) == "two.csv, line 3: 'app' stands in one.csv, line 4 already, with other words; both are kept"
+    assert str(counts) == (
+        "two.csv: 2 of its machines stand in an earlier file already, with the same system; counted once"
+        " ('WEB' in one.csv, line 2)"
+    )
+    assert both.dropped == 0
+
+
+def test_machines_of_one_name_in_two_files_are_told_apart_by_identifiers() -> None:
+    headings = ("VM", "OS", "VI SDK Server")
+    both = merged([
+        of("one.csv", ("web", "RHEL 8", "a"), headings=headings),
+        of("two.csv", ("web", "RHEL 8", "b"), ("web", "RHEL 8", "a"), headings=headings),
+        of("plain.csv", ("web", "RHEL 8"), ("web", "RHEL 9")),
+    ])  # fmt: skip
+    assert [machine.place for machine in both.machines] == ["one.csv, line 2", "two.csv, line 2", "plain.csv, line 3"]
+
+
+def test_very_many_machines_of_one_name_are_told_apart() -> None:
+    lines = [("localhost", "RHEL 8", f"42-{number}") for number in range(3000)]
+    found = of("one.csv", *lines, *lines[-3:], headings=("VM", "OS", "VM UUID"))
+    assert (len(found.machines), len(found.troubles)) == (3000, 3002)
+
+
+def test_one_machine_without_identifier_is_not_two_of_another_file() -> None:
+    both = merged([
+        of("plain.csv", ("web", "RHEL 8")),
+        of("two.csv", ("web", "RHEL 8", "42-1"), ("web", "RHEL 8", "42-2"), headings=("VM", "OS", "VM UUID")),
+    ])  # fmt: skip
+    assert [machine.place for machine in both.machines] == ["plain.csv, line 2", "two.csv, line 3"]
+
+
 @given(st.lists(st.lists(st.text(max_size=12), min_size=2, max_size=4), max_size=6))
 def test_every_row_is_a_machine_or_is_told_or_is_empty(cells: list[list[str]]) -> None:
     inventory = read(("name", "os"), *map(tuple, cells))
@@ -329,5 +547,8 @@ def test_every_row_is_a_machine_or_is_told_or_is_empty(cells: list[list[str]]) -
     for number, row in enumerate(cells, 2):
         place = f"line {number}"
         kept = any(machine.place == place for machine in inventory.machines)
-        assert kept or place in told or not any(row)
+        dropped = any(trouble.place == place and trouble.dropped for trouble in inventory.troubles)
+        again = any("counted once" in trouble.message for trouble in inventory.troubles if trouble.place == place)
+        assert kept + dropped + again == bool(any(row)) or not any("".join(row).strip() for row in (row,))
+    assert told <= {f"line {number}" for number in range(1, len(cells) + 2)}
     assert all(machine.name.isprintable() for machine in inventory.machines)

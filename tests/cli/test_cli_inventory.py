@@ -10,7 +10,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_world import CLASSIC, OLD, StandIn, name_of
+from cli_world import CLASSIC, OLD, StandIn, data_of, name_of
 from inventory_world import A_WAVE, RVTOOLS, csv_text, exported, ubuntu_20, xlsx
 
 from repo_manager import names
@@ -140,7 +140,36 @@ def test_an_installer_without_a_list_says_nothing_of_kernels(tool: Cli) -> None:
     file = wave(tool, exported("app", detailed=ubuntu_20("5.15.0-139-generic")))
     # What is built for a Red Hat has an empty list; it is told as mislabelled, and lists nothing either.
     tool.put(name, sample_installer(names.parse(name), token=names.Token("RHEL7-64")))
-    assert judged(tool.repo_json("audit", "--inventory", file)) == {"app": "not-current"}
+    assert judged(tool.repo_json("audit", "--inventory", file)) == {"app": "without-package"}
+
+
+def test_the_machines_of_a_damaged_installer_would_fail_in_every_format(tool: Cli) -> None:
+    file = wave(tool, exported("app", detailed=ubuntu_20("5.15.0-139-generic")), exported("b", detailed=ubuntu_20("")))
+    name = name_of("UBUNTU-20.04-64")
+    tool.put(name, data_of(name)[:300])
+    line = ("audit", "--inventory", file, "--deep")
+    answer = tool.repo_json(*line)
+    assert judged(answer) == {"app": "without-package", "b": "without-package"}
+    found = [finding for finding in answer.document["findings"] if finding["machine"]]
+    assert {(finding["code"], finding["file"]) for finding in found} == {("machine-without-package", name)}
+    table = tool.repo(*line).out
+    assert "error machine-without-package (2)" in table
+    assert "    an installer is there, and it is not whole" in table
+    assert "2 would fail" in tool.repo(*line, "--format", "html").out
+    report = tool.repo(*line, "--format", "junit").out
+    assert report.count('<failure type="machine-without-package"') == 2
+
+
+def test_the_list_of_an_installer_that_is_not_the_placed_one_is_not_believed(tool: Cli) -> None:
+    file = wave(tool, exported("app", detailed=ubuntu_20("5.15.0-139-generic")))
+    name = name_of("UBUNTU-20.04-64")
+    (tool.repository / name).unlink()
+    tool.fill_source()
+    assert tool.repo("sync", "--source", "source", "--yes").code == 0
+    tool.put(name, data_of(name, seed=7))
+    answer = tool.repo_json("audit", "--inventory", file)
+    assert judged(answer) == {"app": "without-package"}
+    assert [finding["code"] for finding in answer.document["findings"]] == ["corrupt", "machine-without-package"]
 
 
 def test_a_sync_remembers_the_kernels_of_what_it_placed(tool: Cli) -> None:
@@ -202,8 +231,15 @@ def test_rows_that_cannot_be_used_are_told_in_words_on_every_console(tool: Cli) 
     (tool.folder / "odd.csv").write_bytes(rows.encode() + b'"open,RHEL\n' + "r\u00e9seau,x\n".encode("cp1252"))
     answer = tool.repo("audit", "--inventory", "odd.csv")
     assert all(line.isprintable() for line in answer.out.splitlines())
-    assert "remarks on the inventory (3)" in answer.out
+    assert "remarks on the inventory (3; left out: 2 rows)" in answer.out
     assert "line 3, VM: has no name" in answer.out
+
+
+def test_control_characters_in_a_system_are_blanks_as_the_page_on_formats_says(tool: Cli) -> None:
+    wave(tool)
+    (tool.folder / "odd.csv").write_bytes(b"name,os\nweb,RHEL\x1b[31m 8.8\n")
+    (machine,) = tool.repo_json("audit", "--inventory", "odd.csv").document["machines"]
+    assert machine["system"] == "RHEL [31m 8.8"
 
 
 def test_an_audit_without_inventory_has_the_keys_and_nothing_in_them(tool: Cli) -> None:

@@ -5,15 +5,21 @@ read(paths) -> Inventory
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import os
+import stat
+import tempfile
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
 
-from repo_manager import inventory
-from repo_manager.edges.disk.paths import reachable
+from repo_manager import inventory, kernels
+from repo_manager.edges.disk.paths import reachable, real
 from repo_manager.errors import InputError
+from repo_manager.inventory import Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     from repo_manager.inventory import Inventory
 
@@ -21,6 +27,7 @@ __all__ = ["read"]
 
 MAX_FILE: Final = 1 << 30
 _HEAD_BYTES: Final = 4096
+_PIECE: Final = 1 << 20
 _TEXT_HINT: Final = "give an RVTools export (.xlsx or .csv), a CSV file with the headings name and os, or JSON lines"
 
 # First bytes of files that people take for lists, and what to say of them.
@@ -37,41 +44,77 @@ _OTHERS: Final = (
 
 
 def read(paths: Sequence[Path]) -> Inventory:
-    """The machines of one or several files.
+    """The machines of one or several files. A pipe is read to its end first. A file named twice is read once.
 
     Raises:
         InputError: a file cannot be read, or is nothing that could be a list of machines; the message says why.
     """
-    return inventory.merged([_read(path) for path in paths])
+    once: dict[Path, Path] = {}
+    again: list[Trouble] = []
+    for path in paths:
+        place = real(path)
+        if place not in once:
+            once[place] = path
+            continue
+        also = "is named twice" if path == once[place] else f"is the same file as {once[place]}"
+        again.append(Trouble(str(path), "", f"{also}; read once"))
+    found = inventory.merged([_read(path) for path in once.values()])
+    return replace(found, troubles=(*found.troubles, *again)) if again else found
 
 
 def _read(path: Path) -> Inventory:
     name = str(path)
     try:
-        path = reachable(path)
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
-        size_bytes = path.stat().st_size
-        return _of_kind(path, name, head, size_bytes)
+        with _whole(reachable(path), name) as (whole, head):
+            return _of_kind(whole, name, head)
     except OSError as error:
         raise InputError(
             "no-inventory", f"{name} cannot be read: {error.strerror or error}", "check --inventory"
         ) from error
 
 
-def _of_kind(path: Path, name: str, head: bytes, size_bytes: int) -> Inventory:
+@contextmanager
+def _whole(path: Path, name: str) -> Iterator[tuple[Path, bytes]]:
+    """A file that can be opened again, and its first bytes. What comes through a pipe is kept for so long."""
+    with ExitStack() as opened:
+        file = opened.enter_context(path.open("rb"))
+        status = os.fstat(file.fileno())
+        if stat.S_ISREG(status.st_mode):
+            _refuse_large(status.st_size, name)
+        else:
+            path = Path(opened.enter_context(tempfile.TemporaryDirectory())) / "inventory"
+            _keep(file, path, name)
+            file = opened.enter_context(path.open("rb"))
+        yield path, file.read(_HEAD_BYTES)
+
+
+def _keep(pipe: BinaryIO, copy: Path, name: str) -> None:
+    size_bytes = 0
+    with copy.open("wb") as kept:
+        while piece := pipe.read(_PIECE):
+            size_bytes += len(piece)
+            _refuse_large(size_bytes, name)
+            kept.write(piece)
+
+
+def _refuse_large(size_bytes: int, name: str) -> None:
     if size_bytes > MAX_FILE:
-        raise InputError("inventory-too-large", f"{name} has {size_bytes >> 20} MiB, which no list has", _TEXT_HINT)
+        raise InputError(
+            "inventory-too-large", f"{name} has more than {MAX_FILE >> 20} MiB, which no list has", _TEXT_HINT
+        )
+
+
+def _of_kind(path: Path, name: str, head: bytes) -> Inventory:
     for magic, what, hint in _OTHERS:
         if head.startswith(magic):
             raise InputError("no-workbook", f"{name} {what}", hint)
     if head.startswith(b"PK"):
         from repo_manager.edges.inventories import workbook
 
-        return inventory.from_rows(name, workbook.rows(path, name))
+        return inventory.from_rows(name, workbook.rows(path, name), kernels.told)
     from repo_manager.edges.inventories import tables, texts
 
     text = texts.Text(path, name, head)
     if text.first in {"{", "["}:
-        return inventory.from_records(name, tables.records(text))
-    return inventory.from_rows(name, tables.rows(text))
+        return inventory.from_records(name, tables.records(text), kernels.told)
+    return inventory.from_rows(name, tables.rows(text), kernels.told)

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from repo_manager.edges.inventories.placing import number
 from repo_manager.errors import InputError
 from repo_manager.inventory import UNCALCULATED
 
@@ -46,7 +47,8 @@ _UNCALCULATED: Final = re.compile(
 _SHARED: Final = re.compile(rb"<(?:\w+:)?si(?=[\s/>])")
 _LONGEST_REFERENCE: Final = 64
 _REFERENCE: Final = re.compile(rb">([0-9]{1,9})</(?:\w+:)?v>")
-_HINT: Final = "delete the empty rows and columns around the list and save it again, or save the sheet as CSV"
+_TOO_LARGE: Final = "delete the empty rows and columns around the list and save it again, or save the sheet as CSV"
+_ODD: Final = "open it in a spreadsheet and save it again as .xlsx or CSV"
 
 
 class SheetGuard:
@@ -92,7 +94,7 @@ class SheetGuard:
         if not columns:
             return
         self._cells += len(columns)
-        width = max(self._last[0], *map(_number, set(columns)))
+        width = max(self._last[0], *map(number, set(columns)))
         height = max(self._last[1], *map(int, set(rows)))
         self._last = (width, height)
         if width * height > MAX_CELLS or self._cells > MAX_CELLS:
@@ -118,7 +120,7 @@ class SheetGuard:
         for place, value in found:
             letters = place.rstrip(b"0123456789")
             if len(self.odd) < _MAX_ODD:
-                self.odd[int(place[len(letters) :]), _number(letters)] = value.decode("ascii")
+                self.odd[int(place[len(letters) :]), number(letters)] = value.decode("ascii")
 
     def check_texts(self, shared: bytes, sheet: Iterable[bytes]) -> None:
         """See that the texts of all cells together fit: `shared` is the list of texts, `sheet` once more the sheet.
@@ -143,12 +145,4 @@ class SheetGuard:
                 raise self._refusal("inventory-too-large", "the texts in its cells take more than 512 MiB")
 
     def _refusal(self, code: str, why: str) -> InputError:
-        return InputError(code, f"{self._name}: {why}", _HINT)
-
-
-def _number(letters: bytes) -> int:
-    """`A` is 1, `AA` is 27."""
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number
+        return InputError(code, f"{self._name}: {why}", _ODD if code == "no-workbook" else _TOO_LARGE)

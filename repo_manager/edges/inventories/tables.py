@@ -2,6 +2,7 @@
 
 A quote that is not closed would swallow all that follows. So a record may run over a few hundred lines at most, and
 must end where a quote ends; where it does not, its first line is told of and left out, and reading goes on behind it.
+Where it does, `quotes` looks whether it swallowed rows.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections import deque
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from repo_manager.edges.inventories import quotes
+from repo_manager.edges.inventories.lines import Lines, UnclosedError
 from repo_manager.errors import InputError
-from repo_manager.inventory import HEADING_ROWS, Record, Row, Trouble, columns_of
+from repo_manager.inventory import HEADING_ROWS, NESTED, NO_NUMBER, Finder, Record, Row, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +25,6 @@ if TYPE_CHECKING:
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 
-# A note in an export may have some lines; one of hundreds is a quote that nobody closed.
-MAX_RECORD_LINES: Final = 300
 MAX_JSON_LIST: Final = 64 << 20
 
 _SEPARATOR_LINE: Final = re.compile(r'"?sep=(?P<delimiter>[^\r\n"])"?\s*', re.IGNORECASE)
@@ -49,8 +50,9 @@ def _delimiter(text: Text) -> tuple[str, int]:
     if said is not None:
         return said["delimiter"], 1
     for delimiter in DELIMITERS:
+        finder = Finder()
         for seen, row in enumerate(_rows(text, delimiter, 0)):
-            if isinstance(row, Row) and columns_of(row.cells) is not None:
+            if isinstance(row, Row) and finder.takes(row.cells) and finder.columns is not None:
                 return delimiter, 0
             if seen >= HEADING_ROWS:
                 break
@@ -58,20 +60,30 @@ def _delimiter(text: Text) -> tuple[str, int]:
 
 
 def _rows(text: Text, delimiter: str, skipped: int) -> Iterator[Row | Trouble]:
-    lines = _Lines(text.lines())
+    lines = Lines(text.lines())
     for _ in range(skipped):
         next(lines)
+    finder = Finder()
     while True:
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
         try:
             while True:
                 lines.begin_record()
                 cells = next(reader)
+                if len(lines.record) > 1 and finder.columns is not None:
+                    doubt = quotes.look(lines, cells, finder.columns, delimiter)
+                    if doubt is not None:
+                        yield from doubt.found
+                        if doubt.broken:
+                            lines.back_to_second()
+                            break
+                        continue
+                finder.takes(cells)
                 yield Row(f"line {lines.first}", tuple(cells))
         except StopIteration:
             return
-        except (csv.Error, _UnclosedError) as error:
-            yield Trouble(f"line {lines.first}", "", _in_words(error))
+        except (csv.Error, UnclosedError) as error:
+            yield Trouble(f"line {lines.first}", "", _in_words(error), dropped=True)
             lines.back_to_second()
 
 
@@ -81,42 +93,6 @@ def _in_words(error: Exception) -> str:
     if "limit" in str(error):
         return "a cell is longer than that of any list; look for a quote that is not closed"
     return "its quotes do not match: one is not closed, or ends in the middle of a cell"
-
-
-class _UnclosedError(Exception):
-    """A record that does not end."""
-
-
-class _Lines:
-    """Lines with a memory of the record under way. `first` is the number of its first line."""
-
-    def __init__(self, source: Iterator[str]) -> None:
-        self._source = source
-        self._waiting: deque[str] = deque()
-        self._record: list[str] = []
-        self._number = 0
-        self.first = 1
-
-    def __iter__(self) -> _Lines:
-        return self
-
-    def __next__(self) -> str:
-        if len(self._record) >= MAX_RECORD_LINES:
-            raise _UnclosedError
-        line = self._waiting.popleft() if self._waiting else next(self._source)
-        self._number += 1
-        self._record.append(line)
-        return line
-
-    def begin_record(self) -> None:
-        self._record.clear()
-        self.first = self._number + 1
-
-    def back_to_second(self) -> None:
-        """Give the lines of a record that cannot be read once more, without its first."""
-        again = self._record[1:]
-        self._waiting.extendleft(reversed(again))
-        self._number -= len(again)
 
 
 def records(text: Text) -> Iterator[Record | Trouble]:
@@ -129,20 +105,16 @@ def records(text: Text) -> Iterator[Record | Trouble]:
         yield from _listed(text)
         return
     found = False
-    broken: list[Trouble] = []
+    broken: list[Record | Trouble] = []
     for number, line in enumerate(text.lines(), 1):
         if not line.strip():
             continue
-        item = _record(line.strip(), f"line {number}")
-        if isinstance(item, Record):
+        items = _record(line.strip(), f"line {number}")
+        found = found or isinstance(items[0], Record)
+        broken += items
+        if found:
             yield from broken
             broken.clear()
-            found = True
-            yield item
-        elif found:
-            yield item
-        else:
-            broken.append(item)
     if not found:
         raise InputError(
             "no-list",
@@ -163,36 +135,55 @@ def _listed(text: Text) -> Iterator[Record | Trouble]:
                 "inventory-too-large", f"{text.name} is a JSON list of more than 64 MiB", "write an object on each line"
             )
     try:
-        items = json.loads("".join(parts))
+        items = _loads("".join(parts))
     except (ValueError, RecursionError) as error:
         where = f": line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
         raise InputError("no-list", f"{text.name} is no JSON{where}", "write an object on each line") from error
-    found = [_of_object(item, f"item {number}") for number, item in enumerate(items, 1)]
-    if found and all(isinstance(item, Trouble) for item in found):
+    if items and isinstance(items, list) and not any(isinstance(item, _Object) for item in items):
         raise InputError("no-list", f"{text.name}: no item is a JSON object", "give objects with the keys name and os")
-    yield from found
+    for number, item in enumerate(items if isinstance(items, list) else (), 1):
+        yield from _of_object(item, f"item {number}")
     yield from text.mixed
 
 
-def _record(line: str, place: str) -> Record | Trouble:
+def _record(line: str, place: str) -> tuple[Record | Trouble, ...]:
     try:
-        return _of_object(json.loads(line), place)
+        return _of_object(_loads(line), place)
     except json.JSONDecodeError as error:
-        return Trouble(place, "", f"is no JSON: column {error.colno}, {error.msg[:1].lower()}{error.msg[1:]}")
+        what = f"is no JSON: column {error.colno}, {error.msg[:1].lower()}{error.msg[1:]}"
     except (ValueError, RecursionError):
-        return Trouble(place, "", "is no JSON")
+        what = "is no JSON"
+    return (Trouble(place, "", what, dropped=True),)
 
 
-def _of_object(item: object, place: str) -> Record | Trouble:
-    if not isinstance(item, dict):
-        return Trouble(place, "", "is no JSON object")
-    return Record(place, {str(key): _text(value) for key, value in item.items()})
+class _Object:
+    """A JSON object as it is written: a key may stand in it twice."""
+
+    __slots__ = ("pairs",)
+
+    def __init__(self, pairs: list[tuple[str, object]]) -> None:
+        self.pairs = pairs
+
+
+def _loads(text: str) -> object:
+    return json.loads(text, object_pairs_hook=_Object, parse_constant=lambda _: NO_NUMBER)
+
+
+def _of_object(item: object, place: str) -> tuple[Record | Trouble, ...]:
+    if not isinstance(item, _Object):
+        return (Trouble(place, "", "is no JSON object", dropped=True),)
+    cells = {key: _text(value) for key, value in item.pairs}
+    record = Record(place, cells)
+    if len(cells) == len(item.pairs):
+        return (record,)
+    doubled = sorted(key for key, times in Counter(key for key, _ in item.pairs).items() if times > 1)
+    return (record, *(Trouble(place, key, "this key stands twice; the last of its values counts") for key in doubled))
 
 
 def _text(value: object) -> str:
-    """A scalar as text; of anything with parts nothing, since no machine's name or system has some."""
+    """A scalar as text; of anything with parts what stands for such a thing."""
     if isinstance(value, str):
         return value
-    if isinstance(value, bool):
-        return str(value)
-    return "" if value is None or isinstance(value, dict | list) else str(value)
+    if value is None:
+        return ""
+    return NESTED if isinstance(value, _Object | list) else str(value)

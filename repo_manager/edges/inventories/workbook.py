@@ -8,6 +8,7 @@ library opens that.
 from __future__ import annotations
 
 import posixpath
+import re
 import tempfile
 import zipfile
 from contextlib import closing
@@ -15,6 +16,7 @@ from datetime import date, time, timedelta
 from typing import IO, TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree as ET
 
+from repo_manager.edges.inventories.placing import placed
 from repo_manager.edges.inventories.sheet_guard import SheetGuard
 from repo_manager.edges.inventories.unpacking import Archive
 from repo_manager.errors import InputError
@@ -32,6 +34,9 @@ _MAX_TEXTS: Final = 256 << 20
 _PIECE: Final = 1 << 20
 _NAMED: Final = 12
 _EXACT: Final = 1e15
+_VALUE: Final = re.compile(rb"<(?:\w+:)?(?:v|is|f)[\s/>]")
+_OF_EXPORT: Final = re.compile(r"(?:tab)?v[A-Z]\w+")
+_LONGEST_TAG: Final = 64
 
 _PACKAGE: Final = "http://schemas.openxmlformats.org/package/2006/"
 _DOCUMENT: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -97,7 +102,7 @@ def _rebuild(archive: Archive, safe: IO[bytes], name: str) -> tuple[str, Mapping
         ):
             made.writestr(entry, data)
         with made.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as sheet:
-            for piece in archive.pieces(entries["sheet"]):
+            for piece in placed(archive.pieces(entries["sheet"])):
                 guard.feed(piece)
                 sheet.write(piece)
             guard.finish()
@@ -117,7 +122,7 @@ def _chosen(archive: Archive, name: str) -> tuple[str, Mapping[str, str]]:
     links = _links(archive, posixpath.join(posixpath.dirname(book), "_rels", f"{posixpath.basename(book)}.rels"), book)
     targets = {link["Id"]: link["Target"] for link in links if link["Type"].endswith("/worksheet")}
     sheets = [
-        (element.get("name", ""), targets[link])
+        (element.get("name", ""), targets[link], element.get("state", "visible"))
         for element in _xml(archive, book).iter()
         if _local(element.tag) == "sheet"
         for key, link in element.attrib.items()
@@ -130,10 +135,28 @@ def _chosen(archive: Archive, name: str) -> tuple[str, Mapping[str, str]]:
         if link["Type"].endswith(f"/{kind}") and link["Target"] in archive
     }
     named = [sheet for sheet in sheets if sheet[0].casefold() in {SHEET.casefold(), f"tab{SHEET}".casefold()}]
-    if len(named or sheets) != 1:
-        raise _no_sheet(name, [title for title, _ in sheets])
-    title, entry = (named or sheets)[0]
+    chosen = named or sheets
+    # What is hidden, or has nothing in it, is no list that anybody means; old spreadsheets make three sheets of one.
+    # Of an export no other sheet will do.
+    exported = any(_OF_EXPORT.fullmatch(title) for title, _, _ in sheets)
+    if len(chosen) > 1 and not exported:
+        chosen = [sheet for sheet in chosen if sheet[2] == "visible"]
+    if len(chosen) > 1 and not exported:
+        chosen = [sheet for sheet in chosen if _has_values(archive, sheet[1])]
+    if len(chosen) != 1:
+        raise _no_sheet(name, [title for title, _, _ in sheets])
+    title, entry, _ = chosen[0]
     return title, {**others, "sheet": entry}
+
+
+def _has_values(archive: Archive, entry: str) -> bool:
+    rest = b""
+    for piece in archive.pieces(entry):
+        rest += piece
+        if _VALUE.search(rest):
+            return True
+        rest = rest[-_LONGEST_TAG:]
+    return False
 
 
 def _no_sheet(name: str, titles: list[str]) -> InputError:

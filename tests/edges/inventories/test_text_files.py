@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from inventory_world import RVTOOLS, csv_text, made_up
+from inventory_world import RVTOOLS, csv_text, made_up, xlsx
 
 from repo_manager.edges import inventories
-from repo_manager.edges.inventories import tables, texts
+from repo_manager.edges.inventories import lines, tables, texts
 from repo_manager.errors import InputError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from repo_manager.inventory import Inventory
 
 ROWS = (("name", "os"), ("caf\u00e9", "RHEL 8"), ("web \u2013 1", "Ubuntu 22.04"))
@@ -58,6 +60,38 @@ def test_utf_16_is_read_by_its_byte_order_mark(tmp_path: Path, mark: bytes) -> N
     assert told(read(tmp_path, mark + csv_text(ROWS, "\t").encode(encoding))) == list(ROWS[1:])
 
 
+@pytest.mark.parametrize("encoding", ["utf-32-le", "utf-32-be"])
+def test_utf_32_is_read_by_its_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    found = read(tmp_path, ("\ufeff" + csv_text(ROWS, "\t")).encode(encoding))
+    assert (told(found), found.troubles) == (list(ROWS[1:]), ())
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name"), [("utf-16-le", "UTF-16"), ("utf-16-be", "UTF-16"), ("utf-32-le", "UTF-32")]
+)
+def test_a_wide_file_that_was_cut_off_is_told(tmp_path: Path, encoding: str, name: str) -> None:
+    found = read(tmp_path, "\ufeffname,os\nweb,RHEL 8\ndb,RHEL 9".encode(encoding)[:-1])
+    assert [machine.name for machine in found.machines] == ["web", "db"]
+    assert [str(trouble) for trouble in found.troubles] == [
+        f"line 3: has bytes that are no {name}; some of its characters are lost",
+        "line 3: the file ends in the middle of a character; it was cut off, or lost a byte on its way",
+    ]
+    assert found.dropped == 0
+
+
+def test_half_a_character_of_utf_16_is_told(tmp_path: Path) -> None:
+    found = read(tmp_path, "\ufeffname,os\n\ud841,RHEL 8\n".encode("utf-16-le", "surrogatepass"))
+    assert [trouble.place for trouble in found.troubles] == ["line 2"]
+
+
+def test_a_zero_is_a_control_character_like_others(tmp_path: Path) -> None:
+    found = read(tmp_path, b"name,os,note\nweb\0,RHEL 8,\ndb,RHEL\0 9,\napp,RHEL 7,\0\n")
+    assert told(found) == [("web\\x00", "RHEL 8"), ("db", "RHEL  9"), ("app", "RHEL 7")]
+    assert [(trouble.place, trouble.column, trouble.dropped) for trouble in found.troubles] == [
+        ("line 2", "name", False), ("line 3", "os", False),
+    ]  # fmt: skip
+
+
 def test_latin_1_is_read_where_windows_has_no_character(tmp_path: Path) -> None:
     (found,) = read(tmp_path, b"name,os\r\ncaf\xe9-\x81,RHEL 8\r\n").machines
     assert found.name == "caf\u00e9-\\x81"
@@ -69,6 +103,7 @@ def test_a_line_in_another_encoding_is_told(tmp_path: Path) -> None:
     assert [str(trouble) for trouble in found.troubles] == [
         "line 3: is not UTF-8 as other lines are; read as Windows-1252"
     ]
+    assert found.dropped == 0
 
 
 def test_the_line_of_excel_says_the_delimiter(tmp_path: Path) -> None:
@@ -84,6 +119,32 @@ def test_a_delimiter_is_the_one_with_which_the_headings_are_found(tmp_path: Path
 
 def test_lines_may_end_as_on_unix_and_the_last_one_not_at_all(tmp_path: Path) -> None:
     assert told(read(tmp_path, b"name,os\n\nweb,RHEL 8\n\ndb,RHEL 9")) == [("web", "RHEL 8"), ("db", "RHEL 9")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252", "utf-16"])
+def test_lines_may_end_as_on_old_macs(tmp_path: Path, encoding: str) -> None:
+    found = read(tmp_path, csv_text(ROWS, ";").replace("\r\n", "\r").encode(encoding))
+    assert [(machine.name, machine.place) for machine in found.machines] == [
+        (ROWS[1][0], "line 2"), (ROWS[2][0], "line 3"),
+    ]  # fmt: skip
+    assert found.troubles == ()
+
+
+def test_headings_in_two_rows_are_found_with_any_delimiter(tmp_path: Path) -> None:
+    data = b";Operating system;\nVM;Name;Version\nweb, the first;RHEL;7.9\n"
+    assert told(read(tmp_path, data)) == [("web, the first", "RHEL 7.9")]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"name,os\r\n\r\n", "line 1: has the headings, and no machine stands below them"),
+        (b"[]", "the list: has no machine in it"),
+    ],
+)
+def test_a_list_without_machines_is_told(tmp_path: Path, data: bytes, message: str) -> None:
+    found = read(tmp_path, data)
+    assert (found.machines, [str(trouble) for trouble in found.troubles]) == ((), [message])
 
 
 # Quotes
@@ -114,12 +175,17 @@ def test_a_broken_line_is_told_and_the_lines_after_it_are_read(tmp_path: Path, b
     assert [machine.name for machine in found.machines] == ["web", "db", "app"]
     assert [machine.place for machine in found.machines] == ["line 2", "line 4", "line 5"]
     assert [str(trouble) for trouble in found.troubles] == [f"line 3: {words}"]
+    assert found.dropped == 1
+
+
+def test_a_broken_quote_in_the_headings_is_told(tmp_path: Path) -> None:
+    assert f"; line 1: {QUOTES}; line 2 has 'web'" in refusal(tmp_path, b'name,"os\nweb,RHEL 8\n').message
 
 
 def test_an_open_quote_does_not_swallow_a_long_file(tmp_path: Path) -> None:
-    many = "".join(f"vm{number},RHEL 8\n" for number in range(3 * tables.MAX_RECORD_LINES))
+    many = "".join(f"vm{number},RHEL 8\n" for number in range(3 * lines.MAX_RECORD_LINES))
     found = read(tmp_path, f'name,os\n"bad,RHEL 7\n{many}'.encode())
-    assert len(found.machines) == 3 * tables.MAX_RECORD_LINES
+    assert len(found.machines) == 3 * lines.MAX_RECORD_LINES
     assert [trouble.place for trouble in found.troubles] == ["line 2"]
 
 
@@ -181,6 +247,26 @@ def test_a_json_list_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: p
     assert refusal(tmp_path, b"[\n" + b" " * 30 + b"\n]", "list.json").code == "inventory-too-large"
 
 
+@pytest.mark.parametrize("value", ['{"name": "RHEL"}', '["RHEL"]', "NaN", "-Infinity"])
+def test_a_value_that_is_no_text_is_told_where_it_counts(tmp_path: Path, value: str) -> None:
+    data = f'{{"name": "web", "os": {value}, "tags": {value}}}\n{{"name": {value}, "os": "RHEL 8"}}\n'
+    found = read(tmp_path, data.encode(), "list.jsonl")
+    assert told(found) == [("web", "")]
+    assert [(trouble.place, trouble.column, trouble.dropped) for trouble in found.troubles] == [
+        ("line 1", "os", False), ("line 2", "name", True),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "place"), [("", "line 1"), ("[", "item 1")])
+def test_a_key_that_stands_twice_is_told(tmp_path: Path, before: str, place: str) -> None:
+    one = '{"os": "RHEL 8", "name": "web", "os": "RHEL 9", "tags": {"a": 1, "a": 2}}'
+    found = read(tmp_path, f"{before}{one}{before and ']'}".encode(), "list.json")
+    assert told(found) == [("web", "RHEL 9")]
+    assert [str(trouble) for trouble in found.troubles] == [
+        f"{place}, os: this key stands twice; the last of its values counts"
+    ]
+
+
 # What is no list
 
 
@@ -192,11 +278,12 @@ def test_a_json_list_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: p
         (b"\x1f\x8b\x08\0", "no-workbook", "is packed with gzip"),
         (b"7z\xbc\xaf\x27\x1c", "no-workbook", "is packed with 7-Zip"),
         (b"n\0a\0m\0e\0", "no-list", "UTF-16 without a byte order mark"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR\0\1\2", "no-list", "is no text: "),
         (b"", "no-headings", "there is nothing in it"),
         (b"web\ndb\n", "no-headings", "line 1 has 'web'"),
         (b"name,os\n" + b"x" * texts.MAX_LINE, "no-list", "line 2 is longer than that of any list"),
     ],
-    ids=["xls", "pdf", "gzip", "7z", "utf-16", "empty", "no headings", "long line"],
+    ids=["xls", "pdf", "gzip", "7z", "utf-16", "picture", "empty", "no headings", "long line"],
 )
 def test_another_file_is_refused_in_words(tmp_path: Path, data: bytes, code: str, words: str) -> None:
     refused = refusal(tmp_path, data, "list.xls")
@@ -220,7 +307,70 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         assert refused.value.code == "no-inventory"
 
 
+# Pipes
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no name for a pipe of one's own")
+@pytest.mark.parametrize("kind", ["csv", "xlsx", "empty"])
+def test_a_pipe_is_read_to_its_end(tmp_path: Path, kind: str) -> None:
+    many = [("name", "os"), *((f"vm{number}", "RHEL 8") for number in range(5000))]
+    data = {"csv": csv_text(many).encode(), "xlsx": xlsx(many), "empty": b""}[kind]
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(data,))
+    writer.start()
+    try:
+        if kind == "empty":
+            with pytest.raises(InputError) as refused:
+                inventories.read([pipe])
+            assert "there is nothing in it" in refused.value.message
+        else:
+            assert told(inventories.read([pipe])) == many[1:]
+    finally:
+        writer.join()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file has no name there")
+def test_an_open_file_is_read_by_its_number(tmp_path: Path) -> None:
+    ours, theirs = os.pipe()
+    os.write(theirs, b"name,os\nweb,RHEL 8\n")
+    os.close(theirs)
+    try:
+        assert told(inventories.read([Path(f"/dev/fd/{ours}")])) == [("web", "RHEL 8")]
+    finally:
+        os.close(ours)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such file")
+def test_a_pipe_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inventories, "MAX_FILE", 5 << 20)
+    with pytest.raises(InputError) as refused:
+        inventories.read([Path("/dev/zero")])
+    assert refused.value.code == "inventory-too-large"
+
+
 # All together
+
+
+def test_a_file_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes(b"name,os,template\nweb,RHEL 8,no\ngold,RHEL 8,yes\n,RHEL 8,no\n")
+    again = tmp_path / "." / ".." / tmp_path.name / "list.csv"
+    found = inventories.read([path, again, path])
+    assert (len(found.machines), found.templates, found.dropped) == (1, 1, 1)
+    assert [str(trouble) for trouble in found.troubles] == [
+        "line 4, name: has no name", f"{again}: is the same file as {path}; read once",
+        f"{path}: is named twice; read once",
+    ]  # fmt: skip
+
+
+def test_kernels_are_looked_at_with_the_system_in_mind(tmp_path: Path) -> None:
+    data = b"name,os,kernel\nweb,Ubuntu 20.04,garbage\ndb,RHEL 8,garbage\napp,Ubuntu 20.04,vmlinuz-5.4.0-9-Generic\n"
+    found = read(tmp_path, data)
+    assert [machine.kernel for machine in found.machines] == [None, None, "5.4.0-9-generic"]
+    assert [str(trouble) for trouble in found.troubles] == [
+        "line 2, kernel: is no kernel as uname -r prints it; the machine is judged without one"
+    ]
 
 
 def test_several_files_are_one_inventory(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import struct
 import sys
 import zipfile
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from inventory_world import RVTOOLS, csv_text, made_up, sheet_xml, workbook, xlsx
 
 from repo_manager.edges import inventories
-from repo_manager.edges.inventories import sheet_guard, unpacking
+from repo_manager.edges.inventories import placing, sheet_guard, unpacking
 from repo_manager.errors import InputError
 
 if TYPE_CHECKING:
@@ -161,6 +162,78 @@ def test_sheets_of_other_writers_have_prefixes_and_spaces(tmp_path: Path) -> Non
     assert len(found.troubles) == 1
 
 
+@pytest.mark.parametrize(
+    ("leave_out", "reason"),
+    [
+        (r'(?<=<c) r="[A-Z]+[0-9]+"', "cells do not say where they are"),
+        (r'(?<=<c|ow) r="[A-Z]*[0-9]+"', "and neither do rows"),
+        (r' r="A[0-9]+"', "only the others do"),
+    ],
+)
+def test_cells_stand_beside_those_before_them_where_nothing_else_is_said(
+    tmp_path: Path, leave_out: str, reason: str
+) -> None:
+    rows = [
+        ("VM", "OS"), ("web", "RHEL 8"), ("db", '<c r="{place}" t="e"><v>#N/A</v></c>'), ('<c r="{place}"/>', "RHEL 7"),
+    ]  # fmt: skip
+    many = [*rows, *((f"vm{number}", "RHEL 9") for number in range(12_000))]
+    found = read(tmp_path, workbook({"vInfo": re.sub(leave_out, "", sheet_xml(many))}))
+    assert told(found)[:3] == [("web", "RHEL 8"), ("db", ""), ("vm0", "RHEL 9")], reason
+    assert found.machines[-1].place == "sheet vInfo, row 12004"
+    assert [(trouble.place, trouble.dropped) for trouble in found.troubles] == [
+        ("sheet vInfo, row 3", False), ("sheet vInfo, row 4", True),
+    ]  # fmt: skip
+
+
+def test_a_tag_without_end_is_let_through_to_be_refused(tmp_path: Path) -> None:
+    sheet = sheet_xml([]).replace("<sheetData>", f"<sheetData><row><c><v>1</v></c><c {' ' * 3_000_000}")
+    assert refusal(tmp_path, workbook({"vInfo": sheet}, packed=False)).code == "no-workbook"
+
+
+@pytest.mark.parametrize(("at", "column"), [(1, b"A"), (26, b"Z"), (27, b"AA"), (702, b"ZZ"), (16384, b"XFD")])
+def test_columns_have_letters_and_numbers(at: int, column: bytes) -> None:
+    assert (placing.letters(at), placing.number(column)) == (column, at)
+
+
+STYLED = '<c r="{place}" s="1"/>'
+
+
+@pytest.mark.parametrize(
+    ("other", "state"),
+    [
+        (sheet_xml([]), "hidden"),
+        (sheet_xml(PLAIN), "hidden"),
+        (sheet_xml(PLAIN), "veryHidden"),
+        (sheet_xml([]), "visible"),
+        (sheet_xml([(STYLED,)]), "visible"),
+        (sheet_xml([(STYLED,) * 90] * 1000), "visible"),
+    ],
+)
+def test_sheets_that_are_hidden_or_empty_do_not_count(tmp_path: Path, other: str, state: str) -> None:
+    data = workbook({"Machines": sheet_xml(PLAIN), "Other": other})
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        book = archive.read("xl/workbook.xml").replace(b'name="Other"', f'name="Other" state="{state}"'.encode())
+    found = read(tmp_path, changed(data, {"xl/workbook.xml": book}))
+    assert found.machines[0].place == "sheet Machines, row 2"
+
+
+def test_a_hidden_sheet_counts_where_it_is_the_only_one(tmp_path: Path) -> None:
+    data = xlsx(PLAIN)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        book = archive.read("xl/workbook.xml").replace(b"<sheet ", b'<sheet state="hidden" ')
+    assert told(read(tmp_path, changed(data, {"xl/workbook.xml": book}))) == list(PLAIN[1:])
+
+
+def test_of_an_export_no_other_sheet_will_do(tmp_path: Path) -> None:
+    refused = refusal(tmp_path, workbook({"vCPU": sheet_xml(PLAIN), "vDisk": sheet_xml([])}))
+    assert "there is no sheet vInfo; its 2 sheets are 'vCPU', 'vDisk'" in refused.message
+
+
+def test_only_empty_sheets_are_refused(tmp_path: Path) -> None:
+    refused = refusal(tmp_path, workbook({"Sheet1": sheet_xml([]), "Sheet2": sheet_xml([])}))
+    assert refused.code == "no-sheet"
+
+
 # What is refused
 
 
@@ -211,13 +284,18 @@ def test_an_entry_unpacks_to_a_limit(tmp_path: Path) -> None:
         ('<row r="1"><c r="A1"><v>1</v></c><c r=\'XFD1048576\'><v>2</v></c></row>', "do not say where they are"),
         ('<row r="1"><c r="A1"><v>1</v></c><c\tr="XFD1048576"><v>2</v></c></row>', "do not say where they are"),
         ('<row r="1"><c r="A1"><v>1</v></c><c r = "XFD1048576"><v>2</v></c></row>', "do not say where they are"),
-        ('<row r="1"><c><v>1</v></c></row>', "do not say where they are"),
+        ('<row r="1"><c r="A1"><v>1</v></c><c><v>1</v></c></row>', "do not say where they are"),
+        ('<row r="1"><c><v>1</v></c><c r = "XFD1048576"><v>2</v></c></row>', "do not say where they are"),
+        ("<row r=\"1\"><c s='1'><v>1</v></c></row>", "do not say where they are"),
+        ('<row r="1"><c><v>1</v></c></row><row r="1048576"><c r="XFC1048576"/><c/></row>', "column 16384"),
         ('<row r="1"><c r="A1"><v>\0</v></c></row>', "not written in UTF-8"),
     ],
 )
 def test_cells_far_apart_never_reach_the_library(tmp_path: Path, xml: str, words: str) -> None:
     sheet = sheet_xml([]).replace("<sheetData>", f"<sheetData>{xml}")
-    assert words in refusal(tmp_path, workbook({"vInfo": sheet})).message
+    refused = refusal(tmp_path, workbook({"vInfo": sheet}))
+    assert words in refused.message
+    assert ("delete the empty rows" in refused.hint) is (refused.code == "inventory-too-large")
 
 
 def test_a_long_text_in_many_cells_never_reaches_the_library(tmp_path: Path) -> None:
