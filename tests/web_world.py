@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 RHEL: Final = "Microsoft-ASR_UA_9.66.7567.1_RHEL9-64_GA_20Sep2025_release.tar.gz"
 SLES: Final = "Microsoft-ASR_UA_9.66.7567.1_SLES15-64_GA_20Sep2025_release.tar.gz"
+LARGE: Final = f"{'0' * 64}.{SLES}"
+"""What an installer of a set may be called in it, for one whose bytes do not matter."""
 PAYLOAD: Final = bytes(range(256)) * 2000
 EXPIRES: Final = "2030-01-01T00:00:00Z"
 ROOT: Final = b'{"signed": {"_type": "root", "version": 1, "expires": "2031-01-01T00:00:00Z"}, "signatures": []}'

@@ -24,6 +24,16 @@ class _InterruptedError(RepoManagerError):
 
     exit_code = ExitCode.INTERRUPTED
 
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__("interrupted", message, hint)
+
+
+class StoppedError(_InterruptedError):
+    """Somebody asked a command to end that stays until it is asked, and it has ended as it should."""
+
+    def __init__(self, command: str) -> None:
+        super().__init__(f"{command} has stopped, as it was asked to", "run the same command to start it again")
+
 
 def main(arguments: Sequence[str], make: Callable[[dict[str, Any]], Run] | None = None) -> int:
     """Run one command line and return the process's exit code. Never raises, never prints a traceback unasked.
@@ -97,7 +107,7 @@ _REPORT = "run the same command with -vv and report what it prints; nothing was 
 
 def _interrupted() -> RepoManagerError:
     again = "run the same command again; it goes on with what has arrived"
-    return _InterruptedError("interrupted", "interrupted; nothing was left half done", again)
+    return _InterruptedError("interrupted; nothing was left half done", again)
 
 
 def _document(error: RepoManagerError) -> dict[str, Any]:
@@ -110,7 +120,7 @@ def _failed(error: RepoManagerError, arguments: Sequence[str], runs: Sequence[Ru
     console = _console(arguments, runs)
     console.emit(_document(error))
     console.error(error)
-    if console.verbosity > 1:
+    if console.verbosity > 1 and not isinstance(error, StoppedError):
         import traceback
 
         traceback.print_exception(error)

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from repo_manager.cli import options
+from repo_manager.cli import StoppedError, options
 from repo_manager.cli.root import run_of
-from repo_manager.errors import ExitCode, InputError
+from repo_manager.errors import InputError
 
 if TYPE_CHECKING:
     from repo_manager.cli.run import Run
     from repo_manager.web.app import Site
     from repo_manager.web.limits import Entry
     from repo_manager.web.server import Address, Server, Terms
+    from repo_manager.web.signed_folder import SignedFolder
     from repo_manager.web.tokens import Tokens
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
@@ -87,7 +88,11 @@ MaxConnections = Annotated[
 Drain = Annotated[
     int,
     options.option(
-        "--drain", "How long running transfers may go on when the server is to end.", metavar="SECONDS", max=1000
+        "--drain",
+        "How long running transfers may go on when the server is to end.",
+        metavar="SECONDS",
+        min=0,
+        max=1000,
     ),
 ]
 LogFile = Annotated[Path | None, options.option("--log", "Write every request to this file.", metavar="FILE")]
@@ -147,13 +152,15 @@ def serve(
 
     address = Address.parse(listen)
     behind = proxies(behind_proxy or ())
-    site = _site(set_, tokens, reports)
+    folder = _folder(set_)
+    folder.keep_apart({"--tokens": tokens, "--tls-key": tls_key, "--reports": reports, "--fleet": fleet, "--log": log})
+    site = _site(folder, tokens, reports)
     _expect(site, fleet, silent_after, counts=options.was_said(context, "silent_after"))
     site.tell = _Log(run, log).tell
-    terms = _terms(site, tls_cert, tls_key, behind, max_connections, drain)
+    terms = _terms(run, site, tls_cert, tls_key, behind, max_connections, drain)
     _warn(run, address, site, terms)
-    asked = _serve(run, address, site, terms)
-    raise typer.Exit(ExitCode.INTERRUPTED if asked else ExitCode.DONE)
+    if _serve(run, address, site, terms):
+        raise StoppedError("serve")
 
 
 @app.command()
@@ -255,16 +262,21 @@ def _expect(site: Site, file: Path | None, silent_after_h: int | None, *, counts
     site.silent_after = timedelta(hours=hours or _SILENT_AFTER_H)
 
 
-def _site(set_: Path | None, tokens: Path | None, reports: Path | None) -> Site:
-    from repo_manager.edges.reports.folder import ReportsFolder
-    from repo_manager.web.app import Site
-    from repo_manager.web.doorkeeper import Doorkeeper
+def _folder(set_: Path | None) -> SignedFolder:
     from repo_manager.web.signed_folder import SignedFolder
 
     if set_ is None:
         raise InputError("usage", "which set to serve is not said", "add --set DIR")
     folder = SignedFolder(set_)
     folder.check()
+    return folder
+
+
+def _site(folder: SignedFolder, tokens: Path | None, reports: Path | None) -> Site:
+    from repo_manager.edges.reports.folder import ReportsFolder
+    from repo_manager.web.app import Site
+    from repo_manager.web.doorkeeper import Doorkeeper
+
     doorkeeper = Doorkeeper(tokens)
     doorkeeper.refresh()
     if reports is None:
@@ -281,6 +293,7 @@ def _site(set_: Path | None, tokens: Path | None, reports: Path | None) -> Site:
 
 
 def _terms(
+    run: Run,
     site: Site,
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -289,19 +302,26 @@ def _terms(
     drain_s: int,
 ) -> Terms:
     from repo_manager.web.connection import Doors
+    from repo_manager.web.entrance import room_for
     from repo_manager.web.limits import is_loopback
     from repo_manager.web.server import Certificate, Terms, is_one_of
 
     if (tls_cert is None) != (tls_key is None):
         raise InputError("usage", "a certificate and its key belong together", "give both --tls-cert and --tls-key")
     certificate = Certificate(tls_cert, tls_key) if tls_cert and tls_key else None
+    most = room_for(connections)
+    if most < connections:
+        run.console.note(
+            f"warning: this process may open too few files for {connections} connections, it takes {most} at once;"
+            " raise its limit (ulimit -n, or LimitNOFILE of its unit)"
+        )
     doors = Doors(
         site.metrics,
-        most=connections,
-        most_of_one=max(connections // 2, 1),
+        most=most,
+        most_of_one=max(most // 2, 1),
         exempt=lambda client: is_loopback(client) or is_one_of(client, behind),
     )
-    return Terms(doors, certificate, behind, drain_s)
+    return Terms(doors, certificate, behind, drain_s, run.console.note)
 
 
 def _warn(run: Run, address: Address, site: Site, terms: Terms) -> None:

@@ -12,11 +12,11 @@ import typer
 from repo_manager import maintenance
 from repo_manager import plan as plans
 from repo_manager import selection as selections
-from repo_manager.cli import options
+from repo_manager.cli import StoppedError, options
 from repo_manager.cli.change import equalise, judge
 from repo_manager.cli.root import run_of
 from repo_manager.cli.run import SystemClock
-from repo_manager.errors import DeclinedError, ExitCode
+from repo_manager.errors import DeclinedError
 from repo_manager.report import documents, tables
 from repo_manager.watching import Pace, Scope
 
@@ -102,7 +102,8 @@ def watch(
         asked = _stay(run, wishes, kept)
     finally:
         kept.close()
-    raise typer.Exit(ExitCode.INTERRUPTED if asked else ExitCode.DONE)
+    if asked:
+        raise StoppedError("watch")
 
 
 @app.command()

@@ -266,6 +266,9 @@ def _gathered(reports: ReportsFolder) -> Gathered:
 
 
 def _host(text: str) -> fleet.Host:
+    if text != text.strip():
+        # What is forgiven to a person is not to an address, where it stands encoded.
+        raise HTTPException(400, "this is no server's name")
     try:
         return fleet.host(text)
     except InputError as error:

@@ -33,73 +33,78 @@ if TYPE_CHECKING:
 _SLICE_BYTES: Final = 1024 * 1024
 """How much is handed to the system at once: a client must take it within `Doors.stall_s`."""
 
-_BUSY: Final = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-
 
 @dataclass
 class Doors:
     """How many may be in at once, and how long they may take. `exempt` are addresses that may use all connections.
 
-    `head_s` is for a request's head, `stall_s` for a client that takes nothing of what is sent, and `idle_s` for one
-    that asks for nothing more.
+    `handshake_s` is for TLS, `head_s` for a request's head, `stall_s` for a client that takes nothing of what is
+    sent, and `idle_s` for one that asks for nothing more.
     """
 
     metrics: Metrics
     most: int = 500
     most_of_one: int = 250
+    handshake_s: float = 5.0
     head_s: float = 20.0
     stall_s: float = 60.0
     idle_s: int = 15
     exempt: Callable[[str], bool] = is_loopback
     by_client: Counter[str] = field(default_factory=Counter)
 
-    def enter(self, client: str) -> bool:
-        """Whether one more of this address may come in. If so, it is counted until `leave`."""
+    def enter(self, client: str) -> Seat | None:
+        """The place of one more of this address; None where there is no room for it."""
         if self.by_client.total() >= self.most or (
             self.by_client[client] >= self.most_of_one and not self.exempt(client)
         ):
             self.metrics.refused("connections")
-            return False
+            return None
         self.by_client[client] += 1
         self.metrics.connections += 1
-        return True
+        return Seat(self, client)
 
-    def leave(self, client: str) -> None:
-        """It has gone."""
-        self.by_client[client] -= 1
-        self.metrics.connections -= 1
-        if not self.by_client[client]:
-            del self.by_client[client]
+
+class Seat:
+    """The place of one connection, which counts until it leaves."""
+
+    def __init__(self, doors: Doors, client: str) -> None:
+        self._doors = doors
+        self._client = client
+        self._taken = True
+
+    def leave(self) -> None:
+        """It has gone. To say so twice does no harm."""
+        if not self._taken:
+            return
+        self._taken = False
+        by_client = self._doors.by_client
+        by_client[self._client] -= 1
+        self._doors.metrics.connections -= 1
+        if not by_client[self._client]:
+            del by_client[self._client]
 
 
 class Connection(H11Protocol):
-    """See the module. `doors` is set on a class of its own for every server."""
+    """See the module. It has its place already, and gives it up when it has gone."""
 
-    doors: Doors
-
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self._inside: str | None = None
+    def __init__(self, config: Config, server_state: ServerState, doors: Doors, seat: Seat) -> None:
+        super().__init__(config, server_state, {})
+        self.doors = doors
+        self._seat = seat
         self._head = _Patience(self._lose)
         self._stall = _Patience(self._lose)
 
         self.app = self._watched(self.app)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether its client and it can hear each other, or could."""
+        # uvicorn declares what it has only then.
+        return bool(self.transport)
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Let it in, if there is room."""
+        """Wait for a request."""
         super().connection_made(transport)
-        address = self.client[0] if self.client else ""
-        if not self.doors.enter(address):
-            transport.write(_BUSY)
-            transport.close()
-            return
-        self._inside = address
         _at_once(transport)
         self._head.wait(self.loop, self.doors.head_s)
 
@@ -107,15 +112,11 @@ class Connection(H11Protocol):
         """It has gone."""
         self._head.stop()
         self._stall.stop()
-        if self._inside is not None:
-            self.doors.leave(self._inside)
-            self._inside = None
+        self._seat.leave()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Wait no longer than is right for the rest of a head; whatever comes after it is the application's."""
-        if self._inside is None:
-            return
         super().data_received(data)
         if self.conn.their_state is not h11.IDLE:
             self._head.stop()

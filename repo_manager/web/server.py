@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import re
 import socket
@@ -16,13 +17,16 @@ import uvicorn
 
 from repo_manager.errors import InputError, MachineError
 from repo_manager.web.connection import Connection, Doors
+from repo_manager.web.entrance import Entrance, Seldom
 from repo_manager.web.limits import is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from starlette.types import ASGIApp
+
+    from repo_manager.web.connection import Seat
 
 HEAD_BYTES: Final = 16 * 1024
 """The longest head of a request."""
@@ -47,9 +51,15 @@ class Address:
             InputError: it is neither.
         """
         found = _ADDRESS.fullmatch(text.strip())
-        if found is None or int(found[3]) > _HIGHEST_PORT:
+        if found is None:
             raise InputError(
                 "bad-address", f"{text[:60]!r} is not of the form HOST:PORT", "write it as in 127.0.0.1:8443"
+            )
+        if int(found[3]) > _HIGHEST_PORT:
+            raise InputError(
+                "bad-address",
+                f"{text[:60]!r}: there is no port {found[3]}",
+                f"take one up to {_HIGHEST_PORT}, as in 127.0.0.1:8443",
             )
         host = found[1] or found[2]
         return cls("127.0.0.1" if host.lower() == "localhost" else host, int(found[3]))
@@ -73,11 +83,17 @@ def proxies(texts: Sequence[str]) -> tuple[str, ...]:
     """
     for text in texts:
         try:
-            ip_network(text)
+            network = ip_network(text, strict=False)
         except ValueError as error:
             raise InputError(
                 "bad-address", f"{text[:60]!r} is no address and no network", "name the proxy's own address"
             ) from error
+        if str(network.network_address) != str(ip_address(text.partition("/")[0])):
+            raise InputError(
+                "bad-address",
+                f"{text[:60]!r} names an address in a network, and not the network",
+                f"write {network} for the whole network, or {text.partition('/')[0]} for that address alone",
+            )
     return tuple(texts)
 
 
@@ -101,15 +117,31 @@ def bind(address: Address) -> socket.socket:
         family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((address.host, address.port), family=family, backlog=512)
     except socket.gaierror as error:
-        raise InputError(
-            "bad-address", f"{address.host} is no address of this machine", "name another one with --listen"
-        ) from error
+        raise _not_of_this_machine(address) from error
     except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise _not_of_this_machine(address) from error
+        why, hint = _WHY_NOT.get(error.errno or 0, ("the system refused", "choose another port with --listen"))
         raise MachineError(
-            "cannot-listen",
-            f"{address.host}:{address.port} cannot be listened at: {error.strerror}",
-            "choose another port with --listen, or end the program that has this one",
+            "cannot-listen", f"{address.host}:{address.port} cannot be listened at: {why}", hint
         ) from error
+
+
+# What the library says names its own doings, with what it was called with.
+_WHY_NOT: Final = {
+    errno.EADDRINUSE: (
+        "another program has this port",
+        "choose another port with --listen, or end the program that has this one",
+    ),
+    errno.EACCES: (
+        "the right is missing, or the system keeps the port for itself",
+        "choose another port with --listen, one above 1023",
+    ),
+}
+
+
+def _not_of_this_machine(address: Address) -> InputError:
+    return InputError("bad-address", f"{address.host} is no address of this machine", "name another one with --listen")
 
 
 class Certificate:
@@ -154,22 +186,33 @@ class Certificate:
         return InputError("bad-certificate", f"{certificate} and {key}: {why}", "check --tls-cert and --tls-key")
 
 
+def _nobody(_: str) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How to serve. `behind` are the proxies that are believed; `drain_s` is what running answers get at the end."""
+    """How to serve. `behind` are the proxies that are believed; `drain_s` is what running answers get at the end.
+
+    `warn` is told in a line what whoever runs the server should know.
+    """
 
     doors: Doors
     certificate: Certificate | None = None
     behind: tuple[str, ...] = ()
     drain_s: int = 30
+    warn: Callable[[str], None] = _nobody
 
 
 class Server(uvicorn.Server):
-    """uvicorn, which leaves signals to the tool."""
+    """uvicorn, which leaves signals to the tool, and the doors too."""
 
     def __init__(self, app: ASGIApp, terms: Terms) -> None:
         _quiet()
         super().__init__(_config(app, terms))
+        self._terms = terms
+        self._warn = Seldom(terms.warn)
+        self._entrances: list[Entrance] = []
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -178,13 +221,40 @@ class Server(uvicorn.Server):
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until `stop`."""
+        asyncio.get_running_loop().set_exception_handler(self._tell)
         await super().serve(sockets)
+        for entrance in self._entrances:
+            await entrance.clear()
         for connection in tuple(self.server_state.connections):
             # Its client has had its time to take the rest.
             if connection.transport is not None:
                 connection.transport.abort()
         # They are closed in the loop's next turn.
         await asyncio.sleep(0)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin, and let in by our own doors those who come to these sockets."""
+        await super().startup(sockets=[])
+        certificate = self._terms.certificate
+        context = None if certificate is None else certificate.context
+        for listening in sockets or ():
+            entrance = Entrance(listening, self._terms.doors, context, self._connection, self._warn)
+            entrance.open()
+            self._entrances.append(entrance)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the doors, then wait for those inside."""
+        for entrance in self._entrances:
+            await entrance.close()
+        await super().shutdown(sockets)
+
+    def _connection(self, seat: Seat) -> Connection:
+        return Connection(self.config, self.server_state, self._terms.doors, seat)
+
+    def _tell(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What the loop would print with a traceback, in a line."""
+        kind = type(context.get("exception")).__name__ if context.get("exception") else "no exception"
+        self._warn(f"warning: something unexpected: {ascii(context.get('message', ''))[1:-1]} ({kind})")
 
     def stop(self) -> None:
         """Take no more requests, finish those under way, then end. From any thread, or in the middle of anything."""
@@ -200,14 +270,13 @@ def _config(app: ASGIApp, terms: Terms) -> uvicorn.Config:
             await asyncio.to_thread(certificate.refresh)
 
         more = {
-            "ssl_context_factory": lambda _config, _default: certificate.context,
             "callback_notify": refresh,
             "timeout_notify": _LOOK_AT_CERTIFICATES_S,
         }
     return uvicorn.Config(
         app,
         loop="asyncio",
-        http=type("OwnConnection", (Connection,), {"doors": terms.doors}),
+        http=Connection,
         ws="none",
         lifespan="off",
         interface="asgi3",

@@ -1,7 +1,7 @@
 """A signed set as it lies in a folder: opens what belongs to it and nothing else, and says what it holds.
 
-A name is let in by what it is made of, not kept out by what it holds. What it names must be a plain file right in
-one of the two folders of the set, not reached through a link.
+A name is let in where `publish` would have written it, not kept out by what it holds. What it names must be a plain
+file right in one of the two folders of the set, not reached through a link.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ import re
 import stat
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.edges.disk.paths import inside, is_link, is_odd, reachable
+from repo_manager.edges.disk.paths import inside, is_link, is_odd, reachable, real, shown
+from repo_manager.edges.signed_sets.signed_set import TIMESTAMP, is_payload, split_metadata
 from repo_manager.errors import InputError
 from repo_manager.fleet import sets
 from repo_manager.web.http_values import Validators
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from io import FileIO
-    from pathlib import Path
 
     from repo_manager.fleet import Published
 
@@ -56,13 +58,32 @@ class SignedFolder:
         if not self._path.is_dir():
             raise InputError("no-set", f"there is no folder {self._path}", "name the folder that publish has written")
 
+    def keep_apart(self, own: Mapping[str, Path | None]) -> None:
+        """Refuse to have what is the server's own, some of it secret, in the folders that are served.
+
+        Args:
+            own: by the option that named it.
+
+        Raises:
+            InputError: `in-the-open`.
+        """
+        for option, path in own.items():
+            if path is not None and self._holds(path):
+                raise InputError(
+                    "in-the-open", f"{shown(path)} lies in a folder that is served", f"name another place with {option}"
+                )
+
+    def _holds(self, path: Path) -> bool:
+        there = _plain(path)
+        return any(there.is_relative_to(_plain(self._path / part)) for part in (METADATA, TARGETS))
+
     def open(self, part: str, name: str) -> OpenFile | None:
         """Open a file of `metadata` or `targets`; None where there is none of that name.
 
         Raises:
             OSError: the disk refused.
         """
-        if part not in {METADATA, TARGETS} or not _NAME.fullmatch(name) or is_odd(name):
+        if not _belongs(part, name):
             return None
         try:
             descriptor = _open(self._path, part, name)
@@ -107,6 +128,18 @@ class SignedFolder:
                 return opened.validators, file.readall()
         except OSError as error:
             raise InputError("bad-set", f"{name} cannot be read: {error.strerror}", "look at the folder") from error
+
+
+def _plain(path: Path) -> Path:
+    return Path(os.path.normcase(real(path)))
+
+
+def _belongs(part: str, name: str) -> bool:
+    """Whether a set may have a file of that name there: whatever else lies in its folders is nobody's business."""
+    if not _NAME.fullmatch(name) or is_odd(name):
+        return False
+    path = f"{part}/{name}"
+    return path == TIMESTAMP or split_metadata(path) is not None or is_payload(path)
 
 
 if sys.platform == "win32":

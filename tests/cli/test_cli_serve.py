@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from json_schemas import check_printed
-from web_world import PAYLOAD, target_path, write_set
+from web_world import LARGE, PAYLOAD, target_path, write_set
 
 from repo_manager.edges import interrupts
 from repo_manager.errors import ExitCode
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
         (("--set", "set", "--tokens", "absent"), "no-tokens"),
         (("--set", "set", "--reports", "reports"), "no-tokens"),
         (("--set", "set", "--max-connections", "0"), "usage"),
+        (("--set", "set", "--drain", "-5"), "usage"),
+        (("--set", "set", "--listen", "127.0.0.1:99999"), "bad-address"),
+        (("--set", "set", "--behind-proxy", "127.0.0.1/8"), "bad-address"),
         (("--set", "set", "--log", "set"), "cannot-log"),
         (("token", "add", "x"), "usage"),
         (("token", "add", "--tokens", "t.json"), "usage"),
@@ -57,6 +60,58 @@ def test_bad_input_is_refused_before_anything_listens(tool: Cli, options: tuple[
     assert answer.error["code"] == code
     assert not (tool.folder / "reports").exists()
     assert not (tool.folder / "t.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "path"),
+    [
+        ("--tokens", "set/metadata/tokens.json"),
+        ("--tls-key", "set/metadata/k.pem"),
+        ("--reports", "set/targets"),
+        ("--reports", "set/metadata/reports"),
+        ("--reports", "elsewhere/../set/targets"),
+        ("--fleet", "set/targets/fleet.yaml"),
+        ("--log", "set/targets/log"),
+    ],
+)
+def test_what_is_the_servers_own_must_not_lie_where_the_set_is_served(tool: Cli, option: str, path: str) -> None:
+    write_set(tool.folder / "set")
+    (tool.folder / "elsewhere").mkdir()
+    tokens = ("--tokens", "t.json") if option != "--tokens" else ()
+    before = sorted(tool.folder.rglob("*"))
+    answer = tool.json("serve", "--set", "set", *tokens, option, path)
+    assert (answer.code, answer.error["code"]) == (ExitCode.USAGE, "in-the-open")
+    assert option in answer.error["hint"]
+    assert sorted(tool.folder.rglob("*")) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there that tests do not have")
+def test_a_link_does_not_hide_where_it_leads(tool: Cli) -> None:
+    write_set(tool.folder / "real")
+    (tool.folder / "set").symlink_to(tool.folder / "real")
+    (tool.folder / "tokens").symlink_to(tool.folder / "real" / "metadata")
+    answer = tool.json("serve", "--set", "set", "--tokens", "tokens/t.json")
+    assert answer.error["code"] == "in-the-open"
+
+
+def test_reports_may_lie_beside_what_is_served(tool: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where servers put theirs themselves they are there as well."""
+    write_set(tool.folder / "set")
+    tool("serve", "token", "add", "a", "--tokens", "set/t.json")
+    monkeypatch.setattr(interrupts._Standing, "asked", True)
+    where = ("--set", "set", "--tokens", "set/t.json", "--reports", "set/reports", "--listen", "127.0.0.1:0")
+    assert tool("serve", *where).code == ExitCode.INTERRUPTED
+
+
+def test_the_end_that_was_asked_for_is_told_as_one(tool: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_set(tool.folder / "set")
+    monkeypatch.setattr(interrupts._Standing, "asked", True)
+    answer = tool("-vv", "serve", "--set", "set", "--listen", "127.0.0.1:0")
+    assert answer.code == ExitCode.INTERRUPTED
+    assert answer.err.splitlines() == [
+        "error[interrupted]: serve has stopped, as it was asked to",
+        "  hint: run the same command to start it again",
+    ]
 
 
 def test_without_the_extra_it_is_said_how_to_get_it(tool: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,8 +208,8 @@ def test_a_process_that_is_asked_to_end_finishes_what_is_under_way(
     listening = json.loads(line)
     assert (listening["schema"], listening["event"]) == ("repo-manager/serve/1", "listening")
     data = PAYLOAD * 100
-    (tmp_path / "set" / "targets" / "large").write_bytes(data)
-    with httpx.stream("GET", f"{listening['address']}/targets/large", trust_env=False, timeout=20) as answer:
+    (tmp_path / "set" / "targets" / LARGE).write_bytes(data)
+    with httpx.stream("GET", f"{listening['address']}/targets/{LARGE}", trust_env=False, timeout=20) as answer:
         pieces = answer.iter_raw(1000)
         first = next(pieces)
         process.send_signal(signal.Signals[name])
@@ -164,7 +219,7 @@ def test_a_process_that_is_asked_to_end_finishes_what_is_under_way(
     check_printed(rest)
     assert json.loads(rest.splitlines()[0])["event"] == "stopped"
     (line,) = (tmp_path / "requests.log").read_text().splitlines()
-    assert line.split()[1:6] == ["127.0.0.1", "-", "GET", "/targets/large", "200"]
+    assert line.split()[1:6] == ["127.0.0.1", "-", "GET", f"/targets/{LARGE}", "200"]
 
 
 def test_the_libraries_of_the_server_are_not_loaded_by_other_commands() -> None:

@@ -69,7 +69,11 @@ def test_every_line_is_a_document_and_the_last_one_says_that_it_was_interrupted(
     assert answer.code == ExitCode.INTERRUPTED
     lines = [json.loads(line) for line in answer.out.splitlines()]
     assert [line.get("event") for line in lines] == ["started", "stopped", None]
-    assert lines[-1]["error"]["code"] == "interrupted"
+    assert lines[-1]["error"] == {
+        "code": "interrupted",
+        "message": "watch has stopped, as it was asked to",
+        "hint": "run the same command to start it again",
+    }
     log = (tool.folder / "watch.log").read_text(encoding="ascii").splitlines()
     assert [line.split()[2] for line in log] == ["started", "stopped"]
 

@@ -5,26 +5,15 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    KeySerializationEncryption,
-    NoEncryption,
-    PrivateFormat,
-)
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from scenarios import until
-from web_world import Served, serving, target_path, write_set
+from web_certificates import make_certificate
+from web_world import LARGE, Served, serving, target_path, write_set
 
 from repo_manager.errors import InputError, MachineError
 from repo_manager.web.connection import Doors
@@ -33,6 +22,7 @@ from repo_manager.web.metrics import Metrics
 from repo_manager.web.server import Address, Certificate, bind, is_one_of, proxies
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
 
@@ -63,17 +53,35 @@ def test_an_address_says_whether_others_can_reach_it(text: str, host: str, port:
     assert (address.host, address.port, address.for_this_machine_only) == (host, port, own)
 
 
-@pytest.mark.parametrize("text", ["", "8080", ":8080", "host", "host:", "host:99999", "::1:80", "a b:1", "http://x:1"])
+@pytest.mark.parametrize("text", ["", "8080", ":8080", "host", "host:", "::1:80", "a b:1", "http://x:1"])
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(InputError) as caught:
         Address.parse(text)
     assert caught.value.code == "bad-address"
+    assert "HOST:PORT" in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1:65536", "[::1]:99999"])
+def test_a_port_that_is_too_high_is_said_to_be(text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        Address.parse(text)
+    assert caught.value.code == "bad-address"
+    assert f"there is no port {text.rpartition(':')[2]}" in caught.value.message
+    assert "65535" in caught.value.hint
 
 
 def test_a_port_that_is_taken_is_said_to_be() -> None:
     with bind(Address("127.0.0.1", 0)) as first, pytest.raises(MachineError) as caught:
         bind(Address("127.0.0.1", first.getsockname()[1]))
     assert caught.value.code == "cannot-listen"
+    assert caught.value.message.endswith("cannot be listened at: another program has this port")
+
+
+def test_an_address_of_another_machine_is_refused() -> None:
+    with pytest.raises(InputError) as caught:
+        bind(Address("192.0.2.1", 0))
+    assert caught.value.code == "bad-address"
+    assert caught.value.message == "192.0.2.1 is no address of this machine"
 
 
 def test_a_url_names_the_port_that_was_taken() -> None:
@@ -88,6 +96,17 @@ def test_a_url_names_the_port_that_was_taken() -> None:
 def test_only_named_addresses_are_believed(text: str) -> None:
     with pytest.raises(InputError):
         proxies((text,))
+
+
+@pytest.mark.parametrize(
+    ("text", "network"), [("127.0.0.1/8", "127.0.0.0/8"), ("10.1.2.3/16", "10.1.0.0/16"), ("fe80::1/64", "fe80::/64")]
+)
+def test_an_address_in_a_network_is_told_the_network(text: str, network: str) -> None:
+    with pytest.raises(InputError) as caught:
+        proxies((text,))
+    assert caught.value.code == "bad-address"
+    assert "no address" not in caught.value.message
+    assert f"{network} for the whole network" in caught.value.hint
 
 
 def test_an_address_is_looked_for_in_networks() -> None:
@@ -153,20 +172,20 @@ def test_a_client_that_does_not_go_on_is_not_waited_for_for_ever(folder: Path, b
 
 
 def test_a_client_that_takes_nothing_is_cut(folder: Path) -> None:
-    with (folder / "targets" / "large").open("wb") as file:
+    with (folder / "targets" / LARGE).open("wb") as file:
         file.truncate(256 * 1024 * 1024)
     with serving(folder, doors=Doors(Metrics(), stall_s=0.2)) as running, _link(running) as link:
-        link.sendall(b"GET /targets/large HTTP/1.1\r\nHost: x\r\n\r\n")
+        link.sendall(f"GET /targets/{LARGE} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         until(lambda: len(running.entries) == 1, "the requests are written down")
     assert [(entry.status, entry.whole) for entry in running.entries] == [(200, False)]
 
 
 def test_a_client_that_goes_away_is_noticed(folder: Path) -> None:
-    with (folder / "targets" / "large").open("wb") as file:
+    with (folder / "targets" / LARGE).open("wb") as file:
         file.truncate(256 * 1024 * 1024)
     with serving(folder) as running:
         with _link(running) as link:
-            link.sendall(b"GET /targets/large HTTP/1.1\r\nHost: x\r\n\r\n")
+            link.sendall(f"GET /targets/{LARGE} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             link.recv(1000)
         until(lambda: len(running.entries) == 1, "the requests are written down")
     assert not running.entries[0].whole
@@ -260,32 +279,8 @@ def test_a_request_is_one_line(entry: Entry, expected: str) -> None:
 # TLS
 
 
-def _make_certificate(
-    folder: Path, name: str, *, encryption: KeySerializationEncryption | None = None
-) -> tuple[Path, Path]:
-    """A certificate that signs itself, for 127.0.0.1."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    certificate, key_file = folder / "cert.pem", folder / "key.pem"
-    certificate.write_bytes(made.public_bytes(Encoding.PEM))
-    key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption or NoEncryption()))
-    return certificate, key_file
-
-
 def test_a_set_is_served_over_tls_to_those_who_trust_the_certificate(folder: Path, tmp_path: Path) -> None:
-    files = _make_certificate(tmp_path, "leader")
+    files = make_certificate(tmp_path, "leader")
     trust = ssl.create_default_context(cafile=files[0])
     with serving(folder, certificate=Certificate(*files), trust=trust) as running:
         assert running.url.startswith("https://")
@@ -298,19 +293,19 @@ def test_a_set_is_served_over_tls_to_those_who_trust_the_certificate(folder: Pat
 
 
 def test_versions_of_tls_that_are_broken_are_not_spoken(tmp_path: Path) -> None:
-    assert Certificate(*_make_certificate(tmp_path, "x")).context.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert Certificate(*make_certificate(tmp_path, "x")).context.minimum_version == ssl.TLSVersion.TLSv1_2
 
 
 def test_a_renewed_certificate_needs_no_restart(folder: Path, tmp_path: Path) -> None:
-    certificate = Certificate(*_make_certificate(tmp_path, "first"))
+    certificate = Certificate(*make_certificate(tmp_path, "first"))
     with serving(folder, certificate=certificate) as running:
         first = _shown_certificate(running)
-        _make_certificate(tmp_path, "second-and-longer")
+        make_certificate(tmp_path, "second-and-longer")
         assert certificate.refresh()
         assert _shown_certificate(running) != first
         (tmp_path / "key.pem").write_text("damaged")
         assert not certificate.refresh()
-        assert not Certificate(*_make_certificate(tmp_path, "third")).refresh()
+        assert not Certificate(*make_certificate(tmp_path, "third")).refresh()
 
 
 def _shown_certificate(served: Served) -> bytes:
@@ -323,7 +318,7 @@ def _shown_certificate(served: Served) -> bytes:
 
 
 def test_files_that_are_no_certificate_are_refused(tmp_path: Path) -> None:
-    certificate, key = _make_certificate(tmp_path, "x")
+    certificate, key = make_certificate(tmp_path, "x")
     (tmp_path / "text").write_text("x")
     for files in ((certificate, tmp_path / "text"), (tmp_path / "text", key), (certificate, tmp_path / "absent")):
         with pytest.raises(InputError) as caught:
@@ -332,7 +327,7 @@ def test_files_that_are_no_certificate_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_key_with_a_password_is_refused_and_nobody_is_asked(tmp_path: Path) -> None:
-    files = _make_certificate(tmp_path, "x", encryption=BestAvailableEncryption(b"hush"))
+    files = make_certificate(tmp_path, "x", encryption=BestAvailableEncryption(b"hush"))
     with pytest.raises(InputError) as caught:
         Certificate(*files)
     assert "password" in caught.value.message
@@ -343,10 +338,10 @@ def test_a_key_with_a_password_is_refused_and_nobody_is_asked(tmp_path: Path) ->
 
 def test_what_is_under_way_is_finished_and_nobody_else_is_let_in(folder: Path) -> None:
     data = os.urandom(64 * 1024 * 1024)
-    (folder / "targets" / "large").write_bytes(data)
+    (folder / "targets" / LARGE).write_bytes(data)
     with serving(folder, drain_s=20) as running:
         with _link(running) as link:
-            link.sendall(b"GET /targets/large HTTP/1.1\r\nHost: x\r\n\r\n")
+            link.sendall(f"GET /targets/{LARGE} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             received = bytearray(link.recv(100_000))
             running.server.stop()
             until(lambda: not _lets_in(running), "nobody is let in")
@@ -365,10 +360,10 @@ def _lets_in(served: Served) -> bool:
 
 
 def test_who_takes_too_long_at_the_end_is_cut(folder: Path) -> None:
-    with (folder / "targets" / "large").open("wb") as file:
+    with (folder / "targets" / LARGE).open("wb") as file:
         file.truncate(256 * 1024 * 1024)
     with serving(folder, drain_s=1) as running, _link(running) as link:
-        link.sendall(b"GET /targets/large HTTP/1.1\r\nHost: x\r\n\r\n")
+        link.sendall(f"GET /targets/{LARGE} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         link.recv(1000)
         running.server.stop()
         until(lambda: len(running.entries) == 1, "the requests are written down")

@@ -14,7 +14,19 @@ from urllib.parse import urlsplit
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from web_world import EXPIRES, PAYLOAD, RHEL, ROOT_DIGEST, SLES, Served, serving, target_path, write_set, write_signed
+from web_world import (
+    EXPIRES,
+    LARGE,
+    PAYLOAD,
+    RHEL,
+    ROOT_DIGEST,
+    SLES,
+    Served,
+    serving,
+    target_path,
+    write_set,
+    write_signed,
+)
 
 from repo_manager.errors import InputError
 from repo_manager.web.signed_folder import SignedFolder
@@ -25,6 +37,8 @@ if TYPE_CHECKING:
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="links need a right there that tests do not have")
 
 SECRET = b"not a part of the set"
+# Names that installers of a set may have, so that it is not for the name that they are not there.
+OUT, IN, UP, ABSENT, PIPE = (f"{digit * 64}.{RHEL}" for digit in "abcde")
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +54,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (base / own).parent.mkdir()
         (base / own).write_bytes(SECRET)
     if sys.platform != "win32":
-        (folder / "targets" / "out").symlink_to(base / "secret.txt")
-        (folder / "targets" / "in").symlink_to(folder / "metadata" / "timestamp.json")
-        (folder / "targets" / "up").symlink_to(base)
-        (folder / "targets" / "absent").symlink_to(base / "nothing")
-        os.mkfifo(folder / "targets" / "pipe")
+        (folder / "targets" / OUT).symlink_to(base / "secret.txt")
+        (folder / "targets" / IN).symlink_to(folder / "metadata" / "timestamp.json")
+        (folder / "targets" / UP).symlink_to(base)
+        (folder / "targets" / ABSENT).symlink_to(base / "nothing")
+        os.mkfifo(folder / "targets" / PIPE)
     return base
 
 
@@ -140,8 +154,8 @@ def test_many_answers_come_over_one_connection(served: Served) -> None:
 
 
 def test_an_empty_file_is_handed_out(served: Served, world: Path) -> None:
-    (world / "set" / "targets" / "empty").touch()
-    answer = served.get("/targets/empty")
+    (world / "set" / "targets" / LARGE).touch()
+    answer = served.get(f"/targets/{LARGE}")
     assert (answer.status_code, answer.content, answer.headers["content-length"]) == (200, b"", "0")
 
 
@@ -225,16 +239,41 @@ def test_nothing_outside_the_set_can_be_reached(served: Served, path: str, why: 
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("out", "leads out"),
-        ("in", "leads to a file of the set: no link is followed"),
-        ("up", "leads to a folder"),
-        ("absent", "leads nowhere"),
-        ("up%2fsecret.txt", "through a folder"),
-        ("pipe", "would wait for a writer"),
+        (OUT, "leads out"),
+        (IN, "leads to a file of the set: no link is followed"),
+        (UP, "leads to a folder"),
+        (ABSENT, "leads nowhere"),
+        (f"{UP}%2fsecret.txt", "through a folder"),
+        (PIPE, "would wait for a writer"),
     ],
 )
 def test_links_and_what_is_no_file_are_not_there(served: Served, name: str, why: str) -> None:
     assert served.get(f"/targets/{name}").status_code == 404, why
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("metadata/tokens.json", "tokens that somebody keeps there"),
+        ("metadata/key.pem", "a key"),
+        ("metadata/root.json", "without a number"),
+        ("metadata/0.root.json", "there is no version 0"),
+        ("metadata/3.timestamp.json", "with a number"),
+        ("metadata/3.keys.json", "no role of ours"),
+        ("metadata/3.root.json.new", "not whole yet"),
+        ("targets/report-ps-01.json", "a report"),
+        (f"targets/{RHEL}", "without its digest"),
+        (f"targets/{'A' * 64}.{RHEL}", "capitals"),
+        (f"targets/{'a' * 64}.notes.txt", "no installer"),
+        ("targets/3.root.json", "in the wrong folder"),
+        (f"metadata/{'a' * 64}.{RHEL}", "in the wrong folder"),
+    ],
+)
+def test_what_lies_in_the_folders_and_is_not_of_a_set_is_not_there(tmp_path: Path, path: str, why: str) -> None:
+    write_set(tmp_path)
+    (tmp_path / path).write_bytes(SECRET)
+    part, _, name = path.partition("/")
+    assert SignedFolder(tmp_path).open(part, name) is None, why
 
 
 @on_posix
@@ -351,13 +390,13 @@ def test_every_request_is_written_down_without_its_secrets(tmp_path: Path) -> No
 
 def test_a_file_that_becomes_shorter_while_it_is_sent_is_cut_and_said_to_be(tmp_path: Path) -> None:
     write_set(tmp_path)
-    path = tmp_path / "targets" / "large"
+    path = tmp_path / "targets" / LARGE
     with path.open("wb") as file:
         file.truncate(64 * 1024 * 1024)
     with serving(tmp_path) as running:
         parts = urlsplit(running.url)
         with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10) as link:
-            link.sendall(b"GET /targets/large HTTP/1.1\r\nHost: x\r\n\r\n")
+            link.sendall(f"GET /targets/{LARGE} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             received = len(link.recv(1000))
             with path.open("r+b") as file:
                 file.truncate(1024)
@@ -370,7 +409,7 @@ def test_a_file_that_becomes_shorter_while_it_is_sent_is_cut_and_said_to_be(tmp_
 def test_a_large_file_arrives_as_it_is(tmp_path: Path) -> None:
     write_set(tmp_path)
     data = os.urandom(5 * 1024 * 1024 + 7)
-    (tmp_path / "targets" / "large").write_bytes(data)
+    (tmp_path / "targets" / LARGE).write_bytes(data)
     with serving(tmp_path) as running:
-        assert hashlib.sha256(running.get("/targets/large").content).digest() == hashlib.sha256(data).digest()
-        assert running.get("/targets/large", range="bytes=3000000-").content == data[3_000_000:]
+        assert hashlib.sha256(running.get(f"/targets/{LARGE}").content).digest() == hashlib.sha256(data).digest()
+        assert running.get(f"/targets/{LARGE}", range="bytes=3000000-").content == data[3_000_000:]
