@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from repo_manager.edges.contents.checking import Checker
     from repo_manager.edges.depots import Depot
     from repo_manager.edges.signed_sets.following import Anchor
-    from repo_manager.edges.signed_sets.trusted import TrustStore
+    from repo_manager.edges.signed_sets.trusted import Memory, TrustStore
     from repo_manager.names import Token
     from repo_manager.plan import Plan
     from repo_manager.repository import File, Listing
@@ -77,6 +77,7 @@ class Follower:
     seen: Seen | None = field(default=None, repr=False)
     judged: Audit | None = field(default=None, repr=False)
     _members: tuple[Member, ...] | None = field(default=None, repr=False)
+    _unsaved: Memory | None = field(default=None, repr=False)
 
     def plan(self, seen: Seen) -> Plan:
         """What makes the repository what the leader has. Asks the leader at the first call, under the caller's lock.
@@ -90,7 +91,11 @@ class Follower:
         known = {target.token: target for target in targets if self.catalog.known(target.token)}
         newest = max((target.name.release for target in targets), default=self.catalog.latest)
         self.seen, self.judged = seen, self.judge(seen, Selection(newest, tuple(known), known))
-        return plans.mirror(seen.listing, targets, self.judged, seen.verdicts, limited=bool(self.wanted.packages))
+        plan = plans.mirror(seen.listing, targets, self.judged, seen.verdicts, limited=bool(self.wanted.packages))
+        if self._unsaved is not None and not plan.moves:
+            self.store.save(self._unsaved)
+            self._unsaved = None
+        return plan
 
     def facts(self) -> Mapping[str, object]:
         """What the report says of the set."""
@@ -117,7 +122,10 @@ class Follower:
             self.depot, memory, anchor=self.trusting.anchor, accept_expired=self.trusting.accept_expired, now=now
         )
         self.found = followed.found
-        if self.remembers:
+        if self.remembers and self.trusting.afresh:
+            # Another leader counts once the repository is as that one has it: a refused plan must change nothing.
+            self._unsaved = followed.memory
+        elif self.remembers:
             self.store.save(followed.memory)
         if self.found.expires <= now:
             self.voice.note("the time of this set is over; it was taken all the same, as asked")

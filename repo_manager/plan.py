@@ -163,7 +163,7 @@ def mirror(
     `limited` leaves alone whatever is of another package.
     """
     keeps = {target.token: _exactly(listing, target, verdicts) for target in targets}
-    downloads, leaving = _exchange(listing, targets, keeps, verdicts)
+    downloads, leaving = _exchange(listing, targets, keeps, verdicts, says="as the set says")
     if not limited:
         leaving |= mistakes(listing, judged, verdicts, except_for=keeps)
         for token, found in listing.by_token.items():
@@ -176,15 +176,23 @@ def mirror(
 
 
 def _exchange(
-    listing: Listing, targets: Sequence[Target], keeps: Mapping[Token, str | None], verdicts: Verdicts
+    listing: Listing,
+    targets: Sequence[Target],
+    keeps: Mapping[Token, str | None],
+    verdicts: Verdicts,
+    *,
+    says: str = "as asked",
 ) -> tuple[list[Download], dict[str, str]]:
-    """What must come for the targets that nothing in the folder serves, and what goes for all of them."""
+    """What must come for the targets that nothing in the folder serves, and what goes for all of them.
+
+    `says` is who wants a package to go back, for the reason.
+    """
     downloads: list[Download] = []
     leaving: dict[str, str] = {}
     for target in targets:
         keep = keeps[target.token]
         if keep is None:
-            reason = _why(listing, target, verdicts)
+            reason = _why(listing, target, verdicts, says)
             downloads.append(
                 Download(target.token, target.name.text, target.sources, target.size_bytes, target.sha256, reason)
             )
@@ -344,7 +352,7 @@ def _good(file: File, verdicts: Verdicts) -> bool:
     return file.entry.size_bytes > 0 and (verdict is None or verdict.good)
 
 
-def _why(listing: Listing, target: Target, verdicts: Verdicts) -> str:
+def _why(listing: Listing, target: Target, verdicts: Verdicts, says: str) -> str:
     found = listing.by_token.get(target.token, ())
     if not found:
         return "missing"
@@ -355,7 +363,7 @@ def _why(listing: Listing, target: Target, verdicts: Verdicts) -> str:
         what = "has not the signature it should have" if signed_wrong else "is not whole"
         return f"the file in the folder {what}"
     back = newest.recency > target.name.recency
-    return f"goes back from {newest.version}, as asked" if back else f"replaces {newest.version}"
+    return f"goes back from {newest.version}, {says}" if back else f"replaces {newest.version}"
 
 
 _ABOUT_SIGNATURES: Final = frozenset({Code.UNSIGNED, Code.TAMPERED, Code.OTHER_PUBLISHER})

@@ -1,6 +1,6 @@
 """One publishing: what lies in the repository becomes the signed set of a depot.
 
-    look -> choose -> guard -> lock the keys -> send, sign, clear away
+    look -> choose -> lock the keys -> guard -> send, sign, clear away
 
 The repository is only read. Files that were read before are not read again, and what the depot has is not sent
 again.
@@ -17,7 +17,7 @@ from repo_manager.edges.disk.folder import timestamp
 from repo_manager.edges.disk.lock import Lock
 from repo_manager.edges.signed_sets.leading import Item, Leader, Order, Published
 from repo_manager.edges.signed_sets.signed_set import Member
-from repo_manager.errors import InputError, VerificationError
+from repo_manager.errors import InputError, MachineError, VerificationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,29 +66,22 @@ def candidates(listing: Listing, wish: Wish) -> tuple[File, ...]:
 
 
 def choose(listing: Listing, wish: Wish, verdicts: Mapping[str, Verdict]) -> Chosen:
-    """The newest whole installer of every package that is to be published.
+    """The newest installer of every package that is to be published.
+
+    Where that one is not whole, an older one is no answer: all who follow would go back to it, and nobody would know.
 
     Raises:
-        VerificationError: `would-publish-corrupt`: a package has files and none of them is whole.
+        VerificationError: `would-publish-corrupt`: the newest installer of a package is not whole.
+        MachineError: `cannot-be-read`: it may be whole, and cannot be read now.
         InputError: `nothing-to-publish`; `not-in-repository`: a package that was named has no file.
     """
     files: dict[Token, File] = {}
-    broken = []
+    behind: set[str] = set()
     for file in candidates(listing, wish):
-        if file.installer is None or file.installer.token in files:
-            continue
-        verdict = verdicts.get(file.name)
-        if file.entry.size_bytes and (verdict is None or verdict.good):
-            files[file.installer.token] = file
-        else:
-            broken.append(file)
-    broken = [file for file in broken if file.installer is not None and file.installer.token not in files]
-    if broken:
-        raise VerificationError(
-            "would-publish-corrupt",
-            f"{broken[0].name} in {listing.repository} is not whole, and its package has no other file",
-            "run 'repo-manager sync', then publish again",
-        )
+        if file.installer is not None and files.setdefault(file.installer.token, file) is not file:
+            behind.add(file.installer.token)
+    for token, file in files.items():
+        _refuse_broken(file, listing.repository, verdicts.get(file.name), older=token in behind)
     missing = tuple(token for token in wish.expected if token not in files)
     absent = [token for token in wish.asked if token not in files]
     if absent:
@@ -104,6 +97,24 @@ def choose(listing: Listing, wish: Wish, verdicts: Mapping[str, Verdict]) -> Cho
             "check --repository; fill it with 'repo-manager sync'",
         )
     return Chosen(tuple(files.values()), missing)
+
+
+def _refuse_broken(file: File, repository: str, verdict: Verdict | None, *, older: bool) -> None:
+    if file.entry.size_bytes and (verdict is None or verdict.good):
+        return
+    if verdict is not None and not verdict.read:
+        raise MachineError(
+            "cannot-be-read",
+            f"{file.name} in {repository} {verdict.message}",
+            "see that no other program holds the file and that you may read it, then publish again",
+        )
+    words = verdict.message if verdict is not None and verdict.message else "is empty"
+    more = "; what lies beside it of its package is older, and is not published in its place" if older else ""
+    raise VerificationError(
+        "would-publish-corrupt",
+        f"{file.name} in {repository} is not fit to be published: {words}{more}",
+        "run 'repo-manager sync', then publish again",
+    )
 
 
 def items_of(chosen: Chosen, folder: Path, checker: Checker) -> tuple[Item, ...]:
@@ -129,11 +140,15 @@ class Press:
     voice: Voice
 
 
-def publish(press: Press, items: tuple[Item, ...] | None, days: int, rotate: frozenset[Role]) -> Published:
+def publish(
+    press: Press, items: tuple[Item, ...] | None, days: int, rotate: frozenset[Role], *, may_go_back: bool = False
+) -> Published:
     """Bring the depot to these installers; None renews what is there.
 
+    `may_go_back` says that somebody named the release, so that it may be older than what the set has.
+
     Raises:
-        InputError: `would-empty-set`, and what `Leader.publish` raises.
+        InputError: `would-empty-set`, `would-publish-older`, and what `Leader.publish` raises.
         RepoManagerError: see `Leader.publish`; `locked` where another run publishes with these keys.
     """
     press.keys.prepare()
@@ -142,6 +157,8 @@ def publish(press: Press, items: tuple[Item, ...] | None, days: int, rotate: fro
         leader = Leader(press.keys, press.depot, press.now)
         if items is not None:
             guard(leader.current, items, press.depot.name)
+            if not may_go_back:
+                guard_versions(leader.current, items, press.depot.name)
         progress = press.voice.reading(sum(item.member.size_bytes for item in items or ()))
         try:
             return leader.publish(Order(items, days, rotate), progress)
@@ -167,3 +184,22 @@ def guard(current: tuple[Member, ...], items: tuple[Item, ...], place: str) -> N
             f"this would take {len(lost)} of the {len(current)} packages of {place} away from all who follow it",
             "check the repository and --package; to do so on purpose, publish to a new place",
         )
+
+
+def guard_versions(current: tuple[Member, ...], items: tuple[Item, ...], place: str) -> None:
+    """Refuse to take all followers back to an older installer that nobody has asked for.
+
+    Raises:
+        InputError: `would-publish-older`.
+    """
+    coming = {item.member.name.token: item.member.name for item in items}
+    for member in current:
+        name = coming.get(member.name.token)
+        if name is not None and name.recency < member.name.recency:
+            raise InputError(
+                "would-publish-older",
+                f"this would take {name.token} in {place} back from {member.name.version} to {name.version}:"
+                f" the repository has nothing newer than {name.text}",
+                f"bring {member.name.text} back into the repository; to go back on purpose, add --release"
+                f" {name.release}, which publishes that release alone, or publish to a new place",
+            )

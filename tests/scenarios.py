@@ -368,7 +368,7 @@ def publish_items(
     owner: dict[str, str | int] = {"pid": os.getpid(), "host": "here"}
     depot = depot or SteppingDepot(FolderDepot(world.depot), step)
     press = Press(Keys(world.root / "keys", step=step), depot, now, owner, Voice())
-    return publishing.publish(press, items, 30, frozenset())
+    return publishing.publish(press, items, 30, frozenset(), may_go_back=True)
 
 
 class SteppingDepot:
@@ -379,7 +379,7 @@ class SteppingDepot:
         self._step = step
         self.name = depot.name
         self.read, self.stream, self.size = depot.read, depot.stream, depot.size
-        self.list, self.close = depot.list, depot.close
+        self.list, self.sweep, self.close = depot.list, depot.sweep, depot.close
 
     def write(self, path: str, data: bytes) -> None:
         self._step(f"write {path}")

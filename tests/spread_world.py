@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from scenarios import TOKENS, World, name_of
 
+from repo_manager import cli as command_line
 from repo_manager import names
 from repo_manager.edges.depots.folder import FolderDepot
 from repo_manager.edges.disk.folder import no_step
@@ -28,6 +30,10 @@ from repo_manager.edges.sample import sample_installer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import pytest
+
+    from repo_manager.edges.depots import Depot
 
 PAYLOAD: Final = 1_200_000
 
@@ -78,11 +84,14 @@ class Leader:
         document: dict[str, Any] = json.loads(done.stdout)
         return document
 
-    def prepare(self) -> str:
-        """Publish to the world's depot in this process, where publishing is not what a test is about; the root."""
+    def prepare(self, depot: Depot | None = None) -> str:
+        """Publish in this process, where publishing is not what a test is about; the root.
+
+        To the world's depot, where no other is named.
+        """
         items = scenarios.items_at(sorted(self.world.repository.glob("Microsoft-ASR_UA_*")))
-        depot = FolderDepot(self.world.depot)
-        return scenarios.publish_items(self.world, no_step, items, depot, datetime.now(UTC)).root
+        to = depot or FolderDepot(self.world.depot)
+        return scenarios.publish_items(self.world, no_step, items, to, datetime.now(UTC)).root
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -108,9 +117,10 @@ class Mirror:
     variables: Mapping[str, str] = field(default_factory=dict)
 
     def words(self, *more: str) -> tuple[str, ...]:
-        """The command line to follow by. The fingerprint may be given again."""
+        """The command line to follow by. The fingerprint may be given again, or be empty for none."""
         at = ("--json", "--repository", str(self.world.repository))
-        return (*at, "mirror", self.source, "--trust", self.fingerprint, "--yes", *more)
+        trust = ("--trust", self.fingerprint) if self.fingerprint else ()
+        return (*at, "mirror", self.source, *trust, "--yes", *more)
 
     def run(self, *more: str) -> subprocess.CompletedProcess[str]:
         """Follow, to the end."""
@@ -125,6 +135,28 @@ class Mirror:
         plain = {name: value if isinstance(value, int) else str(value) for name, value in settings.items()}
         lines = [f"{name}: {json.dumps(value)}\n" for name, value in plain.items()]
         (self.world.root / "config.yaml").write_text("".join(["reserve_mb: 0\n", *lines]), encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Here:
+    """The real command line in this process, which begins at once."""
+
+    patch: pytest.MonkeyPatch
+    capture: pytest.CaptureFixture[str]
+
+    def cli(
+        self, world: World, *arguments: str, variables: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """See `scenarios.cli`."""
+        wanted = {**scenarios.environment(world), **(variables or {})}
+        with self.patch.context() as patch:
+            for name in os.environ.keys() - wanted.keys():
+                patch.delenv(name)
+            for name, value in wanted.items():
+                patch.setenv(name, value)
+            self.capture.readouterr()
+            code = command_line.main(list(arguments))
+        return subprocess.CompletedProcess(arguments, code, *self.capture.readouterr())
 
 
 def error_of(done: subprocess.CompletedProcess[str]) -> str:

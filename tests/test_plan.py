@@ -337,6 +337,13 @@ def test_a_mirror_holds_exactly_the_set(present: list[str], bad: list[str], name
     assert [move.name for move in made.moves] == names_moved
 
 
+def test_a_mirror_goes_back_because_the_set_says_so() -> None:
+    """Nobody has asked for that at this machine."""
+    listing = listing_of(NEW)
+    made = mirror(listing, selection_of(listing, RHEL, release="9.65"))
+    assert {item.reason for item in made.downloads} == {"goes back from 9.66.0.0, as the set says"}
+
+
 def test_a_mirrored_file_of_another_size_is_fetched_again() -> None:
     listing = listing_of(NEW)
     wanted = selection_of(listing, RHEL)

@@ -12,7 +12,7 @@ from repo_manager import names, publishing, repository
 from repo_manager.audit import Code, Verdict
 from repo_manager.edges.signed_sets.leading import Item
 from repo_manager.edges.signed_sets.signed_set import Member
-from repo_manager.errors import InputError, VerificationError
+from repo_manager.errors import InputError, MachineError, VerificationError
 from repo_manager.names import Release, Token
 from repo_manager.publishing import Wish
 from repo_manager.repository import Entry
@@ -36,10 +36,17 @@ def _listing(*installers: tuple[str, str]) -> Listing:
         ),
         pytest.param(
             [("Windows", "9.65"), ("Windows", "9.66")],
-            [("Windows", "9.66")],
-            Wish(ALL),
             [("Windows", "9.65")],
-            id="the newest that is whole",
+            Wish(ALL),
+            [("Windows", "9.66")],
+            id="the newest is whole, whatever an older one is",
+        ),
+        pytest.param(
+            [("Windows", "9.65"), ("Windows", "9.66")],
+            [("Windows", "9.66")],
+            Wish(ALL, release=Release(9, 65)),
+            [("Windows", "9.65")],
+            id="the release that was named, and the newer one is broken",
         ),
         pytest.param(
             [("Windows", "9.65"), ("Windows", "9.66")],
@@ -64,7 +71,7 @@ def _listing(*installers: tuple[str, str]) -> Listing:
         ),
     ],
 )
-def test_the_newest_whole_installer_of_every_package_is_chosen(
+def test_the_newest_installer_of_every_package_is_chosen(
     there: list[tuple[str, str]], broken: list[tuple[str, str]], wish: Wish, expected: list[tuple[str, str]]
 ) -> None:
     verdicts = {name_of(*each): BROKEN for each in broken}
@@ -80,13 +87,34 @@ def test_expected_packages_that_are_not_there_are_named(tmp_path: Path) -> None:
     assert publishing.choose(_listing(("Windows", "9.66")), wish, {}).missing == ("RHEL9-64",)
 
 
-def test_a_package_whose_only_file_is_broken_is_refused() -> None:
+@pytest.mark.parametrize(
+    "older",
+    [
+        pytest.param((), id="there is no other"),
+        pytest.param((("Windows", "9.65"),), id="an older one is whole, and all who follow would go back to it"),
+    ],
+)
+def test_a_package_whose_newest_file_is_broken_is_refused(older: tuple[tuple[str, str], ...]) -> None:
     name = name_of("Windows", "9.66")
 
     with pytest.raises(VerificationError, match=name) as failure:
-        publishing.choose(_listing(("Windows", "9.66"), ("OL8-64", "9.66")), Wish(ALL), {name: BROKEN})
+        publishing.choose(_listing(("Windows", "9.66"), ("OL8-64", "9.66"), *older), Wish(ALL), {name: BROKEN})
 
     assert failure.value.code == "would-publish-corrupt"
+    assert "is cut off" in failure.value.message
+    assert ("older" in failure.value.message) == bool(older)
+
+
+@pytest.mark.parametrize("older", [(), (("Windows", "9.65"),)])
+def test_a_file_that_cannot_be_read_now_is_not_called_broken(older: tuple[tuple[str, str], ...]) -> None:
+    name = name_of("Windows", "9.66")
+    held = Verdict(Code.CORRUPT, "cannot be read: Permission denied", read=False)
+
+    with pytest.raises(MachineError, match=name) as failure:
+        publishing.choose(_listing(("Windows", "9.66"), *older), Wish(ALL), {name: held})
+
+    assert (failure.value.code, failure.value.exit_code) == ("cannot-be-read", 3)
+    assert "cannot be read: Permission denied" in failure.value.message
 
 
 def test_an_empty_file_is_broken_whoever_looked() -> None:
@@ -134,3 +162,29 @@ def test_a_set_that_would_lose_most_of_its_packages_is_refused(before: int, afte
         assert failure.value.code == "would-empty-set"
     else:
         publishing.guard(members[:before], items, "there")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "refused"),
+    [
+        pytest.param("9.66", "9.66", False, id="the same"),
+        pytest.param("9.65", "9.66", False, id="newer"),
+        pytest.param("9.66", "9.65", True, id="older"),
+        pytest.param("9.66", None, False, id="no more of that package, which is another matter"),
+    ],
+)
+def test_a_set_in_which_one_package_would_go_back_is_refused(before: str, after: str | None, *, refused: bool) -> None:
+    def item(token: str, release: str) -> Item:
+        return Item(Member(names.parse(name_of(token, release)), "0" * 64, 1), Path(token))
+
+    current = (item("Windows", before).member, item("OL8-64", "9.65").member)
+    items = (*([item("Windows", after)] if after else []), item("OL8-64", "9.66"))
+
+    if refused:
+        with pytest.raises(InputError) as failure:
+            publishing.guard_versions(current, items, "there")
+        assert failure.value.code == "would-publish-older"
+        assert all(word in failure.value.message for word in ("Windows", "9.66", "9.65", "there"))
+        assert name_of("Windows", "9.66") in failure.value.hint
+    else:
+        publishing.guard_versions(current, items, "there")

@@ -278,6 +278,7 @@ def _anchor(trust: str | None, root: Path | None, *, unsigned: bool) -> Anchor |
         InputError: it makes no sense, or was said twice.
     """
     from repo_manager.edges.signed_sets.following import Anchor
+    from repo_manager.edges.signed_sets.keys import require_trust
     from repo_manager.edges.signed_sets.signed_set import ROOT_LIMIT, digest_of
 
     if sum(map(bool, (trust, root, unsigned))) > 1:
@@ -291,4 +292,6 @@ def _anchor(trust: str | None, root: Path | None, *, unsigned: bool) -> Anchor |
             data = file.read(ROOT_LIMIT)
     except OSError as error:
         raise InputError("no-file", f"{root} cannot be read: {error.strerror}", "check --root") from error
-    return Anchor.of(data)
+    # What reads it is an extra.
+    require_trust()
+    return Anchor.of(data, f"--root {root}")

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from repo_manager.cli.run import Run
-    from repo_manager.edges.signed_sets.leading import Item, Published
+    from repo_manager.edges.depots import Depot
+    from repo_manager.edges.signed_sets.leading import Item, Order, Published
     from repo_manager.names import Token
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -49,9 +50,10 @@ def publish(
         int,
         options.option(
             "--expires",
-            "For how long followers may go by the set before it must be published again.",
+            "For how long followers may go by the set before it must be published again. Signed anew when half of that"
+            " is over, or another time is asked for.",
             metavar="DAYS",
-            min=0,
+            min=1,
             max=1000,
         ),
     ] = _DAYS,
@@ -67,19 +69,31 @@ def publish(
 ) -> None:
     """Sign the set and publish it for others to follow.
 
-    The newest whole installer of every package in the repository is sent to DEST, unless it is there,
-    and the set is signed. Readers see the old set or the new one, never a mixture. Followers need the
+    The newest installer of every package in the repository is sent to DEST, unless it is there, and the set
+    is signed. That is refused where one of them is not whole, or is older than what DEST has and --release
+    does not name its release. Readers see the old set or the new one, never a mixture. Followers need the
     fingerprint that is printed, once.
     """
     require_trust()
+    from repo_manager.edges.signed_sets.leading import Order
+
     run = run_of(context)
     ring = Keys(
         keys or settings.machine_wide(run.environ).parent / "keys", run.environ.get(PASSPHRASE_VARIABLE) or None
     )
-    _check_places(dest, ring.folder, None if renew else run.folder.path)
-    items, missing = (None, ()) if renew else _items(run, release, tuple(package or ()))
-    published = _publish(run, dest, ring, items, expires, frozenset(rotate or ()))
+    depot = run.depot(_address(dest))
+    try:
+        _check_places(dest, ring.folder, None if renew else run.folder.path)
+        items, missing = (None, ()) if renew else _items(run, release, tuple(package or ()))
+        order = Order(items, expires, frozenset(rotate or ()))
+        published = _publish(run, depot, ring, order, may_go_back=_names_release(release))
+    finally:
+        depot.close()
     _report(run, dest, published, missing)
+
+
+def _names_release(text: str) -> bool:
+    return text.strip().lower() != selections.AUTO
 
 
 def _items(run: Run, release: str, packages: tuple[str, ...]) -> tuple[tuple[Item, ...], tuple[Token, ...]]:
@@ -90,8 +104,7 @@ def _items(run: Run, release: str, packages: tuple[str, ...]) -> tuple[tuple[Ite
     run.expect_signatures(None, changing=False)
     listing = run.listing()
     selection = selections.select(run.request(release=release, packages=packages), listing, run.catalog)
-    word = release.strip().lower()
-    only: Release | None = None if word == selections.AUTO else selection.release
+    only: Release | None = selection.release if _names_release(release) else None
     among: Iterable[Token] = selection.tokens
     if not (selection.limited or run.profile.require):
         # Also what is kept of older releases: the followers' machines may need it as well.
@@ -109,37 +122,35 @@ def _items(run: Run, release: str, packages: tuple[str, ...]) -> tuple[tuple[Ite
     return publishing.items_of(chosen, run.folder.path, checker), chosen.missing
 
 
-def _publish(
-    run: Run, dest: str, keys: Keys, items: tuple[Item, ...] | None, days: int, rotate: frozenset[Role]
-) -> Published:
+def _publish(run: Run, depot: Depot, keys: Keys, order: Order, *, may_go_back: bool) -> Published:
     from repo_manager import publishing
 
-    # What was published to a place is remembered by its whole name.
-    depot = run.depot(os.path.abspath(dest) if _is_local(dest) else dest)  # noqa: PTH100 - asks Windows
     owner: dict[str, str | int] = {"pid": os.getpid(), "host": socket.gethostname()}
     voice = TerminalVoice(run.console, ask=False)
     press = publishing.Press(keys, depot, datetime.now(UTC), owner, voice)
-    try:
-        return publishing.publish(press, items, days, rotate)
-    finally:
-        depot.close()
+    return publishing.publish(press, order.items, order.days, order.rotate, may_go_back=may_go_back)
 
 
-def _is_local(place: str) -> bool:
-    from repo_manager.edges.sources import smb
+def _address(dest: str) -> str:
+    """The whole name of the place, by which it is remembered what was published there."""
+    from repo_manager.edges.depots import is_folder
 
-    return "://" not in place and not smb.is_share(place)
+    return os.path.abspath(dest) if is_folder(dest) else dest  # noqa: PTH100 - asks Windows
 
 
 def _check_places(dest: str, keys: Path, repository: Path | None) -> None:
     """Refuse to publish into the repository, and to publish or to place the keys.
 
     Raises:
-        InputError: `source-is-target`, `keys-in-the-open`.
+        InputError: `source-is-target`, `keys-in-the-open`, `not-a-folder`.
     """
+    from repo_manager.edges.depots import is_folder
+
     own = None if repository is None else _plain(repository)
-    if _is_local(dest):
+    if is_folder(dest):
         there = _plain(Path(dest))
+        if there.exists() and not there.is_dir():
+            raise InputError("not-a-folder", f"{dest} is a file", "name a folder to publish into")
         if own is not None and there.is_relative_to(own):
             raise InputError(
                 "source-is-target", f"{dest} is the repository itself, or lies in it", "publish to another place"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -254,12 +256,70 @@ def test_an_installer_that_is_refused_leaves_the_others_and_is_fetched_when_it_i
     answer = pair.mirror(*more)
 
     assert (answer.code, answer.document["error"]["code"]) == (exit_code, code), answer.err
+    assert (" deleted where the set lies" in answer.document["error"]["hint"]) == (exit_code == ExitCode.VERIFICATION)
     assert {path: digest for path, digest in pair.state().items() if SUBFOLDER not in path} == before
     assert [path for path in pair.state() if path.startswith(f"{SUBFOLDER}/staging")] == []
     next(pair.leader.depot.rglob("*UBUNTU*"), pair.leader.depot / "x").unlink(missing_ok=True)
     pair.leader.publish(ALL)
     assert pair.mirror().code == ExitCode.DONE
     assert (pair.follower / name_of("UBUNTU-22.04-64")).read_bytes() == data_of(name_of("UBUNTU-22.04-64"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("<html>Sign in</html>", id="no JSON"),
+        pytest.param("{}", id="no metadata"),
+        pytest.param(None, id="metadata of another role"),
+        pytest.param('{"signed": {"_type": "root"}, "signatures": []}', id="hardly anything"),
+    ],
+)
+@pytest.mark.parametrize("again", [False, True], ids=["on first contact", "in place of whom is trusted"])
+def test_a_root_that_is_none_is_not_blamed_on_the_source(pair: Pair, text: str | None, *, again: bool) -> None:
+    file = pair.tool.folder / "root.json"
+    file.write_text(pair.leader.path("targets").read_text(encoding="ascii") if text is None else text, encoding="ascii")
+    if not again:
+        (pair.follower / SUBFOLDER / "trust.json").unlink()
+
+    answer = pair.mirror("--root", "root.json", *(["--replace-trust"] if again else []))
+
+    assert (answer.code, answer.error["code"]) == (ExitCode.USAGE, "not-root-metadata"), answer.err
+    assert "--root root.json" in answer.error["message"]
+    assert pair.source not in answer.err
+    assert "Error" not in answer.error["message"], "a class of a library's"
+
+
+def test_a_root_whose_signature_is_another_s_is_not_one_to_begin_with(pair: Pair) -> None:
+    document = pair.leader.read("root")
+    document["signed"]["expires"] = "2099-01-01T00:00:00Z"
+    (pair.tool.folder / "root.json").write_text(json.dumps(document), encoding="ascii")
+
+    answer = pair.mirror("--root", "root.json", "--replace-trust")
+
+    assert (answer.code, answer.error["code"]) == (ExitCode.USAGE, "not-root-metadata"), answer.err
+
+
+def test_metadata_that_make_no_sense_are_told_without_a_library_s_word(pair: Pair) -> None:
+    """Signed by whom it should be, and named by all that should name it."""
+    pair.leader.publish(ALL)
+    pair.leader.forge("snapshot", lambda signed: signed["meta"].pop("targets.json"), pair.leader.signer(Role.SNAPSHOT))
+    data = pair.leader.path("snapshot").read_bytes()
+    facts = {
+        "version": pair.leader.read("snapshot")["signed"]["version"],
+        "length": len(data),
+        "hashes": {"sha256": hashlib.sha256(data).hexdigest()},
+    }
+
+    def name(signed: dict[str, Any]) -> None:
+        signed["meta"] = {"snapshot.json": facts}
+        signed["version"] += 1
+
+    pair.leader.forge("timestamp", name, pair.leader.signer(Role.TIMESTAMP))
+
+    answer = pair.mirror()
+
+    assert (answer.code, answer.error["code"]) == (ExitCode.VERIFICATION, "malformed-set"), answer.err
+    assert "Error" not in answer.error["message"]
 
 
 def test_an_expired_set_names_its_end_and_this_machines_clock(pair: Pair) -> None:
@@ -311,7 +371,7 @@ def test_a_first_set_in_the_middle_of_being_published_is_none(tool: Cli) -> None
 @pytest.mark.parametrize(
     ("script", "code", "exit_code"),
     [
-        pytest.param(always(200, body=b"<html>Sign in</html>"), "malformed-set", 4, id="a login page"),
+        pytest.param(always(200, body=b"<html>Sign in</html>"), "web-page", 3, id="a login page"),
         pytest.param(endless(b" " * 4096), "too-large", 4, id="a body without an end"),
         pytest.param(always(200, {"Content-Length": str(1 << 30)}), "too-large", 4, id="a gigabyte, as it says itself"),
         pytest.param(always(200, {"Content-Encoding": "gzip"}, b"x"), "compressed-body", 3, id="a compressed body"),

@@ -6,15 +6,18 @@ import json
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_world import SUBFOLDER, Cli, StandIn, data_of, name_of, tree
+from cli_world import SUBFOLDER, Cli, StandIn, data_of, name_of, tree, unprivileged
 from platforms import needs_links
+from trust_world import Leading
 
 from repo_manager.edges.disk.lock import Lock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from cli_world import Answer
@@ -156,6 +159,104 @@ def test_a_broken_installer_is_not_published(tool: Cli) -> None:
     assert not (tool.folder / "depot").exists()
 
 
+def test_no_set_is_published_that_is_over_at_once(tool: Cli) -> None:
+    tool.fill(FOUR)
+
+    answer = tool.repo_json("publish", "depot", "--keys", "keys", "--expires", "0")
+
+    assert (answer.code, answer.error["code"]) == (2, "usage")
+    assert not (tool.folder / "depot").exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "code"),
+    [
+        pytest.param("", "unknown-source", id="not the current folder"),
+        pytest.param(" ", "unknown-source", id="not a folder named one blank"),
+        pytest.param("az:/sets/asr", "unknown-source", id="half a scheme"),
+        pytest.param("a-file", "not-a-folder", id="a file"),
+    ],
+)
+def test_nothing_is_published_to_what_was_not_meant(tool: Cli, place: str, code: str) -> None:
+    tool.fill(FOUR)
+    (tool.folder / "a-file").write_bytes(b"I am a file")
+    before = tree(tool.folder)
+
+    answer = tool.repo_json("publish", place, "--keys", "keys")
+
+    assert (answer.code, answer.error["code"]) == (2, code)
+    assert tree(tool.folder) == before
+
+
+OLDER = name_of("RHEL7-64").replace("9.66.7567.1", "9.65.1.1")
+
+
+def _spoil(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:900])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code", "exit_code"),
+    [
+        pytest.param(_spoil, "would-publish-corrupt", 4, id="the newest is damaged"),
+        pytest.param(lambda path: path.unlink(), "would-publish-older", 2, id="the newest is gone"),
+    ],
+)
+def test_followers_are_not_taken_back_to_an_older_installer_by_chance(
+    tool: Cli, spoil: Callable[[Path], None], code: str, exit_code: int
+) -> None:
+    tool.fill(("RHEL7-64", "RHEL8-64"))
+    root = _publish(tool).document["root"]
+    assert _mirror(tool, "--trust", root).code == 0
+    tool.put(OLDER, data_of(OLDER))
+    spoil(tool.repository / name_of("RHEL7-64"))
+    before = tree(tool.folder / "depot")
+
+    answer = tool.repo_json("publish", "depot", "--keys", "keys")
+
+    assert (answer.code, answer.error["code"]) == (exit_code, code)
+    assert name_of("RHEL7-64") in answer.error["message"] + answer.error["hint"]
+    assert tree(tool.folder / "depot") == before
+
+
+def test_followers_are_taken_back_to_a_release_that_was_named(tool: Cli) -> None:
+    tool.fill(("RHEL7-64",))
+    root = _publish(tool).document["root"]
+    assert _mirror(tool, "--trust", root).code == 0
+    tool.put(OLDER, data_of(OLDER))
+
+    assert _publish(tool, "--release", "9.65").document["version"] == 2
+
+    answer = _mirror(tool)
+    assert answer.code == 0
+    assert {action["reason"] for action in answer.document["actions"] if action["action"] == "download"} == {
+        "goes back from 9.66.7567.1, as the set says"
+    }
+    assert set(_installers(tool.folder / "follower")) == {OLDER}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="rights are another matter there")
+@pytest.mark.parametrize("older", [False, True])
+def test_an_installer_that_cannot_be_read_is_not_called_damaged(open_tool: Cli, *, older: bool) -> None:
+    tool = open_tool
+    tool.fill(FOUR)
+    # Loads what is read as somebody else afterwards.
+    _publish(tool)
+    name = name_of("OL8-64")
+    tool.put(name, data_of(name)).chmod(0)
+    if older:
+        other = name.replace("9.66.7567.1", "9.65.1.1")
+        tool.put(other, data_of(other))
+    before = tree(tool.folder)
+
+    answer = unprivileged(tool, "--json", "--repository", "repo", "publish", "another", "--keys", "others")
+
+    assert (answer.code, answer.error["code"]) == (3, "cannot-be-read"), answer.err
+    assert name in answer.error["message"]
+    assert "Permission denied" in answer.error["message"]
+    assert tree(tool.folder) == before
+
+
 @pytest.mark.parametrize("place", ["repo", "repo/depot"])
 def test_nothing_is_published_into_the_repository(tool: Cli, place: str) -> None:
     tool.fill(FOUR)
@@ -183,6 +284,30 @@ def test_keys_can_be_locked_with_a_passphrase(tool: Cli, monkeypatch: pytest.Mon
 
     assert (answer.code, answer.error["code"]) == (2, "key-unreadable")
     assert "battery" not in answer.out + answer.err
+
+
+def test_a_locked_key_asks_for_its_passphrase(tool: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPO_MANAGER_KEYS_PASSPHRASE", "correct horse")
+    _led(tool)
+    monkeypatch.delenv("REPO_MANAGER_KEYS_PASSPHRASE")
+
+    answer = tool.repo_json("publish", "depot", "--keys", "keys")
+
+    assert (answer.code, answer.error["code"]) == (2, "key-unreadable")
+    assert "no passphrase was given" in answer.error["message"]
+
+
+def test_what_the_keys_remember_and_makes_no_sense_is_no_mistake_in_the_tool(tool: Cli) -> None:
+    _led(tool)
+    place = next(path for path in (tool.folder / "keys" / "metadata").glob("*.json") if "root" not in path.name)
+    place.write_text('{"root": "x"}', encoding="ascii")
+
+    answer = tool.repo_json("publish", "depot", "--keys", "keys")
+
+    assert (answer.code, answer.error["code"]) == (3, "keys-damaged")
+    assert place.name in answer.error["message"]
+    place.unlink()
+    assert _publish(tool).document["version"] == 1
 
 
 def test_a_key_is_replaced_on_request(tool: Cli) -> None:
@@ -307,7 +432,9 @@ def test_a_leader_that_begins_anew_is_followed_only_on_request(tool: Cli) -> Non
     shutil.rmtree(tool.folder / "keys")
     root = _publish(tool).document["root"]
 
-    assert _mirror(tool).code == 4
+    unasked = _mirror(tool)
+    assert (unasked.code, unasked.error["code"]) == (4, "wrong-signature")
+    assert "--replace-trust" in unasked.error["hint"]
     refused = _mirror(tool, "--trust", root)
     assert (refused.code, refused.error["code"]) == (4, "other-trust")
     assert "--replace-trust" in refused.error["hint"]
@@ -339,8 +466,9 @@ def test_an_installer_that_never_ends_is_cut_off(tool: Cli) -> None:
 
 
 def test_an_expired_set_is_refused_and_taken_on_request(tool: Cli) -> None:
-    tool.fill(FOUR)
-    root = _publish(tool, "--expires", "0").document["root"]
+    leader = Leading(tool.folder / "leader", datetime.now(UTC) - timedelta(days=31))
+    root = leader.publish().root
+    leader.depot.rename(tool.folder / "depot")
 
     refused = _mirror(tool, "--trust", root)
     taken = _mirror(tool, "--trust", root, "--accept-expired")
@@ -447,8 +575,6 @@ def test_a_service_that_does_not_come_back_undoes_it_all(tool: Cli) -> None:
 
 
 def test_outside_its_hours_a_follower_only_looks(tool: Cli) -> None:
-    from datetime import datetime, timedelta
-
     root = _led(tool)
     soon = datetime.now().astimezone() + timedelta(hours=2)
     closed = f"{soon:%H:%M}-{soon + timedelta(hours=1):%H:%M}"
@@ -465,13 +591,37 @@ def test_the_rate_is_no_obstacle(tool: Cli) -> None:
     assert _mirror(tool, "--trust", _led(tool), "--limit-rate", "5M").code == 0
 
 
-def test_state_that_somebody_broke_asks_for_the_fingerprint_again(tool: Cli) -> None:
-    root = _led(tool)
-    _mirror(tool, "--trust", root)
-    (tool.folder / "follower" / SUBFOLDER / "trust.json").write_text("{", encoding="ascii")
+def _truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:100])
 
-    assert _mirror(tool).error["code"] == "no-trust"
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(_truncate, id="cut off"),
+        pytest.param(lambda path: path.write_bytes(b""), id="emptied by a power cut"),
+        pytest.param(lambda path: path.write_text("{}", encoding="ascii"), id="of nobody's making"),
+    ],
+)
+def test_a_memory_that_is_damaged_lets_no_older_set_in(tool: Cli, spoil: Callable[[Path], object]) -> None:
+    root = _led(tool)
+    shutil.copytree(tool.folder / "depot", tool.folder / "older")
+    tool.fill(("RHEL8-64",))
+    _publish(tool)
     assert _mirror(tool, "--trust", root).code == 0
+    spoil(tool.folder / "follower" / SUBFOLDER / "trust.json")
+    before = tree(tool.folder / "follower")
+
+    for more in ((), ("--trust", root), ("--trust", root, "--dry-run")):
+        answer = _mirror(tool, *more, source="older")
+        assert (answer.code, answer.error["code"]) == (3, "trust-damaged"), answer.err
+        assert "trust.json" in answer.error["message"]
+        assert "--replace-trust" in answer.error["hint"]
+    assert {k: v for k, v in tree(tool.folder / "follower").items() if not k.endswith("lock")} == {
+        k: v for k, v in before.items() if not k.endswith("lock")
+    }
+    assert _mirror(tool, "--trust", root, "--replace-trust").code == 0
+    assert _mirror(tool, source="older").error["code"] == "set-went-back"
 
 
 @needs_links
@@ -483,10 +633,10 @@ def test_trust_is_neither_read_nor_written_through_a_link(tool: Cli, tmp_path: P
     before = (tmp_path / "elsewhere").read_bytes()
     place.symlink_to(tmp_path / "elsewhere")
 
-    refused = _mirror(tool)
-    taken = _mirror(tool, "--trust", root)
+    refused = _mirror(tool, "--trust", root)
+    taken = _mirror(tool, "--trust", root, "--replace-trust")
 
-    assert (refused.code, refused.error["code"]) == (2, "no-trust")
+    assert (refused.code, refused.error["code"]) == (3, "trust-damaged")
     assert taken.code == 0
     assert not place.is_symlink()
     assert (tmp_path / "elsewhere").read_bytes() == before

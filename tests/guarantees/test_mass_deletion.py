@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 import scenarios
 from platforms import needs_links
 from scenarios import TOKENS, cli, name_of, snapshot
+from spread_places import KINDS, place_of
+from spread_world import Here, Leader, Mirror, error_of, installers, tree
 
 from repo_manager import catalog
-from repo_manager.errors import DocumentError
+from repo_manager.edges.disk.folder import SUBFOLDER
+from repo_manager.edges.signed_sets import leading
+from repo_manager.edges.signed_sets.keys import Keys
+from repo_manager.errors import DocumentError, ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
     from scenarios import World
+    from spread_places import Place
 
 UNKNOWN = "  CENTOS5-64: {systems: [a system], extension: .tar.gz}"
 FOREIGN_CATALOG = f"""schema: 1
@@ -168,3 +177,153 @@ def test_one_bad_package_may_go_although_it_is_all_there_is(tmp_path: Path) -> N
     done = cli(world, "--repository", str(world.repository), "prune", "--yes")
     assert done.returncode == 0, done.stderr
     assert not (world.repository / scenarios.COPY).exists()
+
+
+# mirror
+
+
+@dataclass(frozen=True)
+class Led:
+    """A leader, a place of some kind with what it has published, and a follower that has followed."""
+
+    leader: Leader
+    place: Place
+    follower: Mirror
+
+    def publish(self, name: str, leader: Leader) -> str:
+        """Publish beside the set; the fingerprint."""
+        depot = self.place.depot(name)
+        try:
+            return leader.prepare(depot)
+        finally:
+            depot.close()
+
+    def renew(self, name: str, leader: Leader, tokens: tuple[str, ...]) -> None:
+        """What `publish` refuses: a newer set with the same keys that has lost most of what it had, or all."""
+        depot, keys = self.place.depot(name), Keys(leader.world.root / "keys")
+        items = scenarios.items_at(sorted(leader.world.repository / name_of(token) for token in tokens))
+        try:
+            leading.Leader(keys, depot, datetime.now(UTC)).publish(leading.Order(items, 30), lambda _: None)
+        finally:
+            depot.close()
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def led(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Led]:
+    root = tmp_path_factory.mktemp("led")
+    leader = Leader.build(root / "leader")
+    (root / "place").mkdir()
+    with place_of(request.param, root / "place") as place:
+        follower = Mirror(scenarios.build(root / "follower"), "", "")
+        led = Led(leader, place, follower)
+        follower.fingerprint = led.publish("set", leader)
+        place.send(follower, "set")
+        done = follower.run()
+        assert done.returncode == ExitCode.DONE, done.stderr
+        assert installers(follower.world) == leader.files
+        yield led
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    return Here(monkeypatch, capsys)
+
+
+def nothing_left_in_the_set(led: Led, mirror: Mirror) -> tuple[str, ...]:
+    led.publish("emptied", led.leader)
+    led.renew("emptied", led.leader, ())
+    led.place.send(mirror, "emptied")
+    return ()
+
+
+def one_package_left_in_the_set(led: Led, mirror: Mirror) -> tuple[str, ...]:
+    led.publish("shrunk", led.leader)
+    led.renew("shrunk", led.leader, TOKENS[:1])
+    led.place.send(mirror, "shrunk")
+    return ()
+
+
+def one_package_of_a_leader_that_is_not_trusted(led: Led, mirror: Mirror) -> tuple[str, ...]:
+    led.publish("stranger", Leader.build(mirror.world.root / "stranger", TOKENS[:1]))
+    led.place.send(mirror, "stranger")
+    return ()
+
+
+def one_package_of_another_leader_that_would_be_trusted_from_now_on(led: Led, mirror: Mirror) -> tuple[str, ...]:
+    other = Leader.build(mirror.world.root / "other", TOKENS[:1])
+    mirror.fingerprint = led.publish("other", other)
+    led.place.send(mirror, "other")
+    return ("--replace-trust",)
+
+
+def source_was_emptied(led: Led, mirror: Mirror) -> tuple[str, ...]:
+    """As a share is whose volume is not mounted."""
+    led.publish("gone", led.leader)
+    depot = led.place.depot("gone")
+    for path, _ in list(depot.list("")):
+        depot.delete(path)
+    depot.close()
+    led.place.send(mirror, "gone")
+    return ()
+
+
+def source_went_away(led: Led, mirror: Mirror) -> tuple[str, ...]:
+    led.place.send_nowhere(mirror)
+    return ()
+
+
+def followers_own_folder(led: Led, mirror: Mirror) -> tuple[str, ...]:
+    led.place.send_home(mirror)
+    return ()
+
+
+def followers_own_folder_unsigned(led: Led, mirror: Mirror) -> tuple[str, ...]:
+    led.place.send_home(mirror)
+    mirror.fingerprint = ""
+    return ("--unsigned",)
+
+
+Wrong = Callable[[Led, Mirror], tuple[str, ...]]
+"""Sends a follower to where it should not follow; returns what else stands on the command line."""
+
+REFUSED: Final[tuple[tuple[Wrong, tuple[str, int]], ...]] = (
+    (nothing_left_in_the_set, ("empty-source", 2)),
+    (one_package_left_in_the_set, ("would-empty-repository", 2)),
+    (one_package_of_a_leader_that_is_not_trusted, ("wrong-signature", 4)),
+    (one_package_of_another_leader_that_would_be_trusted_from_now_on, ("would-empty-repository", 2)),
+    (source_was_emptied, ("no-signed-set", 3)),
+    (source_went_away, ("cannot-connect", 3)),
+    (followers_own_folder, ("no-signed-set", 3)),
+    (followers_own_folder_unsigned, ("cannot-list", 2)),
+)
+OTHERWISE: Final[dict[tuple[str, Wrong], tuple[str, int]]] = {
+    ("folder", source_went_away): ("source-went-away", 3),
+    ("folder", followers_own_folder): ("source-is-target", 2),
+    ("folder", followers_own_folder_unsigned): ("source-is-target", 2),
+    # A store lists its files: they are what the follower has, and nothing is to do.
+    ("s3", followers_own_folder_unsigned): ("", 0),
+    ("azure", followers_own_folder_unsigned): ("", 0),
+}
+
+
+# Whoever is trusted says so with a newer set. That no older one counts may be remembered, also where nothing is done.
+_NEWER: Final = frozenset((nothing_left_in_the_set, one_package_left_in_the_set))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("make", "said"), REFUSED)
+def test_a_wrong_source_leaves_a_follower_as_it_was(
+    led: Led, make: Wrong, said: tuple[str, int], tmp_path: Path, here: Here
+) -> None:
+    mirror = replace(led.follower, world=led.follower.world.at(tmp_path / "follower"))
+    more = make(led, mirror)
+    before, remembered = snapshot(mirror.world), tree(mirror.world)
+
+    # In this process: all of it happens before anything is changed.
+    done = here.cli(mirror.world, *mirror.words(*more), variables=mirror.variables)
+
+    assert (error_of(done), done.returncode) == OTHERWISE.get((led.place.kind, make), said), done.stderr
+    assert snapshot(mirror.world) == before
+    changed = {name for name, _ in tree(mirror.world).items() ^ remembered.items()}
+    changed -= {f"{SUBFOLDER}/reporting.json"}
+    assert changed <= ({f"{SUBFOLDER}/trust.json"} if make in _NEWER else set())

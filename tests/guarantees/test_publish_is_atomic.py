@@ -185,6 +185,41 @@ def test_what_a_thief_has_signed_is_replaced_by_the_next_publishing(tmp_path: Pa
     assert _shown(Following(FolderDepot(leader.depot), first.root)) == frozenset(ALL)
 
 
+class _AskingDepot:
+    """A depot that tells of each request before it is made; of a look at a file and its writing, only of the look."""
+
+    def __init__(self, depot: FolderDepot, step: Callable[[str], None]) -> None:
+        self._depot, self._step = depot, step
+        self.name, self.stream, self.sweep, self.close = depot.name, depot.stream, depot.sweep, depot.close
+        self._looked = ""
+
+    def read(self, path: str, *, limit_bytes: int, etag: str | None = None) -> Blob | None:
+        self._step(f"read {path}")
+        return self._depot.read(path, limit_bytes=limit_bytes, etag=etag)
+
+    def size(self, path: str) -> int | None:
+        self._step(f"look at {path}")
+        self._looked = path
+        return self._depot.size(path)
+
+    def list(self, prefix: str) -> Iterator[tuple[str, int]]:
+        self._step(f"list {prefix}")
+        return self._depot.list(prefix)
+
+    def write(self, path: str, data: bytes) -> None:
+        if path != self._looked:
+            self._step(f"write {path}")
+        self._depot.write(path, data)
+
+    def upload(self, path: str, file: Path, *, sha256: str, progress: Callable[[int], None]) -> None:
+        self._step(f"upload {path}")
+        self._depot.upload(path, file, sha256=sha256, progress=progress)
+
+    def delete(self, path: str) -> None:
+        self._step(f"delete {path}")
+        self._depot.delete(path)
+
+
 # What is sent, and what goes
 
 
@@ -236,6 +271,72 @@ def test_a_shorter_time_counts_at_once(tmp_path: Path) -> None:
     leader.publish(days=30)
 
     assert leader.publish(days=2).expires == NOW + 2 * DAY
+
+
+@pytest.mark.parametrize(
+    ("first", "asked", "after"),
+    [
+        pytest.param(30, 59, 0, id="less than twice as long"),
+        pytest.param(30, 31, 0, id="a day longer"),
+        pytest.param(30, 20, 0, id="shorter"),
+        pytest.param(30, 20, 12, id="shorter, and less than that is left"),
+        pytest.param(30, 500, 0, id="longer than the word on what the set holds"),
+    ],
+)
+def test_another_time_counts_at_once_and_is_signed_for_once(tmp_path: Path, first: int, asked: int, after: int) -> None:
+    leader = Leading(tmp_path)
+    leader.publish(days=first)
+    leader.now += after * DAY
+
+    assert leader.publish(days=asked).expires == leader.now + asked * DAY
+
+    until = leader.now + asked * DAY
+    for _ in range(4):
+        leader.now += timedelta(hours=1)
+        again = leader.publish(days=asked)
+        assert (again.renewed, again.expires) == (False, until)
+
+
+def test_a_schedule_that_always_asks_for_the_same_time_signs_when_half_of_it_is_over(tmp_path: Path) -> None:
+    leader = Leading(tmp_path)
+    signed = []
+    for day in range(40):
+        leader.now = NOW + day * DAY
+        if leader.publish(days=30).renewed:
+            signed.append(day)
+
+    assert signed == [0, 16, 32]
+
+
+def test_where_nobody_remembers_for_how_long_a_set_was_signed_that_is_found_out_once(tmp_path: Path) -> None:
+    leader = Leading(tmp_path)
+    leader.publish(days=30)
+    leader.now += 5 * DAY
+    shutil.rmtree(leader.keys.folder / "metadata")
+
+    assert leader.publish(days=30).expires == leader.now + 30 * DAY
+
+    leader.now += 5 * DAY
+    assert not leader.publish(days=30).renewed
+
+
+def test_what_killed_runs_have_left_at_a_place_goes_with_the_next_publishing_after_a_day(tmp_path: Path) -> None:
+    leader = Leading(tmp_path)
+    leader.publish()
+    payload = next((leader.depot / "targets").iterdir())
+    left = [payload.with_name(f".{payload.name}.46ea7cec.new"), leader.depot / "metadata" / ".9.root.json.46ea7cec.new"]
+    strangers = [leader.depot / "targets" / ".notes.46ea7cec.new", leader.depot / ".1.root.json.46ea7cec.new"]
+    for path in (*left, *strangers):
+        path.write_bytes(b"half")
+    later = payload.stat().st_mtime + 90_000
+
+    assert leader.publish().deleted == 0
+    assert all(path.exists() for path in left), "somebody may be writing it now"
+    swept = leader.publish(depot=FolderDepot(leader.depot, now=lambda: later))
+
+    assert (swept.deleted, swept.renewed) == (2, False)
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in strangers)
 
 
 def test_what_a_valid_snapshot_names_stays_and_then_goes(tmp_path: Path) -> None:
@@ -416,6 +517,39 @@ def test_other_keys_do_not_touch_a_set(tmp_path: Path) -> None:
     assert _files(leader) == before
 
 
+class _Closed(_AskingDepot):
+    """A place that may be looked at, and not be written to."""
+
+    def write(self, path: str, data: bytes) -> None:
+        raise TransferError("access-denied", f"{path}: may not be written, all {len(data)} bytes", "have it allowed")
+
+    def upload(self, path: str, file: Path, *, sha256: str, progress: Callable[[int], None]) -> None:
+        self.write(path, f"{file}{sha256}{progress}".encode())
+
+
+def test_no_keys_are_made_for_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:
+    leader = Leading(tmp_path)
+
+    with pytest.raises(TransferError) as failure:
+        leader.publish(depot=_Closed(FolderDepot(leader.depot), lambda _: None))
+
+    assert failure.value.code == "access-denied"
+    assert not leader.keys.any
+    assert leader.publish().renewed
+
+
+def test_nothing_is_sent_where_the_first_root_could_not_be_signed(tmp_path: Path) -> None:
+    leader = Leading(tmp_path)
+    leader.keys.prepare()
+    leader.keys.make(Role.TARGETS)
+
+    with pytest.raises(InputError) as failure:
+        leader.publish()
+
+    assert failure.value.code == "key-missing"
+    assert not leader.depot.exists()
+
+
 def test_one_folder_of_keys_signs_for_several_places_under_one_fingerprint(tmp_path: Path) -> None:
     leader = Leading(tmp_path)
     first = leader.publish()
@@ -489,41 +623,6 @@ def test_the_world_of_the_other_suites_has_a_leader(tmp_path: Path) -> None:
 
 
 # Two machines with the same keys
-
-
-class _AskingDepot:
-    """A depot that tells of each request before it is made; of a look at a file and its writing, only of the look."""
-
-    def __init__(self, depot: FolderDepot, step: Callable[[str], None]) -> None:
-        self._depot, self._step = depot, step
-        self.name, self.stream, self.close = depot.name, depot.stream, depot.close
-        self._looked = ""
-
-    def read(self, path: str, *, limit_bytes: int, etag: str | None = None) -> Blob | None:
-        self._step(f"read {path}")
-        return self._depot.read(path, limit_bytes=limit_bytes, etag=etag)
-
-    def size(self, path: str) -> int | None:
-        self._step(f"look at {path}")
-        self._looked = path
-        return self._depot.size(path)
-
-    def list(self, prefix: str) -> Iterator[tuple[str, int]]:
-        self._step(f"list {prefix}")
-        return self._depot.list(prefix)
-
-    def write(self, path: str, data: bytes) -> None:
-        if path != self._looked:
-            self._step(f"write {path}")
-        self._depot.write(path, data)
-
-    def upload(self, path: str, file: Path, *, sha256: str, progress: Callable[[int], None]) -> None:
-        self._step(f"upload {path}")
-        self._depot.upload(path, file, sha256=sha256, progress=progress)
-
-    def delete(self, path: str) -> None:
-        self._step(f"delete {path}")
-        self._depot.delete(path)
 
 
 class _At:

@@ -190,6 +190,6 @@ def test_keys_on_a_full_disk_are_made_whole_or_not_at_all(tmp_path: Path) -> Non
 
         assert (done.returncode, error_of(done)) == (ExitCode.TRANSFER, "no-space"), done.stderr
         assert [path for path in keys.rglob("*") if path.is_file() and path not in {filler, keys / "lock"}] == []
-        assert not leader.world.depot.exists()
+        assert not (leader.world.depot / "metadata").exists()
         filler.unlink()
         leader.publish(str(leader.world.depot))

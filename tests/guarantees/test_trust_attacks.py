@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -20,7 +21,9 @@ from abuse_server import Honest, always, serving
 from object_stores import azurite, nginx, s3_server
 from scenarios import data_of, name_of
 from securesystemslib.signer import CryptoSigner
+from spread_world import Authority
 from trust_world import ALL, DAY, NOW, OLD, Following, Leading
+from web_world import serving as serve
 
 from repo_manager.edges.depots import Depot, Keyring, open_depot
 from repo_manager.edges.signed_sets.following import Anchor
@@ -28,6 +31,7 @@ from repo_manager.edges.signed_sets.keys import Role
 from repo_manager.edges.sources.depot_source import DepotSource
 from repo_manager.edges.sources.http_rules import Policy
 from repo_manager.errors import RepoManagerError, TransferError, VerificationError
+from repo_manager.web.server import Certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,11 +117,22 @@ def _http(tmp_path: Path) -> Iterator[View]:
         yield HttpView(server)
 
 
+def _https(tmp_path: Path) -> Iterator[View]:
+    """`serve` with a certificate."""
+    authority, view = Authority(tmp_path / "tls"), FolderView(tmp_path / "shown")
+    with serve(tmp_path / "shown", certificate=Certificate(*authority.issue("leader"))) as served:
+        view.depot = open_depot(served.url, policy=replace(POLICY, ca_file=authority.file))
+        assert view.depot.name.startswith("https:")
+        yield view
+
+
 def _nginx(tmp_path: Path) -> Iterator[View]:
+    """nginx with a certificate."""
+    authority, view = Authority(tmp_path / "tls"), FolderView(tmp_path / "shown")
     (tmp_path / "own").mkdir()
-    with nginx(tmp_path, tmp_path / "own") as base:
-        view = FolderView(tmp_path / "shown")
-        view.depot = open_depot(f"{base}/shown", policy=POLICY)
+    with nginx(tmp_path, tmp_path / "own", authority.issue("web")) as base:
+        view.depot = open_depot(f"{base}/shown", policy=replace(POLICY, ca_file=authority.file))
+        assert view.depot.name.startswith("https:")
         yield view
 
 
@@ -136,6 +151,7 @@ def _azure(tmp_path: Path) -> Iterator[View]:
 _KINDS: Final = (
     _folder,
     _http,
+    pytest.param(_https, marks=pytest.mark.slow),
     pytest.param(_s3, marks=pytest.mark.slow),
     pytest.param(_nginx, marks=pytest.mark.stores),
     pytest.param(_azure, marks=pytest.mark.stores),
@@ -583,7 +599,8 @@ def test_what_is_no_metadata_is_refused(leader: Leading, view: View, data: bytes
     leader.path("timestamp").write_bytes(data)
     view.show(leader.depot)
 
-    _refused(follower, "malformed-set")
+    # Of a web server a page is known as one.
+    _refused(follower, {"malformed-set", "web-page"} if data.startswith(b"<html") else "malformed-set")
 
 
 @pytest.mark.parametrize("role", ["timestamp", "snapshot", "targets", "root"])
@@ -691,7 +708,8 @@ class Counting:
         self.name = depot.name
         self.asked: list[str] = []
         self.stream, self.size, self.write = depot.stream, depot.size, depot.write
-        self.upload, self.list, self.delete, self.close = depot.upload, depot.list, depot.delete, depot.close
+        self.upload, self.list, self.delete = depot.upload, depot.list, depot.delete
+        self.sweep, self.close = depot.sweep, depot.close
 
     def read(self, path: str, *, limit_bytes: int, etag: str | None = None) -> Blob | None:
         self.asked.append(path)

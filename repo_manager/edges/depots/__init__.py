@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from repo_manager.edges.sources.smb import Shares
 
-__all__ = ["Blob", "Depot", "Keyring", "checked", "open_depot", "without_secrets"]
+__all__ = ["Blob", "Depot", "Keyring", "checked", "is_folder", "open_depot", "without_secrets"]
 
 # Two letters at least: one is a drive of Windows.
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
@@ -74,11 +74,18 @@ def open_depot(
 
         smb.require(address)
         return ShareDepot(smb.Shares() if shares is None else shares(), smb.locate(address))
-    if scheme or not address.strip() or _SCHEME_HALF_SAID.match(address):
+    if not is_folder(address):
         raise _unknown(address)
     from repo_manager.edges.depots.folder import FolderDepot
 
     return FolderDepot(Path(address))
+
+
+def is_folder(address: str) -> bool:
+    """Whether the address is that of a folder, as the system reads it."""
+    return bool(address.strip()) and not (
+        _SCHEME.match(address) or _SCHEME_HALF_SAID.match(address) or is_share(address)
+    )
 
 
 def without_secrets(address: str) -> str:

@@ -102,6 +102,15 @@ class Depot(Protocol):
         """Take a file away; it may be gone already."""
         ...
 
+    def sweep(self, prefix: str, ours: Callable[[str], bool]) -> int:
+        """Take away what writers that were killed have left right below a folder, and say how many files that were.
+
+        Args:
+            prefix: the folder.
+            ours: asked for the path that a leftover should have become; only those go, and only after a day.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of every connection."""
         ...

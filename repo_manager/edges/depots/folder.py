@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import stat
 import time
@@ -26,6 +27,7 @@ _UNBUFFERED: Final = 0
 
 # A file on its way in is hidden, and so no part of any set.
 _STAGED: Final = ".new"
+_LEFTOVER: Final = re.compile(rf"\.(.+)\.[0-9a-f]+{re.escape(_STAGED)}")
 _LEFT_BEHIND_S: Final = 24 * 3600.0
 
 _HINT: Final = "make sure that the folder or share is there and reachable, then run again"
@@ -133,6 +135,19 @@ class FolderDepot:
         except OSError as error:
             raise disk_error(error, place) from error
 
+    def sweep(self, prefix: str, ours: Callable[[str], bool]) -> int:
+        """See `Depot.sweep`. What cannot be taken away stays for the next time."""
+        folder = self._path(checked_prefix(prefix))
+        try:
+            self._refuse_way_out(folder)
+            with os.scandir(folder) as entries:
+                found = [(entry.name, match[1]) for entry in entries if (match := _LEFTOVER.fullmatch(entry.name))]
+        except (FileNotFoundError, NotADirectoryError):
+            return 0
+        except OSError as error:
+            raise disk_error(error, folder) from error
+        return sum(self._swept(folder / name) for name, whole in found if ours(f"{prefix}/{whole}"))
+
     def close(self) -> None:
         """See `Depot.close`."""
 
@@ -233,9 +248,17 @@ class FolderDepot:
         place.parent.mkdir(parents=True, exist_ok=True)
         self._refuse_way_out(place)
         for left in place.parent.glob(f".{place.name}.*{_STAGED}"):
-            with suppress(OSError):
-                if self._now() - left.lstat().st_mtime > _LEFT_BEHIND_S:
-                    left.unlink()
+            self._swept(left)
+
+    def _swept(self, left: Path) -> bool:
+        """Take away what a killed run has left, if it is old enough that nobody can still be writing it."""
+        with suppress(OSError):
+            facts = left.lstat()
+            if stat.S_ISREG(facts.st_mode) and self._now() - facts.st_mtime > _LEFT_BEHIND_S:
+                self._step(f"delete {left.name}")
+                left.unlink()
+                return True
+        return False
 
 
 def _write_all(file: io.FileIO, data: bytes | memoryview) -> None:

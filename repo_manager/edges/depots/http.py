@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -26,13 +27,14 @@ from repo_manager.edges.sources.retrying import Failures, Retrying
 from repo_manager.errors import TransferError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from repo_manager.edges.sources._transport import Answer
     from repo_manager.edges.sources.http_rules import Policy
 
 _DENIED: Final = frozenset((HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN))
 _GONE: Final = frozenset((HTTPStatus.NOT_FOUND, HTTPStatus.GONE))
+_HTML: Final = frozenset(("text/html", "application/xhtml+xml"))
 _NO_HEAD: Final = frozenset((HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED))
 
 
@@ -102,27 +104,29 @@ class HttpDepot(ReadOnly):
 
     def _read(self, url: str, limit_bytes: int, etag: str | None) -> Blob | None:
         condition = {} if etag is None else {"If-None-Match": etag}
-        with self._transport.ask("GET", url, self._headers | condition) as answer:
+        with self._ask("GET", url, condition) as answer:
             if answer.status == HTTPStatus.NOT_MODIFIED and etag is not None:
                 return None
             self._expect(answer, HTTPStatus.OK)
             total = content_length(answer.headers)
             if (total or 0) > limit_bytes:
-                raise too_large(answer.url, limit_bytes)
+                raise _web_page(answer) if _is_html(answer) else too_large(answer.url, limit_bytes)
             data = bytearray()
             for piece in Pace(self._policy, self._clock).watch(answer.body(), answer.url):
                 data += piece
                 if len(data) > limit_bytes:
-                    raise too_large(answer.url, limit_bytes)
+                    raise _web_page(answer) if _begins_as_page(data) else too_large(answer.url, limit_bytes)
             if total is not None and len(data) != total:
                 raise _cut_off(answer)
+            if _begins_as_page(data):
+                raise _web_page(answer)
             found = answer.headers.get("etag")
             return None if etag is not None and found == etag else Blob(bytes(data), found)
 
     def _pieces(self, url: str, reading: _Reading) -> Iterator[bytes | memoryview]:
         """One request: the rest of the file, as far as it comes."""
         headers = {"Range": f"bytes={reading.at}-"} if reading.at else {}
-        with self._transport.ask("GET", url, self._headers | headers) as answer:
+        with self._ask("GET", url, headers) as answer:
             if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and headers:
                 reading.expect_end(answer)
                 return
@@ -141,7 +145,7 @@ class HttpDepot(ReadOnly):
                 raise _cut_off(answer)
 
     def _size(self, url: str) -> int | None:
-        with self._transport.ask("HEAD", url, self._headers) as answer:
+        with self._ask("HEAD", url, {}) as answer:
             if answer.status in _GONE:
                 return None
             if answer.status not in _NO_HEAD:
@@ -149,7 +153,7 @@ class HttpDepot(ReadOnly):
                 total = content_length(answer.headers)
                 if total is not None:
                     return total
-        with self._transport.ask("GET", url, self._headers | {"Range": "bytes=0-0"}) as answer:
+        with self._ask("GET", url, {"Range": "bytes=0-0"}) as answer:
             if answer.status in _GONE:
                 return None
             if answer.status == HTTPStatus.PARTIAL_CONTENT:
@@ -163,6 +167,17 @@ class HttpDepot(ReadOnly):
                 "no-size", f"{answer.url}: the server does not say how large the file is", "use another server"
             )
         return total
+
+    @contextmanager
+    def _ask(self, method: str, url: str, headers: Mapping[str, str]) -> Iterator[Answer]:
+        try:
+            with self._transport.ask(method, url, {**self._headers, **headers}) as answer:
+                yield answer
+        except TransferError as error:
+            if error.code != "refused-host" or not self._headers:
+                raise
+            hint = f"give the address that it leads to as the source; {TOKEN_VARIABLE} is sent to no other host"
+            raise TransferError(error.code, error.message, hint) from error
 
     def _expect(self, answer: Answer, status: HTTPStatus) -> None:
         if answer.status in _GONE:
@@ -230,6 +245,23 @@ class _Reading:
         found = parse_content_range(answer.headers.get("content-range"))
         if found is None or found.total != self.at:
             raise changed(answer.url)
+
+
+def _is_html(answer: Answer) -> bool:
+    return answer.headers.get("content-type", "").partition(";")[0].strip().lower() in _HTML
+
+
+def _begins_as_page(data: bytearray) -> bool:
+    """Whether a small file is a page for people: none that belongs to a set begins like that."""
+    return data.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<")
+
+
+def _web_page(answer: Answer) -> TransferError:
+    return TransferError(
+        "web-page",
+        f"{answer.url}: a web page came instead of the file, as from a proxy or server that wants a logon",
+        "open the address in a browser to see what it asks for; let this machine pass there, or name another proxy",
+    )
 
 
 def _cut_off(answer: Answer) -> PassingError:

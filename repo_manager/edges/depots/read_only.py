@@ -36,6 +36,11 @@ class ReadOnly:
         del path
         self._refuse()
 
+    def sweep(self, prefix: str, ours: Callable[[str], bool]) -> NoReturn:
+        """Refuse."""
+        del prefix, ours
+        self._refuse()
+
     def _refuse(self) -> NoReturn:
         raise InputError(
             "read-only-depot",

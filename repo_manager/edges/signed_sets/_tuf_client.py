@@ -43,7 +43,7 @@ def refreshed(bring: Bring, root: bytes, seen: Mapping[str, bytes], time: dateti
         with _temporary() as folder:
             for file, data in seen.items():
                 (folder / file).write_bytes(data)
-            with _translated(where):
+            with _translated(where, first=not seen):
                 updater = _Updater(str(folder), "metadata/", fetcher=_Courier(bring), bootstrap=root)
                 # The library asks the machine's clock and has no other way in. It compares with nothing but this.
                 updater._trusted_set.reference_time = time  # noqa: SLF001 - see above
@@ -89,10 +89,14 @@ class _Courier(FetcherInterface):
 
 
 _TELL = "tell the owner of the source; nothing was changed here"
+_ASK = (
+    "ask the leader, by another way than the set itself, whether it has begun anew with other keys; if so, add"
+    " --replace-trust --trust with the new fingerprint, and else do not use this set"
+)
 
 
 @contextmanager
-def _translated(where: str) -> Iterator[None]:
+def _translated(where: str, *, first: bool) -> Iterator[None]:
     try:
         yield
     except (RepoManagerError, OSError):
@@ -107,12 +111,14 @@ def _translated(where: str) -> Iterator[None]:
         ) from error
     except exceptions.UnsignedMetadataError as error:
         raise VerificationError(
-            "wrong-signature", f"{where}: not signed with the keys that are trusted here ({error})", _TELL
+            "wrong-signature",
+            f"{where}: not signed with the keys that are trusted here ({error})",
+            _TELL if first else _ASK,
         ) from error
     except exceptions.LengthOrHashMismatchError as error:
         raise VerificationError(
             "set-mixed", f"{where}: its metadata do not belong together", "run again; if it stays so, tell the owner"
         ) from error
     except Exception as error:
-        # Of metadata that somebody made up, the library may say anything.
-        raise malformed(where, f"its metadata make no sense ({type(error).__name__})") from error
+        # Of metadata that somebody made up, the library may say anything, and none of it is for people.
+        raise malformed(where, "its metadata make no sense") from error

@@ -45,8 +45,23 @@ class Anchor:
     data: bytes | None = None
 
     @classmethod
-    def of(cls, data: bytes) -> Anchor:
-        """The anchor that is these root metadata."""
+    def of(cls, data: bytes, where: str) -> Anchor:
+        """The anchor that is these root metadata. `where` they come from is for messages.
+
+        Raises:
+            InputError: `not-root-metadata`.
+        """
+        from tuf.api.exceptions import RepositoryError
+
+        try:
+            found = read_metadata(data, "root", where)
+            found.signed.verify_delegate("root", found.signed_bytes, found.signatures)
+        except (RepositoryError, ValueError, VerificationError) as error:
+            raise InputError(
+                "not-root-metadata",
+                f"{where}: no root metadata of a signed set, or not signed by those whom they name",
+                "give the file 1.root.json of the folder metadata at the leader, or use --trust",
+            ) from error
         return cls(hashlib.sha256(data).hexdigest(), data)
 
 

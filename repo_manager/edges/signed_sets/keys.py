@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from repo_manager.edges.disk.paths import component, inside, reachable, shown
 from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.disk.renaming import Mover, sync_folder
-from repo_manager.errors import InputError
+from repo_manager.errors import InputError, MachineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -152,17 +152,29 @@ class Keys:
         self._write(self._kept(f"{version}.root.json"), data)
 
     def seen(self, place: str) -> Mapping[str, int]:
-        """The versions that were last published to a place, by role. `place` is a file name."""
-        try:
-            found = json.loads(self._read(f"{place}.json") or b"{}")
-        except ValueError:
-            return {}
-        return {str(role): int(version) for role, version in found.items()} if isinstance(found, dict) else {}
+        """What was kept of a place, nothing where that is nothing. `place` is a file name.
 
-    def remember(self, place: str, versions: Mapping[str, int]) -> None:
-        """Keep the versions that were published to a place."""
-        if dict(self.seen(place)) != dict(versions):
-            self._write(self._kept(f"{place}.json"), json.dumps(dict(versions)).encode())
+        Raises:
+            MachineError: `keys-damaged`: it makes no sense. Without it nobody would notice a set that was put back.
+        """
+        data = self._read(f"{place}.json")
+        try:
+            found = {} if data is None else json.loads(data)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict) or any(type(number) is not int for number in found.values()):
+            raise MachineError(
+                "keys-damaged",
+                f"{shown(self._kept(f'{place}.json'))}: what is remembered of the last publishing is damaged",
+                "put the file back from a copy of the keys; if there is none, see that the newest set is where it was"
+                " published to, and delete the file",
+            )
+        return found
+
+    def remember(self, place: str, numbers: Mapping[str, int]) -> None:
+        """Keep what is to be known of a place: the versions that were published there, and for how many days."""
+        if dict(self.seen(place)) != dict(numbers):
+            self._write(self._kept(f"{place}.json"), json.dumps(dict(numbers)).encode())
 
     def _path(self, role: Role, *, successor: bool = False) -> Path:
         return self.folder / f"{role.value}{'.next' if successor else ''}.pem"
@@ -187,8 +199,13 @@ class Keys:
         try:
             key: Any = load_pem_private_key(data, self._passphrase if locked else None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            words = "the passphrase does not open it" if locked else "holds no key"
-            hint = f"set {PASSPHRASE_VARIABLE}" if locked else "put the right file back"
+            if not locked:
+                words, hint = "holds no key", "put the right file back"
+            elif self._passphrase is None:
+                words, hint = "is locked, and no passphrase was given", f"set {PASSPHRASE_VARIABLE}"
+            else:
+                words = "the passphrase does not open it"
+                hint = f"set {PASSPHRASE_VARIABLE} to the one that the keys were made with"
             raise InputError("key-unreadable", f"{shown(path)}: {words}", hint) from error
         if not isinstance(key, Ed25519PrivateKey):
             raise InputError("key-unreadable", f"{shown(path)}: not an Ed25519 key", "put the right file back")

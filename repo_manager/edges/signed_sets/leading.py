@@ -2,6 +2,7 @@
 
     roots -> installers -> targets -> snapshot -> timestamp -> look again -> what nobody can ask for any more goes
 
+The very first time the installers come before the roots: no key is made for a place that cannot be written to.
 Until the timestamp is replaced, nothing that is new is named by anything a reader looks at; what the old
 set named stays until no snapshot that is still valid names it.
 """
@@ -26,7 +27,7 @@ from repo_manager.edges.signed_sets.signed_set import (
     read_metadata,
     split_metadata,
 )
-from repo_manager.edges.signed_sets.superseded import superfluous
+from repo_manager.edges.signed_sets.superseded import is_ours, superfluous
 from repo_manager.errors import InputError, RepoManagerError, TransferError, VerificationError
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 TARGETS_DAYS: Final = 365
 """How long the word on what the set holds is good at least: its key may be kept offline."""
 
+_DAY: Final = timedelta(days=1)
 _ROLES: Final = (Role.TARGETS, Role.SNAPSHOT, Role.TIMESTAMP)
 
 
@@ -105,6 +107,7 @@ class Leader:
         self._now = now.astimezone(UTC)
         self._place = hashlib.sha256(depot.name.encode(errors="surrogatepass")).hexdigest()[:16]
         self._seen = dict(keys.seen(self._place))
+        self._days = {role: self._seen[_days_of(role)] for role in _ROLES if _days_of(role) in self._seen}
         self._remarks: list[str] = []
         self._there = self._listed()
         self._chain = RootChain(keys, depot, self._there, self._now)
@@ -139,10 +142,14 @@ class Leader:
         """
         wanted = self._wanted(order)
         self._check_keys(wanted, order)
-        self._chain.begin(order.rotate)
+        if self._chain.begun:
+            self._chain.begin(order.rotate)
         sent = sum(self._send(item, progress) for item in order.items or ())
+        if not self._chain.begun:
+            self._chain.begin(order.rotate)
         renewed = self._sign(wanted, order)
-        self._keys.remember(self._place, {role.value: held.version for role, held in self._held.items()})
+        versions = {role.value: held.version for role, held in self._held.items()}
+        self._keys.remember(self._place, {**versions, **{_days_of(role): days for role, days in self._days.items()}})
         if sent or renewed:
             self._look_again(wanted)
         self._chain.finish()
@@ -219,6 +226,7 @@ class Leader:
     def _check_keys(self, wanted: Sequence[Member], order: Order) -> None:
         """Refuse before anything is written what would end half-way."""
         if not self._chain.begun:
+            self._chain.check_first()
             return
         for role in (*_ROLES[1:], *(_ROLES[:1] if self._changes(wanted) else ())):
             if self._chain.signers(role) or self._chain.rotating(role) or role in order.rotate:
@@ -259,30 +267,33 @@ class Leader:
             files = [
                 TargetFile(member.size_bytes, {"sha256": member.sha256 or ""}, member.name.text) for member in wanted
             ]
-            self._write(Targets(expires=self._until(days), targets={file.path: file for file in files}), Role.TARGETS)
+            self._write(Targets(targets={file.path: file for file in files}), Role.TARGETS, days)
             again = True
-        if not (again or self._due(Role.SNAPSHOT, order.days) or self._due(Role.TIMESTAMP, order.days)):
+        days, held = order.days, self._held
+        if not (again or self._due(Role.SNAPSHOT, days) or self._due(Role.TIMESTAMP, days)):
             return False
-        until, held = self._until(order.days), self._held
-        self._write(Snapshot(expires=until, meta={"targets.json": held[Role.TARGETS].meta()}), Role.SNAPSHOT)
-        self._write(Timestamp(expires=until, snapshot_meta=held[Role.SNAPSHOT].meta()), Role.TIMESTAMP)
+        self._write(Snapshot(meta={"targets.json": held[Role.TARGETS].meta()}), Role.SNAPSHOT, days)
+        self._write(Timestamp(snapshot_meta=held[Role.SNAPSHOT].meta()), Role.TIMESTAMP, days)
         return True
 
     def _due(self, role: Role, days: int) -> bool:
-        """Whether metadata must be signed anew: for the key, or for the time they have left."""
+        """Whether metadata must be signed anew: for the key, for the time they have left, or for another time.
+
+        What was asked for when they were signed is remembered, so that asking for the same every hour signs nothing.
+        Where nobody remembers, what lacks more than a day counts as another time, once.
+        """
         held = self._held.get(role)
         if held is None or self._chain.rotating(role):
             return True
-        left = held.signed.expires - self._now
-        return bool(left < timedelta(days=days / 2) or left > timedelta(days=days))
+        left, asked = held.signed.expires - self._now, timedelta(days=days)
+        other = self._days[role] != days if role in self._days else left < asked - _DAY
+        return bool(other or left < asked / 2 or left > asked)
 
-    def _until(self, days: int) -> datetime:
-        return self._now + timedelta(days=days)
-
-    def _write(self, signed: Any, role: Role) -> None:  # noqa: ANN401 - one of three of the library's classes
+    def _write(self, signed: Any, role: Role, days: int) -> None:  # noqa: ANN401 - one of three of the library's classes
         from tuf.api.metadata import Metadata
 
         signed.version = self._next_version(role)
+        signed.expires = self._now + timedelta(days=days)
         found: Metadata[Any] = Metadata(signed)
         for signer in self._chain.signers(role):
             found.sign(signer, append=True)
@@ -293,6 +304,7 @@ class Leader:
         self._depot.write(path, held.data)
         self._there[path] = len(held.data)
         self._held[role] = held
+        self._days[role] = days
 
     def _next_version(self, role: Role) -> int:
         """One more than was ever seen there: also than what a killed run has left, which nobody can have read."""
@@ -320,10 +332,16 @@ class Leader:
             going = superfluous(self._depot, self._there, current, self._now)
             for path in going:
                 self._depot.delete(path)
+            left = sum(self._depot.sweep(folder, is_ours) for folder in ("metadata", "targets"))
         except RepoManagerError as error:
             self._remarks.append(f"what is no longer needed could not all be deleted: {error.message}")
             return 0
-        return len(going)
+        return len(going) + left
+
+
+def _days_of(role: Role) -> str:
+    """Under which name it is remembered for how many days a role's metadata were signed."""
+    return f"{role.value}-days"
 
 
 def _path_of(role: Role, held: _Held) -> str:

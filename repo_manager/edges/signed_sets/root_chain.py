@@ -111,6 +111,16 @@ class RootChain:
                 self._depot.write(path, data)
         self._go_on()
 
+    def check_first(self) -> None:
+        """Refuse what would end when the first root is made, before anything is sent for it.
+
+        Raises:
+            InputError: `key-missing`; `key-unreadable`.
+        """
+        there = [role for role in Role if self._keys.signer(role) is not None]
+        if self._keys.any and Role.ROOT not in there:
+            raise self._root_key_missing("begin a set")
+
     def finish(self) -> None:
         """Let the old keys go, now that the set is signed with the new ones."""
         done = [role for role in _SIGNING if self._keys.signer(role, successor=True) is not None]
@@ -148,10 +158,9 @@ class RootChain:
             self._keys.succeed(Role.ROOT)
 
     def _first(self) -> None:
-        if self._keys.any and self._keys.signer(Role.ROOT) is None:
-            raise self._root_key_missing("begin a set")
         from tuf.api.metadata import Root
 
+        self.check_first()
         root = Root(expires=self._expires(), consistent_snapshot=True)
         for role in Role:
             root.add_key(self._keys.make(role).public_key, role.value)

@@ -16,10 +16,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import names
-from repo_manager.edges.disk.paths import SUBFOLDER, is_link, reachable, refuse_elsewhere
+from repo_manager.edges.disk.paths import SUBFOLDER, is_link, reachable, refuse_elsewhere, shown
 from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.disk.renaming import Mover, sync_folder
 from repo_manager.edges.signed_sets.signed_set import Member, SignedSet
+from repo_manager.errors import MachineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -57,17 +58,27 @@ class TrustStore:
         self._step = step
 
     def load(self) -> Memory | None:
-        """What is remembered, None where nothing is, or nothing that can be believed.
+        """What is remembered, None where nothing ever was.
 
         Raises:
-            MachineError: it cannot be read.
+            MachineError: it cannot be read. `trust-damaged`: it makes no sense, or is a link. To take that for
+                nothing would let every older set in.
         """
         with self._translated():
             try:
                 data = None if is_link(self._path.lstat()) else Mover().read(self._path)
             except (FileNotFoundError, NotADirectoryError):
                 return None
-        return None if data is None else _from_state(data)
+        memory = None if data is None else _from_state(data)
+        if memory is None:
+            raise MachineError(
+                "trust-damaged",
+                f"{shown(self._path)}: what this repository remembers of the set that it follows is damaged, so an"
+                " older set than it has seen could not be told",
+                "put the file back from a backup; if there is none, see that the source has the newest set, and begin"
+                " anew with --replace-trust --trust",
+            )
+        return memory
 
     def save(self, memory: Memory) -> None:
         """Remember. To be called under the repository's lock.
@@ -75,8 +86,13 @@ class TrustStore:
         Raises:
             MachineError: it cannot be written; what was remembered before still is. Or the folder is a link.
         """
-        if memory == self.load():
-            return
+        try:
+            if memory == self.load():
+                return
+        except MachineError as error:
+            # Whoever trusts anew replaces what is damaged.
+            if error.code != "trust-damaged":
+                raise
         temporary = self._path.with_name(f"{self._path.name}.new")
         with self._translated():
             refuse_elsewhere(self._path.parent, self._repository)

@@ -107,15 +107,17 @@ class DepotSource:
                     # There is nothing to go on with.
                     target.discard()
                 raise
-            except VerificationError:
+            except VerificationError as error:
                 pieced = target.pieced
                 target.discard()
                 if not pieced:
+                    _advise(error, path, sha256)
                     raise
             try:
                 return self._whole(path, name, target, tick, sha256, size_bytes)
-            except VerificationError:
+            except VerificationError as error:
                 target.discard()
+                _advise(error, path, sha256)
                 raise
 
     def _whole(  # noqa: PLR0913, PLR0917 - the parts of one order
@@ -140,3 +142,9 @@ class DepotSource:
                 tick(target.size_bytes, len(piece))
         contents = target.finish(sha256=sha256, size_bytes=size_bytes)
         return Fetched(contents.sha256, contents.size_bytes, where, contents)
+
+
+def _advise(error: VerificationError, path: str, sha256: str | None) -> None:
+    """Say what helps where a set was verified and its installer is another: to fetch it again brings the same bytes."""
+    if sha256 is not None:
+        error.hint = f"have {path} deleted where the set lies, and the set published again; then run again"

@@ -314,6 +314,7 @@ def test_where_a_set_is_only_read_from_nothing_is_written(read_only: Depot, tmp_
         lambda: upload(read_only, "x", tmp_path / "file"),
         lambda: read_only.delete("x"),
         lambda: read_only.list(""),
+        lambda: read_only.sweep("targets", lambda _: True),
     )
     for ask in asks:
         with pytest.raises(InputError) as failure:
@@ -435,3 +436,12 @@ def test_a_file_is_deleted_and_may_be_gone_already(writable: Depot) -> None:
         writable.delete("targets/a")
 
     assert list(writable.list("")) == [("targets/b", 1)]
+
+
+def test_sweeping_takes_nothing_of_what_is_there(writable: Depot) -> None:
+    writable.write("targets/x", b"x")
+
+    assert writable.sweep("targets", lambda _: True) == 0
+    assert writable.sweep("metadata", lambda _: True) == 0
+
+    assert list(writable.list("")) == [("targets/x", 1)]

@@ -138,6 +138,41 @@ def test_what_a_killed_run_left_is_no_part_of_the_set_and_goes_after_a_day(tmp_p
     assert not (tmp_path / ".x.aaaa.new").exists()
 
 
+def test_leftovers_of_ours_are_swept_after_a_day_whether_or_not_their_file_is_written_again(tmp_path: Path) -> None:
+    folder = tmp_path / "targets"
+    folder.mkdir()
+    strangers = [".x.new", "x.aaaa.new", ".y.aaaa.new", ".x.note.new", ".x.aaaa.new.txt"]
+    for name in (".x.aaaa.new", ".x.0123abcd.new", *strangers):
+        (folder / name).write_bytes(b"half")
+    (folder / ".x.bbbb.new").mkdir()
+    left = (folder / ".x.aaaa.new").stat().st_mtime
+    asked: list[str] = []
+
+    def ours(path: str) -> bool:
+        asked.append(path)
+        return path == "targets/x"
+
+    assert FolderDepot(tmp_path, now=lambda: left + 3600).sweep("targets", ours) == 0
+    assert FolderDepot(tmp_path, now=lambda: left + 90_000).sweep("targets", ours) == 2
+
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*strangers, ".x.bbbb.new"])
+    assert "targets/y" in asked
+
+
+@posix
+def test_nothing_is_swept_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / ".x.aaaa.new").write_bytes(b"half")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "targets").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(TransferError) as failure:
+        FolderDepot(tmp_path / "set", now=lambda: 1e12).sweep("targets", lambda _: True)
+
+    assert failure.value.code == "outside-source"
+    assert (tmp_path / "elsewhere" / ".x.aaaa.new").exists()
+
+
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="rights do not bind there")
 def test_a_folder_without_rights_is_named(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()

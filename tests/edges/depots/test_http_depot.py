@@ -155,6 +155,35 @@ def test_each_refusal_has_its_name(server: AbuseServer, at: At, script: Script, 
         assert failure_of(ask).code == code
 
 
+PAGE: Final = b"\xef\xbb\xbf\r\n<!DOCTYPE html><html>Sign in</html>"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(always(200, body=PAGE), id="a short one"),
+        pytest.param(always(200, {"Content-Type": "text/html; charset=utf-8"}, PAGE * 900), id="a long one"),
+        pytest.param(endless(PAGE), id="one whose length is not told"),
+    ],
+)
+def test_a_page_for_people_is_told_from_a_file_of_a_set(server: AbuseServer, at: At, script: Script) -> None:
+    server.url("/set/timestamp.json", script)
+
+    error = failure_of(lambda: at(server).read("timestamp.json", limit_bytes=16_384))
+
+    assert (error.code, error.exit_code) == ("web-page", 3)
+    assert "browser" in error.hint
+
+
+def test_a_file_is_none_the_worse_for_being_called_a_page(server: AbuseServer, at: At) -> None:
+    server.url("/set/timestamp.json", always(200, {"Content-Type": "text/html"}, b"{}"))
+
+    found = at(server).read("timestamp.json", limit_bytes=16_384)
+
+    assert found is not None
+    assert found.data == b"{}"
+
+
 def test_whoever_is_refused_is_told_of_the_variable_with_the_token(server: AbuseServer, at: At) -> None:
     server.url("/set/x", always(401))
 
@@ -170,7 +199,10 @@ def test_the_token_goes_to_the_server_it_is_for(server: AbuseServer, at: At) -> 
 
         assert whole(at(server, policy, TOKEN), "x") == b"here"
         assert server.log[-1][2]["authorization"] == f"Bearer {TOKEN}"
-        assert failure_of(lambda: whole(at(server, policy, TOKEN), "y")).code == "refused-host"
+        refused = failure_of(lambda: whole(at(server, policy, TOKEN), "y"))
+        assert refused.code == "refused-host"
+        assert "catalog" not in refused.hint, "with a token no other host is ever asked"
+        assert "the address that it leads to" in refused.hint
         assert other.log == []
         assert whole(at(server, policy), "y") == b"there"
         assert "authorization" not in other.log[-1][2]

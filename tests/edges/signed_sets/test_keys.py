@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from repo_manager.edges.signed_sets.keys import Keys, Role
-from repo_manager.errors import InputError
+from repo_manager.errors import InputError, MachineError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +40,7 @@ def test_a_locked_key_opens_with_its_passphrase_alone(tmp_path: Path) -> None:
             Keys(tmp_path, other).signer(Role.ROOT)
         assert failure.value.code == "key-unreadable"
         assert "battery" not in str(failure.value) + failure.value.hint
+        assert ("no passphrase was given" in failure.value.message) == (other is None)
 
 
 def test_an_open_key_is_read_though_a_passphrase_is_set(keys: Keys) -> None:
@@ -70,3 +71,32 @@ def test_what_is_no_key_is_refused(keys: Keys, data: bytes) -> None:
         keys.signer(Role.ROOT)
 
     assert failure.value.code == "key-unreadable"
+
+
+def test_what_is_remembered_of_a_place_reads_back(keys: Keys) -> None:
+    assert keys.seen("place") == {}
+
+    keys.remember("place", {"root": 1, "targets": 7})
+
+    assert keys.seen("place") == {"root": 1, "targets": 7}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"{", id="no JSON"),
+        pytest.param(b"[" * 50_000, id="deep nesting"),
+        pytest.param(b"[1]", id="a list"),
+        pytest.param(b'{"root": "x"}', id="a word for a version"),
+        pytest.param(b'{"root": null}', id="nothing for a version"),
+    ],
+)
+def test_what_is_remembered_and_makes_no_sense_is_not_taken_for_nothing(keys: Keys, data: bytes) -> None:
+    (keys.folder / "metadata" / "place.json").write_bytes(data)
+
+    with pytest.raises(MachineError, match=r"place\.json") as failure:
+        keys.seen("place")
+
+    assert failure.value.code == "keys-damaged"
+    assert failure.value.hint

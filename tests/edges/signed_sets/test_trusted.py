@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -74,17 +75,24 @@ def test_a_memory_is_written_in_one_step_so_that_it_is_always_of_one_set(
         ),
     ],
 )
-def test_a_memory_that_cannot_be_believed_is_none(
+def test_a_memory_that_cannot_be_believed_is_not_taken_for_none_and_can_be_replaced(
     tmp_path: Path, store: TrustStore, memory: Memory, state: bytes
 ) -> None:
     store.save(memory)
-    (tmp_path / "repository" / ".repo-manager" / "trust.json").write_bytes(state)
+    path = tmp_path / "repository" / ".repo-manager" / "trust.json"
+    path.write_bytes(state)
 
-    assert store.load() is None
+    with pytest.raises(MachineError, match=re.escape(str(path))) as failure:
+        store.load()
+    assert failure.value.code == "trust-damaged"
+    assert "--replace-trust" in failure.value.hint
+
+    store.save(memory)
+    assert store.load() == memory
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_memory_without_one_of_its_files_is_none(
+def test_a_memory_without_one_of_its_files_is_damaged(
     tmp_path: Path, store: TrustStore, memory: Memory, name: str
 ) -> None:
     store.save(memory)
@@ -93,7 +101,9 @@ def test_a_memory_without_one_of_its_files_is_none(
     del state["files"][name]
     path.write_text(json.dumps(state), encoding="ascii")
 
-    assert store.load() is None
+    with pytest.raises(MachineError) as failure:
+        store.load()
+    assert failure.value.code == "trust-damaged"
 
 
 def test_a_memory_that_could_not_be_written_leaves_the_one_before_and_nothing_else(

@@ -33,7 +33,7 @@ class Cut:
         self.offsets: list[int] = []
         self.name = depot.name
         self.read, self.size, self.write, self.upload = depot.read, depot.size, depot.write, depot.upload
-        self.list, self.delete, self.close = depot.list, depot.delete, depot.close
+        self.list, self.delete, self.sweep, self.close = depot.list, depot.delete, depot.sweep, depot.close
 
     def stream(self, path: str, *, offset: int = 0) -> Iterator[bytes | memoryview]:
         self.offsets.append(offset)
@@ -119,6 +119,7 @@ def test_wrong_bytes_leave_nothing_behind(depot: FolderDepot, tmp_path: Path, da
         DepotSource(depot).fetch(NAME, part, sha256=DIGEST, size_bytes=len(DATA))
 
     assert code in {None, failure.value.code}
+    assert f"have {PATH} deleted" in failure.value.hint, "to fetch it again brings the same bytes"
     assert not part.exists()
     assert not part.with_name("x.part.json").exists()
 
