@@ -12,16 +12,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from repo_manager import manual
+from repo_manager import manual, names
 from repo_manager.catalog import ForClassic, Standing
 from repo_manager.errors import InputError
+from repo_manager.names import Release
 from repo_manager.selection import LATEST, Request, choose_release, select
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from packaging.version import Version
+
     from repo_manager.catalog import Catalog, ReleaseFacts
-    from repo_manager.names import Release, Token
+    from repo_manager.names import Token
     from repo_manager.repository import Listing
 
 
@@ -30,16 +33,41 @@ class Part(StrEnum):
 
     CONFIGURATION_SERVER = "configuration-server"
     PROCESS_SERVERS = "process-servers"
+    # In the modernized experience it is both.
+    APPLIANCE = "appliance"
     PACKAGES = "packages"
     AGENTS = "agents"
 
 
 @dataclass(frozen=True, slots=True)
+class Stand:
+    """Where one server of a fleet stands, by the packages it has; `oldest` is the release of the oldest of them.
+
+    Both are None where nobody knows what it has.
+    """
+
+    host: str
+    role: str | None
+    release: Release | None
+    oldest: Release | None
+
+
+@dataclass(frozen=True, slots=True)
 class Standpoint:
-    """Where somebody stands: the oldest release among the servers, and among the agents that machines have."""
+    """Where somebody stands: the oldest release among the servers, and among the agents that machines have.
+
+    `present` are all releases that were named or found, and `builds` the four-part versions among what was named.
+    `fleet` has the servers one by one, where it was made of those; `configuration` and `processes` are then the oldest
+    release among those of either role. They are None where nobody knows them, and the oldest of all counts.
+    """
 
     servers: Release
     agents: Release
+    present: tuple[Release, ...] = ()
+    builds: tuple[Version, ...] = ()
+    fleet: tuple[Stand, ...] = ()
+    configuration: Release | None = None
+    processes: Release | None = None
 
     @property
     def oldest(self) -> Release:
@@ -101,8 +129,8 @@ class LeftOut:
 class Advice:
     """The whole answer. `steps` is empty where nothing is older than `target`.
 
-    `here` is what speaks against the releases where it begins, at most two; `left_out` are those on the way that may
-    not be a step, oldest first.
+    `here` is what speaks against the releases that are there, `left_out` those on the way that may not be a step; both
+    oldest first.
     """
 
     start: Standpoint
@@ -112,6 +140,37 @@ class Advice:
     steps: tuple[Step, ...]
     left_out: tuple[LeftOut, ...]
     notes: tuple[str, ...]
+
+    @property
+    def backwards(self) -> bool:
+        """Whether all that is there is newer than the target, where no step leads."""
+        return self.target < self.start.oldest
+
+
+def named(texts: Iterable[str], server: Release | None, catalog: Catalog) -> Standpoint:
+    """Where somebody says to stand: releases such as `9.60`, or versions of four parts as other screens show them.
+
+    Args:
+        texts: what was said, at least one.
+        server: the servers' own release, where the configuration says it.
+        catalog: what releases there are.
+
+    Raises:
+        InputError: one is no release, or nobody published it.
+    """
+    builds = []
+    releases = []
+    for text in texts:
+        build = names.parse_version(text.strip()) if text.count(".") > 1 else None
+        release = Release(build.major, build.minor) if build else Release.parse(text.strip())
+        if catalog.facts(release) is None:
+            first, last = catalog.releases[0].release, catalog.releases[-1].release
+            hint = f"say the release you have; the catalog knows those from {first} to {last}"
+            raise InputError("unknown-release", f"nobody published a release {release}", hint)
+        releases.append(release)
+        builds += [build] if build else []
+    oldest = min(releases)
+    return Standpoint(server or oldest, oldest, tuple(sorted(set(releases))), tuple(builds))
 
 
 def standpoint(listing: Listing | None, catalog: Catalog, server: Release | None) -> Standpoint:
@@ -133,7 +192,47 @@ def standpoint(listing: Listing | None, catalog: Catalog, server: Release | None
             "there is no installer that tells the release you have",
             "say it with --from 9.60, as often as you have releases",
         )
-    return Standpoint(server or max(present), min(present))
+    return Standpoint(server or max(present), min(present), tuple(sorted(set(present))))
+
+
+def stand(host: str, role: str | None, packages: Iterable[tuple[Token, str | None]], catalog: Catalog) -> Stand:
+    """Where one server stands, by the version that it has of each package; None where it has none of it."""
+    versions = [names.parse_version(version) for token, version in packages if version and catalog.known(token)]
+    releases = [Release(version.major, version.minor) for version in versions]
+    return Stand(host, role, max(releases, default=None), min(releases, default=None))
+
+
+def of_fleet(stands: Iterable[Stand]) -> Standpoint:
+    """Where the servers of a fleet stand together; machines may have what the oldest of their packages is.
+
+    Raises:
+        InputError: of no server it is known what it has.
+    """
+    fleet = tuple(sorted(stands, key=lambda one: one.host))
+    releases = [one.release for one in fleet if one.release is not None]
+    oldest = [one.oldest for one in fleet if one.oldest is not None]
+    if not releases:
+        raise InputError(
+            "nothing-to-advise",
+            f"of {len(fleet)} servers none tells which packages it has",
+            "run 'repo-manager fleet audit' to see why, or say the releases you have with --from",
+        )
+    return Standpoint(
+        min(releases),
+        min(oldest),
+        tuple(sorted({*releases, *oldest})),
+        fleet=fleet,
+        configuration=_oldest(fleet, Part.CONFIGURATION_SERVER),
+        processes=_oldest(fleet, Part.PROCESS_SERVERS),
+    )
+
+
+def _oldest(fleet: tuple[Stand, ...], part: Part) -> Release | None:
+    """Among the servers of that role; None where there is none, or one of them does not tell."""
+    configuration = Part.CONFIGURATION_SERVER
+    found = [one.release for one in fleet if (one.role == configuration.value) == (part is configuration)]
+    known = [release for release in found if release is not None]
+    return min(known) if known and len(known) == len(found) else None
 
 
 def choose_target(wanted: str, catalog: Catalog, *, classic: bool) -> Release:
@@ -212,9 +311,12 @@ def _against(release: Release, catalog: Catalog, *, classic: bool) -> tuple[Stan
 
 
 def _here(start: Standpoint, catalog: Catalog, *, classic: bool) -> Iterator[LeftOut]:
-    for release in sorted({start.servers, start.agents}):
-        unsupported = (Standing.UNSUPPORTED,) if Standing.UNSUPPORTED in catalog.standing(release) else ()
-        if why := (*_against(release, catalog, classic=classic), *unsupported):
+    old_builds = {Release(build.major, build.minor) for build in start.builds if build < catalog.vulnerable_below}
+    for release in sorted({start.servers, start.agents, *start.present}):
+        against = {*_against(release, catalog, classic=classic)}
+        against |= {Standing.VULNERABLE} if release in old_builds else set()
+        against |= catalog.standing(release) & {Standing.UNSUPPORTED}
+        if why := tuple(reason for reason in (*_AGAINST, Standing.UNSUPPORTED) if reason in against):
             yield LeftOut(release, why)
 
 
@@ -271,7 +373,7 @@ def _step(before: Release, facts: ReleaseFacts, start: Standpoint, request: Requ
     release = facts.release
     too_far = not _within(before, release, catalog.support_window)
     between = _by_rule(before, release, catalog, classic=request.classic) if too_far else ()
-    servers = (Part.CONFIGURATION_SERVER, Part.PROCESS_SERVERS) if start.servers < release else ()
+    servers = tuple(part for part, oldest in _servers(start, classic=request.classic) if oldest < release)
     agents = (Part.AGENTS,) if start.agents < release else ()
     packages = tuple(_packages(release, request, catalog))
     return Step(
@@ -283,6 +385,13 @@ def _step(before: Release, facts: ReleaseFacts, start: Standpoint, request: Requ
         (*servers, Part.PACKAGES, *agents),
         packages,
     )
+
+
+def _servers(start: Standpoint, *, classic: bool) -> tuple[tuple[Part, Release], ...]:
+    if not classic:
+        return ((Part.APPLIANCE, start.servers),)
+    configuration, processes = start.configuration or start.servers, start.processes or start.servers
+    return ((Part.CONFIGURATION_SERVER, configuration), (Part.PROCESS_SERVERS, processes))
 
 
 def _by_rule(before: Release, after: Release, catalog: Catalog, *, classic: bool) -> tuple[Release, ...]:

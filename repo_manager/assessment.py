@@ -17,8 +17,9 @@ class Changes:
     """What became of the findings since an earlier audit.
 
     `since` is when that one was made, None where there is none, or where it does not say. `earlier` names the file it
-    was read from, None where there is no earlier audit: then every finding is new. `remarks` say what makes the two
-    hard to compare, a sentence each; usually empty.
+    was read from, None where there is no earlier audit: then every finding is new. `not_looked_for` are the earlier
+    findings of which this audit cannot say whether they are gone. `remarks` say what makes the two hard to compare, a
+    sentence each; usually empty.
     """
 
     since: datetime | None
@@ -27,6 +28,7 @@ class Changes:
     fixed: tuple[Finding, ...]
     earlier: str | None = None
     remarks: tuple[str, ...] = ()
+    not_looked_for: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class Assessment:
     """One audit.
 
     `audit.findings` holds those of the inventory's machines as well. `at` is when it was made, UTC, whole seconds.
-    `deep` says whether every byte was read, `unchecked` names the installers whose signature was not looked at.
+    `deep` says whether every byte was read, `unread` names the installers of whose bytes nothing is known, `unchecked`
+    those whose signature was not looked at. `second` says whether a second folder was compared.
     `outlooks` is what the machines of an inventory can expect, None without one; `changes` is None where nothing
     earlier was asked about. `fix` is the command that mends most of it, None where there is nothing to mend.
     """
@@ -43,7 +46,9 @@ class Assessment:
     profile: str
     at: datetime
     deep: bool = False
+    unread: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
+    second: bool = False
     outlooks: Outlooks | None = None
     changes: Changes | None = None
     fix: str | None = None

@@ -95,6 +95,14 @@ class Verdict:
         """Whether the file may be handed to a machine."""
         return self.code is None or self.severity is not Severity.ERROR
 
+    @property
+    def whole(self) -> bool:
+        """Whether the bytes are those of the installer that the name promises, as far as known."""
+        return self.code not in _NOT_WHOLE or not self.read
+
+
+_NOT_WHOLE: Final = frozenset({Code.CORRUPT, Code.MISLABELLED, Code.TAMPERED})
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -115,7 +123,8 @@ class PackageState:
 
     `file` and `version` are those of the newest installer in the folder; `newest` is the version of
     the wanted release that the catalog links, None when it links none. `signer` is who signed the
-    newest installer, proven by a trusted root; None where that is not known.
+    newest installer, proven by a trusted root; None where that is not known. `whole` is false where there are
+    installers, and none of them is whole: then there is nothing that could be sent.
     """
 
     package: Token
@@ -126,6 +135,7 @@ class PackageState:
     version: str | None
     newest: str | None
     signer: str | None = None
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +228,7 @@ class _Auditor:
                 str(newest.version) if newest else None,
                 str(target.name.version) if target else None,
                 (self._verdict(present[0][1]).signer or None) if present else None,
+                whole=not present or any(self._verdict(file).whole for _, file in present),
             )
 
     def _state(self, token: Token) -> State:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager.assessment import Changes
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from repo_manager.assessment import Assessment
+    from repo_manager.outlook import Outlook
 
 Identity = tuple[Code, str, str, str]
 """What makes two findings the same one: code, package, file and machine."""
@@ -63,31 +65,88 @@ def compare(earlier: Earlier, now: Assessment, *, same_place: bool = True) -> Ch
     """What became of the earlier findings. Each list is in the order of its audit.
 
     Findings that have one identity (two releases without support, say) are told apart by their words, and what is left
-    over is matched one by one. Earlier findings that this audit did not look for are left out, not called fixed:
-    machines where no inventory was judged, and what is missing or outdated of packages that are not wanted now.
+    over is matched one by one. Earlier findings that are gone, and that this audit did not look for, are not called
+    fixed: of machines that are in no inventory now, of kernels that nobody looked up, of bytes and signatures that
+    nobody read, of packages that are not wanted now, and of a second folder that was not compared.
 
     Args:
         earlier: the audit before.
         now: the audit that was just made.
         same_place: whether both looked at the same folder.
     """
-    wanted = _wanted(now)
-    before = [finding for finding in earlier.findings if _looked_for(finding, now, wanted)]
-    standing, fixed = _matched(now.audit.findings, before)
+    before = earlier.findings
+    standing, gone = _matched(now.audit.findings, before)
+    sight = _Sight(now)
+    unseen = {place: why for place in gone if (why := sight.unseen(before[place])) is not None}
     return Changes(
         earlier.at,
         new=tuple(finding for place, finding in enumerate(now.audit.findings) if place not in standing),
         standing=tuple(finding for place, finding in enumerate(now.audit.findings) if place in standing),
-        fixed=tuple(before[place] for place in sorted(fixed)),
+        fixed=tuple(before[place] for place in sorted(gone - unseen.keys())),
         earlier=earlier.name,
-        remarks=tuple(_remarks(earlier, now, same_place=same_place)),
+        remarks=tuple(_remarks(earlier, now, same_place=same_place)) + _unlooked(Counter(unseen.values())),
+        not_looked_for=tuple(before[place] for place in sorted(unseen)),
     )
 
 
-def _looked_for(finding: Finding, now: Assessment, wanted: frozenset[str]) -> bool:
-    if finding.machine is not None:
-        return now.outlooks is not None
-    return finding.code not in {Code.MISSING, Code.OUTDATED} or finding.package in wanted
+class _Unseen(StrEnum):
+    """Why an audit cannot say whether an earlier finding is gone: words behind a count of such findings."""
+
+    NO_INVENTORY = "of machines: no inventory was judged"
+    NOT_LISTED = "of machines that are in no inventory now"
+    KERNEL = "of kernels that could not be looked up"
+    UNREAD = "of installers that were not read; --deep reads them"
+    UNCHECKED = "of signatures that were not looked at"
+    NOT_WANTED = "of packages that are not wanted now"
+    SECOND = "of the second folder, which was not compared"
+
+
+_OF_BYTES: Final = frozenset({Code.CORRUPT, Code.MISLABELLED})
+_OF_SIGNATURES: Final = frozenset({Code.UNSIGNED, Code.TAMPERED, Code.OTHER_PUBLISHER})
+_OF_WANTED: Final = frozenset({Code.MISSING, Code.OUTDATED, Code.NEWER_THAN_SERVER})
+
+
+class _Sight:
+    """What an audit looked for."""
+
+    def __init__(self, now: Assessment) -> None:
+        self._now = now
+        self._wanted = _wanted(now)
+        self._unread = {name.casefold() for name in now.unread}
+        self._unchecked = {name.casefold() for name in now.unchecked}
+        self._machines: defaultdict[str, list[Outlook]] = defaultdict(list)
+        for outlook in now.outlooks.machines if now.outlooks else ():
+            self._machines[outlook.machine.name.casefold()].append(outlook)
+
+    def unseen(self, finding: Finding) -> _Unseen | None:
+        """Why the audit could not have found this; None where it would have."""
+        if finding.machine is not None:
+            return self._unseen_machine(finding, finding.machine)
+        file = (finding.file or "").casefold()
+        reasons = (
+            (_Unseen.UNREAD, finding.code in _OF_BYTES and file in self._unread),
+            (_Unseen.UNCHECKED, finding.code in _OF_SIGNATURES and file in self._unread | self._unchecked),
+            (_Unseen.NOT_WANTED, finding.code in _OF_WANTED and finding.package not in self._wanted),
+            (_Unseen.SECOND, finding.code is Code.SECOND_FOLDER_DIFFERS and not self._now.second),
+        )
+        return next((why for why, holds in reasons if holds), None)
+
+    def _unseen_machine(self, finding: Finding, name: str) -> _Unseen | None:
+        if self._now.outlooks is None:
+            return _Unseen.NO_INVENTORY
+        found = self._machines.get(name.casefold())
+        if not found:
+            return _Unseen.NOT_LISTED
+        if finding.code is Code.MACHINE_WITHOUT_PACKAGE and (finding.file or "").casefold() in self._unread:
+            # There was an installer that was not whole, and it may still be there.
+            return _Unseen.UNREAD
+        looked_up = any(outlook.kernel_judged or _is_another(outlook, finding) for outlook in found)
+        return None if finding.code is not Code.KERNEL_NOT_SUPPORTED or looked_up else _Unseen.KERNEL
+
+
+def _is_another(outlook: Outlook, finding: Finding) -> bool:
+    """Whether the machine runs another system by now, so that what was said of its kernel is of the past."""
+    return outlook.package not in {None, finding.package}
 
 
 def _wanted(now: Assessment) -> frozenset[str]:
@@ -99,7 +158,7 @@ def nothing_before(now: Assessment) -> Changes:
     return Changes(None, now.audit.findings, (), ())
 
 
-def _matched(now: tuple[Finding, ...], before: list[Finding]) -> tuple[set[int], set[int]]:
+def _matched(now: tuple[Finding, ...], before: tuple[Finding, ...]) -> tuple[set[int], set[int]]:
     """The places of the findings that stand, and of the earlier ones that are gone."""
     standing: set[int] = set()
     gone = set(range(len(before)))
@@ -126,19 +185,28 @@ def _with_words(finding: Finding) -> object:
     return (identity(finding), finding.message)
 
 
+def _unlooked(counted: Counter[_Unseen]) -> tuple[str, ...]:
+    """A sentence for each reason."""
+    words = "not looked for, so not called fixed:"
+    plural = {why: "" if counted[why] == 1 else "s" for why in _Unseen}
+    return tuple(f"{words} {counted[why]} earlier finding{plural[why]} {why.value}" for why in _Unseen if counted[why])
+
+
 def _remarks(earlier: Earlier, now: Assessment, *, same_place: bool) -> Iterable[str]:
     if not same_place:
         yield f"the earlier audit is of another folder, {earlier.repository}"
+    if earlier.at is not None and earlier.at > now.at:
+        yield f"the earlier audit is dated {earlier.at:%Y-%m-%d %H:%M} UTC, later than this one: one clock was wrong"
     if earlier.release != str(now.audit.release):
         yield f"the earlier audit wanted release {earlier.release}, this one {now.audit.release}"
     if earlier.wanted != _wanted(now):
-        yield "other packages were wanted then; what was missing of those not wanted now is left out"
+        yield "other packages were wanted then"
     if earlier.machines and now.outlooks is None:
-        yield "the earlier audit judged an inventory, this one did not; its machines are left out"
+        yield "the earlier audit judged an inventory, this one did not"
     elif now.outlooks is not None and not earlier.machines:
         yield "the earlier audit judged no inventory, so what concerns machines is new"
     if earlier.deep and not now.deep:
-        yield "the earlier audit read every byte, this one did not; what only reading shows may be missing"
+        yield "the earlier audit read every byte, this one did not"
     if earlier.unknown:
         yield f"{earlier.unknown} earlier findings are of kinds that this version does not know; they are left out"
 

@@ -104,11 +104,24 @@ class Book:
         """
         word = code.strip().strip("[]'\"`").lower()
         if word not in self.codes:
-            near = nearest(word, self.codes)
+            near = " or ".join(self._meant(word))
             hint = f"did you mean {near}?" if near else "run 'repo-manager explain' for the codes there are"
             raise InputError("unknown-code", f"no finding and no error has the code {code[:60]!r}", hint)
         return Explanation(word, self.pages.get(word), self.problems.get(word))
 
+    def _meant(self, word: str) -> tuple[str, ...]:
+        """The first codes that have this word in them; else the one that is spelled nearest, or such a word's."""
+        parts = {part for code in self.codes for part in code.split("-") if len(part) >= _TELLING}
+        near = None if word in parts else nearest(word, self.codes)
+        if near is not None:
+            return (near,)
+        part = nearest(word, sorted(parts))
+        return tuple(code for code in self.codes if part in code.split("-"))[:_MEANT_MOST]
+
+
+# Shorter ones, such as `not`, are in too many codes to mean one.
+_TELLING: Final = 4
+_MEANT_MOST: Final = 3
 
 _LINK: Final = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
 _ROW: Final = re.compile(r"\| (`[a-z-]+`(?:, `[a-z-]+`)*) \| ([0-9]+) \| (.*) \|")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from repo_manager.audit import Audit
     from repo_manager.catalog import Catalog
     from repo_manager.inventory import Inventory, Machine, Trouble
-    from repo_manager.kernels import Supported
+    from repo_manager.kernels import Kernel, Supported
     from repo_manager.names import Token
     from repo_manager.systems import Answer
 
@@ -34,9 +34,9 @@ class Prospect(StrEnum):
 
     # Its package is in the repository, and is as wanted.
     READY = "ready"
-    # Its package is there, but outdated, doubled or damaged.
+    # Its package is there, but outdated, doubled, or has a damaged installer beside a whole one.
     NOT_CURRENT = "not-current"
-    # Its package is not there.
+    # Its package is not there, or no installer of it is whole.
     WITHOUT_PACKAGE = "without-package"
     # The installer does not support its kernel.
     KERNEL_NOT_SUPPORTED = "kernel-not-supported"
@@ -55,7 +55,8 @@ class Outlook:
     """One machine, the answer to what it is, and what it can expect.
 
     `package` is None where the answer is no single package. `file` is the installer that would be sent. `why` is a
-    sentence for people. `closest_kernel` is the nearest one that is supported, where its own is not.
+    sentence for people. `closest_kernel` is the nearest one that is supported, where its own is not. `kernel_judged`
+    says whether its kernel was looked up in what the installer lists.
     """
 
     machine: Machine
@@ -65,6 +66,7 @@ class Outlook:
     file: str | None
     why: str
     closest_kernel: str | None = None
+    kernel_judged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,11 @@ class Outlooks:
     templates: int
     placeholders: int
     troubles: tuple[Trouble, ...]
+
+    @property
+    def dropped(self) -> int:
+        """How many rows were left out because they could not be used."""
+        return sum(trouble.dropped for trouble in self.troubles)
 
     def count(self, prospect: Prospect) -> int:
         """How many machines can expect that."""
@@ -145,6 +152,8 @@ class _Judge:
         self._about = about
         self._release = audit.release
         self._states = {state.package: state for state in audit.packages}
+        # Many machines share a kernel, and lists are long.
+        self._refusals: dict[tuple[Token, str], tuple[str, str | None]] = {}
 
     def state(self, token: Token) -> PackageState:
         """What the audit says of a package; of one that is neither wanted nor there, that it is missing."""
@@ -167,7 +176,8 @@ class _Judge:
             return Outlook(machine, answer, _UNRESOLVED[type(answer)], None, None, answer.why)
         state = self.state(answer.package)
         prospect, why, closest = self._prospect(machine, answer, state)
-        return Outlook(machine, answer, prospect, answer.package, state.file, why, closest)
+        judged = prospect is not Prospect.MODERNIZED_ONLY and self._listed(machine, state) is not None
+        return Outlook(machine, answer, prospect, answer.package, state.file, why, closest, judged)
 
     def _prospect(self, machine: Machine, answer: Resolved, state: PackageState) -> tuple[Prospect, str, str | None]:
         token = answer.package
@@ -177,6 +187,9 @@ class _Judge:
             return Prospect.MODERNIZED_ONLY, why, None
         if state.file is None:
             return Prospect.WITHOUT_PACKAGE, f"no installer for {token} is in the repository", None
+        if not state.whole:
+            why = f"the installer for {token} in the repository is not whole, or not what its name promises"
+            return Prospect.WITHOUT_PACKAGE, why, None
         refusal = self._refusal_of_kernel(machine, token, state)
         if refusal is not None:
             why, closest = refusal
@@ -187,21 +200,41 @@ class _Judge:
 
     def _refusal_of_kernel(self, machine: Machine, token: Token, state: PackageState) -> tuple[str, str | None] | None:
         """Why the installer would refuse the kernel, and the closest that it takes; None where nothing says so."""
-        supported = self._about.kernels.get(token)
-        kernel = kernel_lists.parse(machine.kernel or "")
-        if not supported or kernel is None or kernel in supported:
+        listed = self._listed(machine, state)
+        if listed is None:
             return None
-        closest = supported.closest(kernel)
-        why = f"kernel {kernel} is not supported by {token} {state.version}"
-        if closest is None:
-            return f"{why}, and neither is any other {kernel.flavour or 'such'} kernel", None
-        return f"{why}; the closest that is: {closest}", closest.text
+        kernel, supported = listed
+        if kernel in supported:
+            return None
+        if (token, kernel.text) not in self._refusals:
+            words, closest = _instead(supported, kernel)
+            why = f"kernel {kernel} is not supported by {token} {state.version}{words}"
+            self._refusals[token, kernel.text] = (why, closest)
+        return self._refusals[token, kernel.text]
+
+    def _listed(self, machine: Machine, state: PackageState) -> tuple[Kernel, Supported] | None:
+        """The machine's kernel and the list to look it up in; None where either is not known, or not to be believed."""
+        supported = self._about.kernels.get(state.package)
+        kernel = kernel_lists.parse(machine.kernel or "")
+        return (kernel, supported) if supported and kernel is not None and state.whole else None
+
+
+def _instead(supported: Supported, kernel: Kernel) -> tuple[str, str | None]:
+    """What comes closest to a kernel that is not supported: the end of a sentence, and that kernel if there is one."""
+    closest = supported.closest(kernel)
+    if closest is not None:
+        return f"; the closest that is: {closest}", closest.text
+    words = f", and neither is any other {kernel.flavour or 'such'} kernel"
+    newest = supported.newest_of_series(kernel)
+    if newest is not None:
+        return f"{words}; the newest that is, of the same series: {newest}", newest.text
+    return f"{words}; it supports {', '.join(supported.flavours)}", None
 
 
 _WRONG: Final = {
     State.OUTDATED: "older than wanted",
     State.DUPLICATE: "an older installer lies beside it",
-    State.CORRUPT: "not whole, or not what its name promises",
+    State.CORRUPT: "an installer of it is not whole, or not as expected",
 }
 _UNRESOLVED: Final[dict[type, Prospect]] = {
     Ambiguous: Prospect.AMBIGUOUS,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import repo_manager
 from repo_manager import fleet
+from repo_manager.edges.reports.refusals import KEPT, Question
 from repo_manager.edges.reports.sending import REFUSALS
 from repo_manager.errors import RepoManagerError
 from repo_manager.fleet import Report, SetName
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from repo_manager.audit import Audit, Verdict
-    from repo_manager.edges.reports.refusals import Refusals
+    from repo_manager.edges.reports.refusals import Refusal, Refusals
     from repo_manager.edges.signed_sets.signed_set import SignedSet
     from repo_manager.errors import ExitCode
     from repo_manager.fleet import Host, Line
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 SWITCHED_OFF: Final = "switched-off"
 UNSIGNED_SOURCE: Final = "unsigned-source"
 NO_TOKEN: Final = "no-token"  # noqa: S105 - a word for programs
+REFUSED_LATELY: Final = "refused-lately"
 
 
 class Sender(Protocol):
@@ -33,6 +35,11 @@ class Sender(Protocol):
 
     def can_reach(self, place: str) -> bool:
         """Whether it makes sense to try."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """Another one where the credentials are others. Tells nothing of them."""
         ...
 
     def send(self, place: str, report: Report, *, anywhere: bool) -> None:
@@ -146,6 +153,7 @@ class Reporter:
         """
         place = self.destination.place
         if place is None:
+            self.voice.detail(f"no report was sent: {self.destination.why}")
             return Sent(sent=False, why=self.destination.why)
         try:
             return self._sent(place, report, reached=reached)
@@ -156,22 +164,36 @@ class Reporter:
     def _sent(self, place: str, report: Report, *, reached: bool) -> Sent:
         asked = self.destination.asked
         if not self.sender.can_reach(place):
+            words = f"no report was sent: {place} takes none without a token"
             if asked:
-                self.voice.note(f"warning: no report was sent: {place} takes none without a token")
+                self.voice.note(f"warning: {words}")
+            else:
+                self.voice.detail(words)
             return Sent(sent=False, to=place, why=NO_TOKEN)
-        refused = None if asked else self.refusals.of(place, self.now())
+        question = Question(place, report.host, self.sender.identity)
+        refused = None if asked else self.refusals.of(question, self.now())
         if refused is not None:
-            return Sent(sent=False, to=place, why=refused)
+            self.voice.detail(_not_tried(question, refused))
+            return Sent(sent=False, to=place, why=REFUSED_LATELY)
         try:
             self.sender.send(place, report, anywhere=asked)
         except RepoManagerError as error:
             if asked or not reached or error.code not in REFUSALS:
                 raise
-            self.refusals.remember(place, error.code, self.now())
-            self.voice.note(f"no report was sent, and none is tried for a day: {_in_one_line(error)}")
+            self.refusals.remember(question, error.code, self.now())
+            self.voice.note(f"no report was sent, and none is tried so for a day: {_in_one_line(error)}")
             return Sent(sent=False, to=place, why=error.code)
         self.voice.detail(f"reported to {place} as {report.host}")
         return Sent(sent=True, to=place)
+
+
+def _not_tried(question: Question, refused: Refusal) -> str:
+    again = refused.at + KEPT
+    return (
+        f"no report was sent, and none was tried: {question.place} refused one of {question.host}"
+        f" at {refused.at:%Y-%m-%d %H:%M} UTC ({refused.code}); after {again:%Y-%m-%d %H:%M} UTC it is asked again,"
+        " with other credentials or by --report-to at once"
+    )
 
 
 def _in_one_line(error: RepoManagerError) -> str:

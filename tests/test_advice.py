@@ -6,10 +6,21 @@ from hypothesis import strategies as st
 from simulator import REAL, SMALL, SMALL_CATALOG_TEXT, TOKENS, listing_of, name_of
 
 from repo_manager import catalog
-from repo_manager.advice import Advice, Part, Standpoint, advise, choose_target, standpoint
+from repo_manager.advice import (
+    Advice,
+    Part,
+    Stand,
+    Standpoint,
+    advise,
+    choose_target,
+    named,
+    of_fleet,
+    stand,
+    standpoint,
+)
 from repo_manager.catalog import Standing
 from repo_manager.errors import InputError
-from repo_manager.names import Release
+from repo_manager.names import Release, Token
 from repo_manager.selection import Request
 
 WINDOWS, RHEL9, RHEL8, OL6, UBUNTU = TOKENS
@@ -209,8 +220,130 @@ def test_what_is_worth_knowing(found: Advice, notes: list[str]) -> None:
 )
 def test_where_a_repository_stands(present: list[str], server: str | None, servers: str, agents: str) -> None:
     found = standpoint(listing_of(*present), SMALL, release(server) if server else None)
-    assert found == Standpoint(release(servers), release(agents))
+    assert (found.servers, found.agents) == (release(servers), release(agents))
     assert found.oldest == min(release(servers), release(agents))
+    assert {found.agents} <= set(found.present)
+
+
+@pytest.mark.parametrize(
+    ("texts", "present"),
+    [
+        (("9.60",), "9.60"),
+        ((" 9.60 ", "9.55", "9.60"), "9.55 9.60"),
+        (("9.55.6765.1",), "9.55"),
+        (("9.66.0.0", "9.14"), "9.14 9.66"),
+    ],
+)
+def test_releases_are_named_as_two_numbers_or_as_four(texts: tuple[str, ...], present: str) -> None:
+    found = named(texts, None, REAL)
+    assert " ".join(map(str, found.present)) == present
+    assert found.servers == found.agents == found.present[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("9.99", "unknown-release"),
+        ("1.2", "unknown-release"),
+        ("9.99.1.1", "unknown-release"),
+        ("x", "not-a-release"),
+        ("9.60.1", "not-a-version"),
+    ],
+)
+def test_what_is_no_release_that_was_ever_published_is_refused(text: str, code: str) -> None:
+    with pytest.raises(InputError) as caught:
+        named(("9.60", text), None, REAL)
+    assert caught.value.code == code
+    assert caught.value.hint
+
+
+def against(found: Advice) -> dict[str, tuple[Standing, ...]]:
+    return {str(here.release): here.why for here in found.here}
+
+
+def test_every_release_that_is_there_is_judged() -> None:
+    unsupported = Standing.UNSUPPORTED
+    start = named(("9.48", "9.58", "9.65", "9.66"), None, REAL)
+    assert against(advise(start, release("9.66"), Request(), REAL)) == {
+        "9.48": (VULNERABLE, unsupported),
+        "9.58": (WITHDRAWN, unsupported),
+    }
+    folder = standpoint(listing_of(name_of(RHEL8, "9.48"), name_of(OL6, "9.58"), name_of(RHEL9, "9.66")), SMALL, None)
+    assert against(advise(folder, release("9.66"), Request(), SMALL)) == {
+        "9.48": (VULNERABLE, unsupported),
+        "9.58": (WITHDRAWN, unsupported),
+    }
+
+
+@pytest.mark.parametrize(("build", "vulnerable"), [("9.49.6394.9", True), ("9.49.6395.1", False)])
+def test_a_build_of_before_the_security_release_is_vulnerable_itself(build: str, vulnerable: bool) -> None:  # noqa: FBT001 - a column
+    found = advise(named((build,), None, REAL), release("9.66"), Request(), REAL)
+    assert (VULNERABLE in against(found)["9.49"]) == vulnerable
+
+
+@pytest.mark.parametrize(
+    ("servers", "agents", "target", "backwards"),
+    [("9.66", "9.66", "9.60", True), ("9.66", "9.55", "9.60", False), ("9.60", "9.60", "9.60", False)],
+)
+def test_a_way_back_is_none(servers: str, agents: str, target: str, backwards: bool) -> None:  # noqa: FBT001 - a column
+    found = advice(agents, target, servers=servers)
+    assert found.backwards == backwards
+    assert not (found.backwards and found.steps)
+
+
+def test_an_appliance_is_one_thing() -> None:
+    parts = [step.parts for step in advice("9.60", classic=False).steps]
+    assert parts == [(Part.APPLIANCE, Part.PACKAGES, Part.AGENTS)] * len(parts)
+    assert parts
+
+
+# A fleet
+
+
+def server(name: str, *versions: str | None, role: str | None = "process-server", package: str = RHEL8) -> Stand:
+    return stand(name, role, [(Token(package), version) for version in versions], REAL)
+
+
+def test_a_fleet_stands_where_its_oldest_server_does() -> None:
+    found = of_fleet(
+        [
+            server("ps2", "9.60.0.0", None, "9.57.0.0"),
+            server("cs", "9.66.7567.1", role="configuration-server"),
+            server("ps1", "9.58.0.0"),
+        ]
+    )
+    assert (found.servers, found.agents) == (release("9.58"), release("9.57"))
+    assert (found.configuration, found.processes) == (release("9.66"), release("9.58"))
+    assert " ".join(map(str, found.present)) == "9.57 9.58 9.60 9.66"
+    assert found.fleet == (
+        Stand("cs", "configuration-server", release("9.66"), release("9.66")),
+        Stand("ps1", "process-server", release("9.58"), release("9.58")),
+        Stand("ps2", "process-server", release("9.60"), release("9.57")),
+    )
+
+
+def test_who_is_there_already_does_not_move() -> None:
+    fleet = [server("cs", "9.65.0.0", role="configuration-server"), server("ps", "9.61.0.0")]
+    found = advise(of_fleet(fleet), release("9.66"), Request(), REAL)
+    assert [(str(step.release), step.parts[:2]) for step in found.steps] == [
+        ("9.65", (Part.PROCESS_SERVERS, Part.PACKAGES)),
+        ("9.66", (Part.CONFIGURATION_SERVER, Part.PROCESS_SERVERS)),
+    ]
+
+
+def test_a_server_that_does_not_tell_may_be_the_oldest_of_its_kind() -> None:
+    found = of_fleet([server("a", "9.61.0.0"), server("b"), server("c", "9.61.0.0", package="RHEL99-64")])
+    assert (found.servers, found.configuration, found.processes) == (release("9.61"), None, None)
+    assert [stand.release for stand in found.fleet] == [release("9.61"), None, None]
+
+
+def test_a_fleet_that_tells_nothing_is_refused() -> None:
+    with pytest.raises(InputError) as caught:
+        of_fleet([server("a"), server("b", None)])
+    assert (caught.value.code, caught.value.message) == (
+        "nothing-to-advise",
+        "of 2 servers none tells which packages it has",
+    )
 
 
 @pytest.mark.parametrize("listing", [None, listing_of(), listing_of("who-to-call.txt")])

@@ -6,21 +6,35 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from inventory_world import machine
 from simulator import TOKENS, assessment_of, audit_of, listing_of, name_of, selection_of
 
 from repo_manager import changes
 from repo_manager.audit import Code, Finding, Severity
 from repo_manager.errors import InputError
 from repo_manager.names import Token
-from repo_manager.outlook import Outlooks
+from repo_manager.outlook import Outlook, Outlooks, Prospect
 from repo_manager.report import documents
+from repo_manager.systems import resolve
 
 if TYPE_CHECKING:
     from repo_manager.assessment import Assessment
     from repo_manager.changes import Earlier
 
 WINDOWS, RHEL9, RHEL8, OL6, UBUNTU = TOKENS
-MACHINES = Outlooks("vms.csv", (), (), 0, 0, ())
+
+
+def outlooks(*found: Outlook) -> Outlooks:
+    return Outlooks("vms.csv", found, (), 0, 0, ())
+
+
+def outlook(name: str, package: str | None = None, *, kernel_judged: bool = False) -> Outlook:
+    """A machine that may expect the best."""
+    token = None if package is None else Token(package)
+    return Outlook(machine(name), resolve(""), Prospect.READY, token, None, "is ready", kernel_judged=kernel_judged)
+
+
+MACHINES = outlooks()
 
 
 def finding(code: Code, words: str = "is so", *, severity: Severity = Severity.ERROR, **about: Any) -> Finding:  # noqa: ANN401 - what a finding is about
@@ -104,7 +118,8 @@ MISSING = finding(Code.MISSING, package=RHEL9)
             earlier(LONELY, machines=True),
             assessed(),
             (),
-            "judged an inventory, this one did not",
+            "judged an inventory, this one did not; not looked for, so not called fixed: 1 earlier finding of machines:"
+            " no inventory was judged",
             id="no inventory now",
         ),
         pytest.param(earlier(), assessed(LONELY, machines=True), (), "judged no inventory", id="no inventory then"),
@@ -117,6 +132,13 @@ MISSING = finding(Code.MISSING, package=RHEL9)
             id="other packages",
         ),
         pytest.param(replace(earlier(), deep=True), assessed(), (), "read every byte", id="not as deep"),
+        pytest.param(
+            replace(earlier(), at=datetime(2036, 1, 1, tzinfo=UTC)),
+            assessed(),
+            (),
+            "is dated 2036-01-01 00:00 UTC, later than this one: one clock was wrong",
+            id="of the future",
+        ),
         pytest.param(replace(earlier(), unknown=2), assessed(), (), "2 earlier findings are of kinds", id="of later"),
     ],
 )
@@ -125,13 +147,79 @@ def test_what_makes_two_audits_hard_to_compare_is_said(
 ) -> None:
     found = changes.compare(before, now)
     assert found.fixed == fixed
-    assert [remark in sentence for sentence in found.remarks] == [True]
+    assert remark in "; ".join(found.remarks)
+    assert len(found.remarks) == len(remark.split("; "))
+
+
+CORRUPT = finding(Code.CORRUPT, package=RHEL8, file=name_of(RHEL8))
+UNSIGNED = finding(Code.UNSIGNED, package=WINDOWS, file=name_of(WINDOWS))
+SECOND = finding(Code.SECOND_FOLDER_DIFFERS, file=name_of(WINDOWS))
+KERNEL = finding(Code.KERNEL_NOT_SUPPORTED, package=UBUNTU, machine="app01")
+BROKEN = replace(LONELY, file=name_of(OL6))
+
+
+@pytest.mark.parametrize(
+    ("gone", "now", "words"),
+    [
+        pytest.param(CORRUPT, {"unread": (name_of(RHEL8).upper(),)}, "installers that were not read", id="unread"),
+        pytest.param(CORRUPT, {"unread": (name_of(RHEL9),)}, None, id="another is unread"),
+        pytest.param(CORRUPT, {}, None, id="read"),
+        pytest.param(
+            replace(CORRUPT, code=Code.MISLABELLED), {"unread": (CORRUPT.file,)}, "not read", id="mislabelled"
+        ),
+        pytest.param(UNSIGNED, {"unchecked": (UNSIGNED.file,)}, "signatures that were not", id="signature not checked"),
+        pytest.param(UNSIGNED, {"unread": (UNSIGNED.file,)}, "signatures that were not", id="nor read"),
+        pytest.param(UNSIGNED, {}, None, id="signature checked"),
+        pytest.param(replace(MISSING, package=Token("OL9-64")), {}, "packages that are not wanted", id="not wanted"),
+        pytest.param(
+            finding(Code.NEWER_THAN_SERVER, package="OL9-64", file="x"), {}, "packages that are not", id="newer"
+        ),
+        pytest.param(MISSING, {}, None, id="wanted"),
+        pytest.param(SECOND, {}, "of the second folder, which was not compared", id="no second folder"),
+        pytest.param(SECOND, {"second": True}, None, id="a second folder"),
+        pytest.param(LONELY, {}, "machines: no inventory was judged", id="no inventory"),
+        pytest.param(LONELY, {"outlooks": outlooks(outlook("x"))}, "machines that are in no inventory", id="not in it"),
+        pytest.param(LONELY, {"outlooks": outlooks(outlook("DB01"))}, None, id="in it"),
+        pytest.param(
+            BROKEN, {"outlooks": outlooks(outlook("db01")), "unread": (BROKEN.file,)}, "not read", id="was not whole"
+        ),
+        pytest.param(BROKEN, {"outlooks": outlooks(outlook("db01"))}, None, id="is whole"),
+        pytest.param(
+            KERNEL, {"outlooks": outlooks(outlook("app01", UBUNTU))}, "kernels that could not be", id="no kernel said"
+        ),
+        pytest.param(
+            KERNEL, {"outlooks": outlooks(outlook("app01"))}, "kernels that could not be", id="no system said"
+        ),
+        pytest.param(KERNEL, {"outlooks": outlooks(outlook("app01", UBUNTU, kernel_judged=True))}, None, id="kernel"),
+        pytest.param(KERNEL, {"outlooks": outlooks(outlook("app01", RHEL9))}, None, id="another system by now"),
+    ],
+)
+def test_what_an_audit_did_not_look_for_is_not_called_fixed(
+    gone: Finding, now: dict[str, Any], words: str | None
+) -> None:
+    found = changes.compare(earlier(gone), assessment_of(assessed().audit, **now))
+    assert (found.fixed, found.not_looked_for) == (((), (gone,)) if words else ((gone,), ()))
+    said = [remark for remark in found.remarks if remark.startswith("not looked for, so not called fixed: 1 earlier")]
+    assert len(said) == bool(words)
+    assert (words or "") in "".join(said)
+
+
+def test_what_stands_was_looked_for_and_counts_are_told_by_reason() -> None:
+    now = assessment_of(replace(assessed().audit, findings=(CORRUPT,)), unread=(CORRUPT.file, name_of(RHEL9)))
+    other = replace(CORRUPT, package=RHEL9, file=name_of(RHEL9))
+    again = replace(other, code=Code.MISLABELLED)
+    found = changes.compare(earlier(CORRUPT, other, again), now)
+    assert (found.standing, found.fixed, found.not_looked_for) == ((CORRUPT,), (), (other, again))
+    assert found.remarks == (
+        "not looked for, so not called fixed: 2 earlier findings of installers that were not read; --deep reads them",
+    )
 
 
 def test_what_was_missing_of_packages_that_are_not_wanted_now_is_not_fixed() -> None:
     alone = assessment_of(replace(audit_of(listing_of(), selection_of(None, RHEL8)), findings=()))
     gone = replace(MISSING, package=Token(RHEL8))
-    assert changes.compare(earlier(MISSING, gone, STRAY), alone).fixed == (gone, STRAY)
+    found = changes.compare(earlier(MISSING, gone, STRAY), alone)
+    assert (found.fixed, found.not_looked_for) == ((gone, STRAY), (MISSING,))
 
 
 def test_another_folder_is_compared_with_a_remark() -> None:

@@ -9,7 +9,7 @@ from inventory_world import RVTOOLS, inventory, machine, made_up, real_texts
 from simulator import CUT_OFF, SMALL, audit_of, listing_of, name_of, selection_of
 
 from repo_manager import outlook
-from repo_manager.audit import Code, Severity, State
+from repo_manager.audit import Code, Severity, State, Verdict
 from repo_manager.inventory import Inventory, Row, Wording, from_rows
 from repo_manager.kernels import Supported
 from repo_manager.names import Token
@@ -59,11 +59,39 @@ def test_a_machine_whose_package_is_old_is_told_apart_and_no_finding() -> None:
     assert finding is None
 
 
-def test_a_machine_whose_package_is_damaged_is_told_apart() -> None:
-    name = name_of("RHEL8-64")
-    listing = listing_of(name)
-    audit = audit_of(listing, selection_of(listing, release="latest"), {name: CUT_OFF})
-    assert only(audit, CLASSIC, machine("web", "RHEL 8.4"))[0].prospect is Prospect.NOT_CURRENT
+NEW_RHEL8: Final = name_of("RHEL8-64")
+OLD_RHEL8: Final = name_of("RHEL8-64", "9.64")
+UNSIGNED: Final = Verdict(Code.UNSIGNED, "has no signature")
+UNREADABLE: Final = Verdict(Code.CORRUPT, "cannot be read", read=False)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "prospect"),
+    [
+        pytest.param({NEW_RHEL8: CUT_OFF}, Prospect.WITHOUT_PACKAGE, id="cut off"),
+        pytest.param({NEW_RHEL8: Verdict(Code.MISLABELLED, "?")}, Prospect.WITHOUT_PACKAGE, id="another package's"),
+        pytest.param({NEW_RHEL8: Verdict(Code.TAMPERED, "?")}, Prospect.WITHOUT_PACKAGE, id="not what was signed"),
+        pytest.param({NEW_RHEL8: CUT_OFF, OLD_RHEL8: CUT_OFF}, Prospect.WITHOUT_PACKAGE, id="both cut off"),
+        pytest.param({NEW_RHEL8: CUT_OFF, OLD_RHEL8: Verdict()}, Prospect.NOT_CURRENT, id="an older one is whole"),
+        pytest.param({NEW_RHEL8: UNSIGNED}, Prospect.NOT_CURRENT, id="whole and not signed"),
+        pytest.param({NEW_RHEL8: UNREADABLE}, Prospect.NOT_CURRENT, id="nobody could read it"),
+    ],
+)
+def test_a_package_of_which_no_installer_is_whole_is_as_good_as_none(
+    verdicts: dict[str, Verdict], prospect: Prospect
+) -> None:
+    listing = listing_of(*verdicts)
+    audit = audit_of(listing, selection_of(listing, release="latest"), verdicts)
+    found, finding = only(audit, CLASSIC, machine("web", "RHEL 8.4"))
+    assert found.prospect is prospect
+    assert (finding is not None) == (prospect is Prospect.WITHOUT_PACKAGE)
+    if finding is not None:
+        assert (finding.code, finding.severity) == (Code.MACHINE_WITHOUT_PACKAGE, Severity.ERROR)
+        assert (
+            finding.message
+            == "the installer for RHEL8-64 in the repository is not whole, or not what its name promises"
+        )
+        assert finding.fix == "repo-manager sync --package RHEL8-64"
 
 
 @pytest.mark.parametrize("wanted", [(), ("OL6-64",)], ids=["wanted", "not wanted"])
@@ -170,17 +198,42 @@ def test_where_the_installer_is_old_a_newer_one_may_support_the_kernel() -> None
     audit = audit_with(name_of(UBUNTU, "9.64"), wanted=(UBUNTU,))
     about = with_kernels("6.8.0-31-generic")
     found, finding = only(audit, about, machine("web", "Ubuntu 24.04", kernel="6.8.0-35-azure"))
-    assert (found.prospect, found.closest_kernel) == (Prospect.KERNEL_NOT_SUPPORTED, None)
+    assert (found.prospect, found.closest_kernel) == (Prospect.KERNEL_NOT_SUPPORTED, "6.8.0-31-generic")
     assert finding is not None
     assert "neither is any other azure kernel" in finding.message
     assert finding.fix == "repo-manager sync --package UBUNTU-24.04-64"
 
 
-def test_a_kernel_without_flavour_that_nothing_is_like_is_told() -> None:
-    found, _ = only(
-        audit_with(name_of(UBUNTU)), with_kernels("6.8.0-1-generic"), machine("w", "Ubuntu 24.04", kernel="6.8.0-1")
-    )
-    assert found.why.endswith("neither is any other such kernel")
+@pytest.mark.parametrize(
+    ("listed", "closest", "words"),
+    [
+        pytest.param(
+            ("5.15.0-31-generic", "6.8.0-9-generic", "6.8.0-40-generic", "6.8.0-30-azure"),
+            "6.8.0-40-generic",
+            "neither is any other gcp kernel; the newest that is, of the same series: 6.8.0-40-generic",
+            id="of another flavour the newest of its series",
+        ),
+        pytest.param(
+            ("5.15.0-31-generic", "6.11.0-9-azure"),
+            None,
+            "neither is any other gcp kernel; it supports azure, generic",
+            id="of its series none",
+        ),
+        pytest.param(
+            ("6.8.0-1-realtime",),
+            "6.8.0-1-realtime",
+            "neither is any other gcp kernel; the newest that is, of the same series: 6.8.0-1-realtime",
+            id="of a flavour that is rare",
+        ),
+    ],
+)
+def test_of_a_flavour_that_is_not_listed_the_nearest_thing_is_named(
+    listed: tuple[str, ...], closest: str | None, words: str
+) -> None:
+    about = with_kernels(*listed)
+    found, _ = only(audit_with(name_of(UBUNTU)), about, machine("w", "Ubuntu 24.04", kernel="6.8.0-1035-gcp"))
+    assert (found.prospect, found.closest_kernel) == (Prospect.KERNEL_NOT_SUPPORTED, closest)
+    assert found.why.endswith(words)
 
 
 @pytest.mark.parametrize(
@@ -196,6 +249,16 @@ def test_a_kernel_is_no_finding(kernel: str | None, lines: tuple[str, ...], reas
     audit = audit_with(name_of(UBUNTU))
     found, _ = only(audit, with_kernels(*lines), machine("web", "Ubuntu 24.04", kernel=kernel))
     assert found.prospect is Prospect.READY, reason
+    assert found.kernel_judged == (reason == "it is supported")
+
+
+def test_the_list_of_an_installer_that_is_not_whole_is_not_believed() -> None:
+    name = name_of(UBUNTU)
+    listing = listing_of(name)
+    audit = audit_of(listing, selection_of(listing, release="latest"), {name: CUT_OFF})
+    about = with_kernels("6.8.0-31-generic")
+    found, _ = only(audit, about, machine("web", "Ubuntu 24.04", kernel="6.8.0-99-generic"))
+    assert (found.prospect, found.kernel_judged) == (Prospect.WITHOUT_PACKAGE, False)
 
 
 def test_only_installers_that_list_kernels_are_asked_and_only_for_machines_with_one() -> None:

@@ -23,10 +23,12 @@ from repo_manager.repository import Entry
 from repo_manager.selection import Selection
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, 999, tzinfo=UTC)
 ROOT = "ab" * 32
+PS_01 = Host("ps-01")
 
 
 @dataclass
@@ -35,6 +37,7 @@ class Postman:
 
     failure: RepoManagerError | None = None
     reach: bool = True
+    identity: str = "01ab"
     brought: list[tuple[str, Report, bool]] = field(default_factory=list)
     asked: int = 0
 
@@ -53,9 +56,13 @@ class Ears(Voice):
 
     def __init__(self) -> None:
         self.notes: list[str] = []
+        self.details: list[str] = []
 
     def note(self, text: str) -> None:
         self.notes.append(text)
+
+    def detail(self, text: str) -> None:
+        self.details.append(text)
 
 
 @dataclass
@@ -66,10 +73,11 @@ class Desk:
     postman: Postman = field(default_factory=Postman)
     ears: Ears = field(default_factory=Ears)
     now: datetime = NOW
+    host: Host = PS_01
 
     def report(self, told: Destination, *, reached: bool = True) -> Sent:
         reporter = Reporter(told, self.postman, Refusals(self.repository), lambda: self.now, self.ears)
-        made = compose(Host("ps-01"), self.now, Ended("mirror", ExitCode.DONE), Known())
+        made = compose(self.host, self.now, Ended("mirror", ExitCode.DONE), Known())
         return reporter.report(made, reached=reached)
 
 
@@ -140,28 +148,51 @@ def test_a_place_that_was_named_may_be_any_folder(desk: Desk) -> None:
 def test_where_nobody_is_to_be_told_nobody_is_asked(desk: Desk) -> None:
     assert desk.report(Destination(None, why="switched-off")) == Sent(sent=False, why="switched-off")
     assert (desk.postman.asked, desk.ears.notes) == (0, [])
+    assert desk.ears.details == ["no report was sent: switched-off"]
 
 
 @pytest.mark.parametrize(("asked", "notes"), [(False, 0), (True, 1)])
 def test_a_web_server_is_not_asked_without_a_token(desk: Desk, notes: int, *, asked: bool) -> None:
     desk.postman.reach = False
     assert desk.report(Destination("https://x", asked=asked)) == Sent(sent=False, to="https://x", why="no-token")
-    assert (desk.postman.asked, len(desk.ears.notes)) == (0, notes)
+    assert (desk.postman.asked, len(desk.ears.notes), len(desk.ears.details)) == (0, notes, 1 - notes)
+    assert "no report was sent: https://x takes none without a token" in (desk.ears.notes + desk.ears.details)[0]
 
 
 def test_a_place_that_takes_none_is_asked_once_a_day(desk: Desk) -> None:
     desk.postman.failure = TransferError("access-denied", "x:\n  no", "have rights granted")
-    refused = Sent(sent=False, to="x", why="access-denied")
-
-    assert desk.report(Destination("x")) == refused
-    assert desk.ears.notes == ["no report was sent, and none is tried for a day: x: no; have rights granted"]
-    assert desk.report(Destination("x")) == refused
+    assert desk.report(Destination("x")) == Sent(sent=False, to="x", why="access-denied")
+    assert desk.ears.notes == ["no report was sent, and none is tried so for a day: x: no; have rights granted"]
+    assert desk.report(Destination("x")) == Sent(sent=False, to="x", why="refused-lately")
     assert (desk.postman.asked, len(desk.ears.notes)) == (1, 1)
+    (said,) = desk.ears.details
+    assert said == (
+        "no report was sent, and none was tried: x refused one of ps-01 at 2026-11-23 12:00 UTC (access-denied);"
+        " after 2026-11-24 12:00 UTC it is asked again, with other credentials or by --report-to at once"
+    )
     desk.report(Destination("y"))
     assert desk.postman.asked == 2, "another place has not refused"
     desk.now += KEPT
     desk.postman.failure = None
     assert desk.report(Destination("y")).sent
+
+
+@pytest.mark.parametrize(
+    "mend",
+    [
+        pytest.param(lambda desk: setattr(desk.postman, "identity", "02cd"), id="another token"),
+        pytest.param(lambda desk: setattr(desk, "host", Host("ps-02")), id="another name to report under"),
+    ],
+)
+def test_what_was_mended_is_another_question(desk: Desk, mend: Callable[[Desk], None]) -> None:
+    desk.postman.failure = TransferError("access-denied", "x: no", "have rights granted")
+    desk.report(Destination("x"))
+    desk.postman.failure = None
+    assert desk.report(Destination("x")).why == "refused-lately"
+
+    mend(desk)
+
+    assert desk.report(Destination("x")).sent
 
 
 def test_a_clock_that_was_wrong_does_not_silence_a_server(desk: Desk) -> None:
@@ -194,7 +225,16 @@ def test_any_other_failure_is_a_warning_each_time(
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "7", '{"schema": "x"}', '{"schema": "repo-manager/reporting/1", "place": "x", "at": "now"}'],
+    [
+        "",
+        "{",
+        "[]",
+        "7",
+        '{"schema": "x"}',
+        '{"schema": "repo-manager/reporting/1", "place": "x", "at": "now"}',
+        # As it was written before the server and its credentials counted.
+        '{"schema": "repo-manager/reporting/1", "place": "x", "code": "no", "at": "2026-11-23T12:00:00Z"}',
+    ],
 )
 def test_a_memory_that_makes_no_sense_is_none(desk: Desk, text: str) -> None:
     (desk.repository / ".repo-manager" / "reporting.json").write_text(text, encoding="utf-8")
@@ -213,5 +253,5 @@ def test_the_words_for_programs_are_documented() -> None:
     from cli_world import ROOT as PROJECT
 
     page = (PROJECT / "docs" / "reference" / "json.md").read_text(encoding="utf-8")
-    for word in (reporting.SWITCHED_OFF, reporting.UNSIGNED_SOURCE, reporting.NO_TOKEN):
+    for word in (reporting.SWITCHED_OFF, reporting.UNSIGNED_SOURCE, reporting.NO_TOKEN, reporting.REFUSED_LATELY):
         assert f"`{word}`" in page

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from repo_manager import advice
 from repo_manager import selection as selections
-from repo_manager.advice import Standpoint
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
-from repo_manager.names import Release
+from repo_manager.errors import ExitCode, InputError
 from repo_manager.report import advised
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from repo_manager.advice import Stand, Standpoint
     from repo_manager.cli.run import Run
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -27,9 +30,18 @@ def advise(
         list[str] | None,
         options.option(
             "--from",
-            "A release that you have, instead of what the folder tells; may be given several times, the oldest counts.",
+            "A release that you have, or a version of it, instead of what the folder tells; may be given several times:"
+            " the oldest counts, and what speaks against any of them is told.",
             metavar="RELEASE",
             variable="advise_from",
+        ),
+    ] = None,
+    fleet: Annotated[
+        Path | None,
+        options.option(
+            "--fleet",
+            "A fleet.yaml: its servers tell where they stand, instead of the folder.",
+            metavar="FILE",
         ),
     ] = None,
     # A name of its own: the key `to` of the configuration file is the folder that `download` fills.
@@ -49,16 +61,33 @@ def advise(
     classic = run.profile.classic
     target = advice.choose_target(advise_to, run.catalog, classic=classic)
     request = run.request(release=advise_to, packages=tuple(package or ()))
-    found = advice.advise(_start(run, advise_from or []), target, request, run.catalog)
+    if advise_from and fleet and options.was_said(context, "fleet"):
+        raise InputError("usage", "--from and --fleet both say where you stand", "leave one of them out")
+    found = advice.advise(_start(run, advise_from or [], fleet), target, request, run.catalog)
     run.console.emit(advised.document(found, run.catalog))
     if not run.console.json_wanted:
         run.console.answer(advised.text(found, run.command, run.console.width))
+    silent = [stand.host for stand in found.start.fleet if stand.release is None]
+    if silent:
+        run.console.note(f"warning: nobody knows what these servers have: {', '.join(silent)}")
+        raise typer.Exit(ExitCode.PARTIAL)
 
 
-def _start(run: Run, named: list[str]) -> Standpoint:
+def _start(run: Run, named: list[str], fleet: Path | None) -> Standpoint:
     """Where it begins. A server's own release that the configuration names counts for the servers in any case."""
     server = run.settings.server_release
     if named:
-        oldest = min(Release.parse(text.strip()) for text in named)
-        return Standpoint(server or oldest, oldest)
+        return advice.named(named, server, run.catalog)
+    if fleet is not None:
+        return advice.of_fleet(_stands(run, fleet))
     return advice.standpoint(run.listing_if_any(), run.catalog, server)
+
+
+def _stands(run: Run, fleet: Path) -> Iterator[Stand]:
+    """The servers of fleet.yaml."""
+    from repo_manager.cli.fleet import standing
+
+    for server in standing(run, fleet):
+        role = server.role.value if server.role else None
+        packages = ((line.package, line.version) for line in server.packages)
+        yield advice.stand(server.host, role, packages, run.catalog)

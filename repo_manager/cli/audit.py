@@ -117,9 +117,10 @@ def audit(
     selection = selections.select(request, listing, run.catalog)
     checker = run.checker()
     survey = _survey(run, inventory, listing, checker) if inventory else None
+    second = _second(run)
     circumstances = replace(
         run.circumstances(_verdicts(run, checker, listing, deep=deep)),
-        second=_second(run),
+        second=second,
         unseen_by=run.service.name if serves_older_set(run.service, run.path, time.time()) else None,
         sync="sync" if release.strip().lower() == selections.AUTO else f"sync --release {selection.release}",
     )
@@ -134,7 +135,9 @@ def audit(
         run.profile.name,
         datetime.now(UTC).replace(microsecond=0),
         deep=deep,
+        unread=_unread(listing, circumstances.verdicts),
         unchecked=tuple(sorted(run.signatures.unchecked)),
+        second=second is not None,
         outlooks=outlooks,
         fix=_fix(judged, outlooks, circumstances),
     )
@@ -178,6 +181,12 @@ def _verdicts(run: Run, checker: Checker, listing: Listing, *, deep: bool) -> Ma
         voice.finished()
 
 
+def _unread(listing: Listing, verdicts: Mapping[str, Verdict]) -> tuple[str, ...]:
+    """The installers of whose bytes this audit cannot say whether they are right. An empty one needs no reading."""
+    installers = [file for file in listing.files if file.installer is not None and file.entry.size_bytes]
+    return tuple(file.name for file in installers if file.name not in verdicts or not verdicts[file.name].read)
+
+
 def _second(run: Run) -> Listing | None:
     """The second folder's listing, where the configuration names one and it exists."""
     second = run.profile.second_folder
@@ -211,10 +220,14 @@ def _refuse_to_overwrite(output: Path, repository: Path, inventories: Sequence[P
 
 def _write(run: Run, assessed: Assessment, format_: Format, output: Path | None) -> None:
     if output is None and run.console.json_wanted:
+        if format_ not in {Format.TABLE, Format.JSON}:
+            run.console.note(f"note: --json beats --format {format_} on stdout; leave it out, or add --output FILE")
         run.console.emit(documents.audit(assessed))
         return
     text = _text(run, assessed, format_, painted=output is None)
     if output is None:
+        if format_ is not Format.TABLE:
+            run.console.speak_utf8()
         run.console.answer(text)
         return
     try:

@@ -42,6 +42,11 @@ class Console:
         """The columns there are, within reason."""
         return min(max(shutil.get_terminal_size((80, 24)).columns, _NARROWEST), _WIDEST)
 
+    def speak_utf8(self) -> None:
+        """Let stdout carry UTF-8 from now on, unless a person reads it: what is for programs has one encoding."""
+        if not is_terminal(sys.stdout) and hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+
     def answer(self, text: str) -> None:
         """The answer for people: stdout, or stderr when stdout carries JSON."""
         if self.verbosity >= 0 or not self.json_wanted:

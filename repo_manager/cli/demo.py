@@ -20,8 +20,9 @@ from repo_manager.assessment import Assessment
 from repo_manager.audit import Severity
 from repo_manager.cli import options
 from repo_manager.cli.change import judge
+from repo_manager.cli.quoting import quoted
 from repo_manager.cli.root import run_of
-from repo_manager.cli.run import Run, quoted
+from repo_manager.cli.run import Run
 from repo_manager.cli.sync import task_of
 from repo_manager.edges import sandbox
 from repo_manager.errors import InputError

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from repo_manager.edges.contents.checking import Checker
     from repo_manager.edges.reports.gathering import Gathered
     from repo_manager.edges.reports.looking import Leader
-    from repo_manager.fleet import Inventory, Look
+    from repo_manager.fleet import Inventory, Look, Server
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
@@ -92,6 +92,10 @@ def audit(
     reports_at = choose("reports", reports, inventory.reports if inventory else None)
     hours = choose("silent_after", silent_after, inventory.silent_after_h if inventory else None)
     fingerprint = choose("trust", trust, inventory.trust if inventory else None) if leader_at else None
+    source = context.get_parameter_source("trust")
+    # The variable and the key are those of mirror as well, and need not be meant.
+    if leader_at is None and source is not None and source.name == "COMMANDLINE":
+        raise InputError("usage", "--trust verifies a set, and nothing says where it lies", "add --set PLACE")
     if not (inventory or reports_at or leader_at):
         raise InputError("usage", "nothing says which servers to look at", "name fleet.yaml, or add --reports PLACE")
     survey = _Survey(run, inventory, time_limit, deep=deep)
@@ -99,6 +103,19 @@ def audit(
     survey.gather(reports_at or leader_at, asked=reports_at is not None)
     survey.look()
     _answer(run, survey, timedelta(hours=hours or SILENT_AFTER_H), fleet, leader_at, reports_at or leader_at)
+
+
+def standing(run: Run, path: Path) -> tuple[Server, ...]:
+    """The servers of fleet.yaml as their reports say, and as a look at their repositories shows. Problems are told."""
+    from repo_manager.edges.reports.inventories import load
+
+    inventory = load(path)
+    survey = _Survey(run, inventory, _TIME_LIMIT_S, deep=False)
+    survey.gather(inventory.reports or inventory.followed, asked=inventory.reports is not None)
+    survey.look()
+    for problem in survey.problems:
+        run.console.error(problem)
+    return tuple(server for server in survey.judged(timedelta(hours=SILENT_AFTER_H)).servers if server.listed)
 
 
 def _inventory(path: Path | None) -> Inventory | None:

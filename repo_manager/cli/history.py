@@ -14,8 +14,8 @@ import typer
 from repo_manager import changes
 from repo_manager.audit import Severity
 from repo_manager.edges import audits
-from repo_manager.edges.disk.paths import shown
-from repo_manager.errors import MachineError
+from repo_manager.edges.disk.paths import real, shown
+from repo_manager.errors import InputError, MachineError
 from repo_manager.report import documents
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def compared(run: Run, assessed: Assessment, before: Earlier | None, *, save: bo
         later = "" if save else "; add --save, so that the next one can be compared with this"
         run.console.note(f"note: there is no earlier audit of this repository, so every finding counts as new{later}")
         return replace(assessed, changes=changes.nothing_before(assessed))
-    found = changes.compare(before, assessed, same_place=_same_place(before.repository, assessed.audit.repository))
+    same_place = _same_place(before.repository, assessed.audit.repository, run.path)
+    found = changes.compare(before, assessed, same_place=same_place)
     for remark in found.remarks:
         run.console.note(f"note: {remark}")
     return replace(assessed, changes=found)
@@ -66,7 +67,8 @@ def keeping(run: Run, assessed: Assessment) -> Iterator[None]:
         Exit: it cannot be kept. That is said, and what was to be done meanwhile is done all the same.
     """
     # What becomes of findings is all that is compared, and ten thousand machines are megabytes.
-    document = {**documents.audit(replace(assessed, changes=None)), "machines": []}
+    whole = {"repository": shown(real(run.path)), "machines": []}
+    document = {**documents.audit(replace(assessed, changes=None)), **whole}
     draft: audits.Draft | None = None
     try:
         draft = _kept(run).draft(json.dumps(document, indent=1), assessed.at)
@@ -98,9 +100,12 @@ def _kept(run: Run) -> audits.KeptAudits:
     return audits.KeptAudits(audits.state_folder(run.environ), run.path, most=run.settings.audits_keep)
 
 
-def _same_place(one: str, other: str) -> bool:
-    """Whether two spellings mean one folder. A relative one was relative to where that audit ran."""
-    if one == other:
+def _same_place(before: str, now: str, path: Path) -> bool:
+    """Whether two spellings mean one folder, `now` being at `path`. A relative one hangs on where that audit ran."""
+    if before == now:
         return True
-    whole = [os.path.normcase(shown(Path(text).absolute())) for text in (one, other)]
-    return whole[0] == whole[1]
+    try:
+        return os.path.normcase(shown(real(Path(before)))) == os.path.normcase(shown(real(path)))
+    except InputError:
+        # Another system's, or what no path can be.
+        return False

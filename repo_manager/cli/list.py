@@ -35,6 +35,7 @@ def list_(
     listing = run.listing()
     run.console.emit(listings.document(listing))
     if format_ is Format.CSV and not run.console.json_wanted:
+        run.console.speak_utf8()
         run.console.answer(listings.csv(listing))
     elif not run.console.json_wanted:
         run.console.answer(listings.text(listing, datetime.now(UTC).date(), run.console.width))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import repo_manager
 from repo_manager import repository, settings
 from repo_manager.cli.console import Console
+from repo_manager.cli.quoting import quoted
 from repo_manager.edges.disk.paths import reachable, shown
 from repo_manager.edges.disk.scanning import scan
 from repo_manager.errors import InputError, RepoManagerError
@@ -389,8 +390,3 @@ class Run:
             if value:
                 words += [f"--{name}", quoted(str(value))]
         return " ".join(words)
-
-
-def quoted(word: str) -> str:
-    """A word for a command line, in double quotes where either shell would split it."""
-    return word if word and all(character.isalnum() or character in "-_./:\\" for character in word) else f'"{word}"'

@@ -7,6 +7,7 @@ repository, and keeping it does not either.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import changes
-from repo_manager.edges.disk.paths import reachable, shown
+from repo_manager.edges.disk.paths import reachable, real, shown
 from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.disk.renaming import Mover
 from repo_manager.errors import InputError, RepoManagerError
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 # The largest honest one, of a hundred thousand machines, has a quarter of that.
 _MOST_BYTES: Final = 256 * 1024 * 1024
 _STALE_S: Final = 24 * 60 * 60
+_MOST_OF_A_SECOND: Final = 1000
 _STAMP: Final = "[0-9]{8}T[0-9]{6}Z"
 
 
@@ -50,7 +52,9 @@ class KeptAudits:
 
     def __init__(self, folder: Path, repository: Path, *, most: int) -> None:
         self._folder = reachable(folder)
-        key = hashlib.sha256(os.path.normcase(repository.absolute()).encode(errors="surrogatepass")).hexdigest()
+        # Where it really is: whoever writes it with `..`, or goes by a link, means the same one.
+        place = os.path.normcase(shown(real(repository)))
+        key = hashlib.sha256(place.encode(errors="surrogatepass")).hexdigest()
         self._key = key[:32]
         self._most = most
 
@@ -65,7 +69,7 @@ class KeptAudits:
         return Latest(None, tuple(passed_over))
 
     def draft(self, text: str, at: datetime) -> Draft:
-        """Write an audit down without giving it its name yet. One of the same second takes the place of the other.
+        """Write an audit down without giving it its name yet. Of the same second there may be several.
 
         Raises:
             MachineError: it cannot be written.
@@ -99,7 +103,7 @@ class KeptAudits:
 
     def _paths(self) -> list[Path]:
         """The kept audits, oldest first."""
-        return self._named(rf"{self._key}-{_STAMP}\.json")
+        return sorted(self._named(rf"{self._key}-{_STAMP}(?:-[0-9]{{1,4}})?\.json"), key=_age)
 
     def _named(self, pattern: str) -> list[Path]:
         try:
@@ -125,16 +129,45 @@ class Draft:
             MachineError: it cannot be given its name.
         """
         try:
-            Mover().replace(self._temporary, self._path)
+            path = _claimed(self._path)
+            try:
+                Mover().replace(self._temporary, path)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+                raise
         except OSError as error:
             raise disk_error(error, self._path) from error
         self._kept.tidy()
-        return Path(shown(self._path))
+        return Path(shown(path))
 
     def drop(self) -> None:
         """Forget it."""
         with contextlib.suppress(OSError):
             self._temporary.unlink()
+
+
+def _claimed(path: Path) -> Path:
+    """The first name that is free, taken by an empty file: another process may keep one in this very second."""
+    for number in range(1, _MOST_OF_A_SECOND + 1):
+        free = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
+        try:
+            free.open("xb").close()
+        except FileExistsError:
+            continue
+        except PermissionError:
+            # So Windows says that there is a folder of that name.
+            if not free.is_dir():
+                raise
+        else:
+            return free
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+
+
+def _age(path: Path) -> tuple[str, int]:
+    """Sorts the names of kept audits, the oldest first."""
+    _, stamp, *number = path.stem.split("-")
+    return stamp, int(number[0]) if number else 1
 
 
 def read(path: Path) -> Earlier:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +13,7 @@ from repo_manager.report.text import paragraph, plural, table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from repo_manager.advice import Advice, LeftOut, Placing, Step
+    from repo_manager.advice import Advice, LeftOut, Placing, Stand, Step
     from repo_manager.catalog import Catalog
 
 
@@ -24,11 +25,19 @@ def document(advice: Advice, catalog: Catalog) -> dict[str, Any]:
         "agents": str(advice.start.agents),
         "target": str(advice.target),
         "experience": "classic" if advice.classic else "modernized",
+        "present": [str(release) for release in advice.start.present],
+        "backwards": advice.backwards,
+        "fleet": [_stand_facts(stand) for stand in advice.start.fleet],
         "here": [_left_out_facts(here) for here in advice.here],
         "steps": [_step_facts(step, catalog) for step in advice.steps],
         "left_out": [_left_out_facts(left) for left in advice.left_out],
         "notes": list(advice.notes),
     }
+
+
+def _stand_facts(stand: Stand) -> dict[str, Any]:
+    release, oldest = (str(value) if value else None for value in (stand.release, stand.oldest))
+    return {"host": stand.host, "role": stand.role, "release": release, "oldest": oldest}
 
 
 def _left_out_facts(left: LeftOut) -> dict[str, Any]:
@@ -64,6 +73,7 @@ def text(advice: Advice, command: str, width: int) -> str:
     """`advise` for people. `command` is how the commands to paste begin."""
     parts: list[tuple[str, Iterable[str]]] = [
         ("", _heading(advice, width)),
+        ("the servers, by what they have", _fleet(advice.start.fleet, width)),
         ("", _overview(advice)),
         ("at each step, in this order", _order(advice, width)),
         ("what to place", _placing(advice, command, width)),
@@ -79,11 +89,37 @@ def text(advice: Advice, command: str, width: int) -> str:
 def _heading(advice: Advice, width: int) -> Iterator[str]:
     start, experience = advice.start, "classic" if advice.classic else "modernized"
     same = start.servers == start.agents
-    where = f"from {start.servers}" if same else f"servers {start.servers}, agents {start.agents},"
+    servers = "servers" if advice.classic else "appliance"
+    where = f"from {start.servers}" if same else f"{servers} {start.servers}, agents {start.agents},"
     count = plural(len(advice.steps), "step") if advice.steps else "nothing to do"
+    if advice.backwards:
+        count = "no steps"
     yield f"{where} to {advice.target}: {count} ({experience} experience)"
+    if advice.backwards:
+        words = f"{advice.target} is older than what you have: steps only lead to newer releases, never back"
+        yield paragraph(words, width)
     for here in advice.here:
         yield paragraph(f"release {here.release}: {', '.join(_REASONS[reason] for reason in here.why)}", width)
+
+
+def _fleet(fleet: tuple[Stand, ...], width: int) -> Iterator[str]:
+    """The servers of each release, the oldest first, and those that nobody knows of."""
+    for _, group in groupby(sorted(fleet, key=_age), _age):
+        stands = tuple(group)
+        release, oldest = stands[0].release, stands[0].oldest
+        older = f" (some packages {oldest})" if oldest != release else ""
+        hosts = ", ".join(
+            f"{stand.host} ({_ROLES[stand.role]})" if stand.role in _ROLES else stand.host for stand in stands
+        )
+        yield paragraph(f"{release or 'not known'}{older}: {hosts}", width, first="  ", rest="    ")
+
+
+# What is nothing else than a process server needs no word.
+_ROLES: Final = {"configuration-server": "configuration server"}
+
+
+def _age(stand: Stand) -> tuple[tuple[int, int], ...]:
+    return tuple((value.major, value.minor) if value else (sys.maxsize, 0) for value in (stand.release, stand.oldest))
 
 
 def _overview(advice: Advice) -> Iterator[str]:
@@ -107,6 +143,7 @@ def _overview(advice: Advice) -> Iterator[str]:
 _WORDS: Final = {
     Part.CONFIGURATION_SERVER: "upgrade the configuration server",
     Part.PROCESS_SERVERS: "upgrade each scale-out process server",
+    Part.APPLIANCE: "upgrade each replication appliance",
     Part.PACKAGES: "place the packages on each of these servers",
     Part.AGENTS: "upgrade the agents, and reboot their machines",
 }
@@ -117,7 +154,8 @@ def _order(advice: Advice, width: int) -> Iterator[str]:
     for letter, part in zip("abcd", (part for part in Part if part in needed), strict=False):
         left_out = [step for step in advice.steps if part not in step.parts]
         words = f" (not at {_spans(advice, left_out)}: already there)" if left_out else ""
-        yield paragraph(f"{_WORDS[part]}{words}", width, first=f"  {letter}. ", rest="     ")
+        what = _WORDS[part] if advice.classic else _WORDS[part].replace("of these servers", "appliance")
+        yield paragraph(f"{what}{words}", width, first=f"  {letter}. ", rest="     ")
 
 
 def _spans(advice: Advice, steps: Sequence[Step]) -> str:
@@ -131,7 +169,8 @@ def _placing(advice: Advice, command: str, width: int) -> Iterator[str]:
         yield from _to_place(f"{number}. {step.release}  ", step, command, width)
     for by_hand, group in groupby(advice.steps, _by_hand):
         if by_hand:
-            words = f"by hand at {_spans(advice, list(group))}, because servers may come without: {', '.join(by_hand)}"
+            who = "servers" if advice.classic else "appliances"
+            words = f"by hand at {_spans(advice, list(group))}, because {who} may come without: {', '.join(by_hand)}"
             yield paragraph(words, width, first="  ", rest="    ")
     if not all(item.url for step in advice.steps for item in step.packages):
         words = "Where there is no link, take the installers from an archive of your own, or ask Microsoft's support."
@@ -152,7 +191,7 @@ def _to_place(head: str, step: Step, command: str, width: int) -> Iterator[str]:
         which = "any package" if len(without) == len(step.packages) else ", ".join(without)
         lines.append(paragraph(f"the catalog has no link for {which}", width, first=indent, rest=indent))
         # What is older than the folder's own must be asked for.
-        older = "" if Part.CONFIGURATION_SERVER in step.parts else " --allow-older"
+        older = " --allow-older" if step.parts[0] is Part.PACKAGES else ""
         lines.append(f"{indent}{command} add FILE{older}")
     yield f"  {head}{lines[0].removeprefix(indent)}"
     yield from lines[1:]

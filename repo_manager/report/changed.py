@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.report.text import paragraph, plural
+from repo_manager.report.text import paragraph, plural, safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # So many are named; the list of findings above has all that are not fixed.
 _NAMED: Final = 8
+_INDENT: Final = 9
+_LEAST_INDENT: Final = 2
 
 
 def lines(changes: Changes, width: int, paint: Callable[[str, Severity], str]) -> list[str]:
@@ -30,9 +32,9 @@ def _heading(changes: Changes) -> str:
     if changes.earlier is None:
         return f"there is no earlier audit: {plural(len(changes.new), 'new finding')}"
     when = f"of {changes.since:%Y-%m-%d %H:%M} UTC" if changes.since else f"in {changes.earlier}"
-    return (
-        f"since the audit {when}: {len(changes.new)} new, {len(changes.fixed)} fixed, {len(changes.standing)} standing"
-    )
+    counts = f"{len(changes.new)} new, {len(changes.fixed)} fixed, {len(changes.standing)} standing"
+    unseen = f", {len(changes.not_looked_for)} not looked for" if changes.not_looked_for else ""
+    return f"since the audit {when}: {counts}{unseen}"
 
 
 def _by_code(
@@ -46,4 +48,7 @@ def _by_code(
         if names:
             more = len(names) - _NAMED
             rest = f" and {more} more" if more > 0 else ""
-            yield paragraph(", ".join(names[:_NAMED]) + rest, width, first=" " * 9, rest=" " * 9)
+            # A whole name can be copied, so where one is long it gets nearly all of the line.
+            longest = max(len(safe(name)) for name in names[:_NAMED])
+            indent = " " * (_INDENT if longest + len(",") <= width - _INDENT else _LEAST_INDENT)
+            yield paragraph(", ".join(names[:_NAMED]) + rest, width, first=indent, rest=indent)

@@ -101,6 +101,7 @@ def changes(found: Changes) -> Document:
         "new": [finding(item) for item in found.new],
         "standing": [finding(item) for item in found.standing],
         "fixed": [finding(item) for item in found.fixed],
+        "not_looked_for": [finding(item) for item in found.not_looked_for],
         "remarks": list(found.remarks),
     }
 

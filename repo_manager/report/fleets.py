@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
@@ -143,9 +144,9 @@ def _report(server: Server) -> dict[str, Any] | None:
 
 def text(fleet: Fleet, about: About, width: int, paint: Paint) -> str:
     """`fleet audit`: what it is held against, a line per server, what is the matter with each, what to do next."""
-    lines = [*_against(fleet, about), ""]
+    lines = [*(paragraph(words, width, rest="  ") for words in _against(fleet, about)), ""]
     if fleet.servers:
-        lines += [*_table(fleet, about, paint), ""]
+        lines += [*_table(fleet, about, width, paint), ""]
     explained = [(server, why) for server in fleet.servers if (why := "; ".join(_why(server)))]
     lines += [paragraph(f"{server.host}: {why}", width, rest="  ") for server, why in explained[:_EXPLAINED_MOST]]
     if len(explained) > _EXPLAINED_MOST:
@@ -167,24 +168,30 @@ def _against(fleet: Fleet, about: About) -> Iterator[str]:
         yield "held against what most servers have" + (f", version {followed.version} of the set" if followed else "")
     elif followed is not None:
         verified = "" if about.verified else ", which was not verified"
-        yield safe(f"held against version {followed.version} of {about.leader}{verified}")
+        yield f"held against version {followed.version} of {about.leader}{verified}"
     if about.reports:
-        yield safe(f"{plural(about.read, 'report')} at {about.reports}")
+        yield f"{plural(about.read, 'report')} at {about.reports}"
     if about.looked:
         yield f"{plural(about.looked, 'server')} looked at{', every byte' if about.deep else ''}"
 
 
-def _table(fleet: Fleet, about: About, paint: Paint) -> Iterator[str]:
+def _table(fleet: Fleet, about: About, width: int, paint: Paint) -> Iterator[str]:
     heads = ["SERVER", "STATE", "SET", "REPORTED", "DIFFERS"]
     rows = [_row(server) for server in fleet.servers]
     if about.inventory is not None:
         heads.append("ROLE")
         for row, server in zip(rows, fleet.servers, strict=True):
             row.append(server.role.value if server.role else "not in the file")
-    head, *lines = table(heads, rows, right=(4,)).splitlines()
+    others = sum(max(map(len, column)) + 2 for column in zip(heads[1:], *(row[1:] for row in rows), strict=True))
+    long = [len(row[0]) + others > width for row in rows]
+    cells = [["", *row[1:]] if is_long else row for row, is_long in zip(rows, long, strict=True)]
+    head, *lines = table(heads, cells, right=(4,)).splitlines()
     yield head
-    for line, server in zip(lines, fleet.servers, strict=True):
-        yield _painted(line, server, paint)
+    for line, is_long, server in zip(lines, long, fleet.servers, strict=True):
+        # A name for which there is no room beside the others stands above them, whole.
+        above = textwrap.wrap(server.host, width, subsequent_indent="  ", break_on_hyphens=False) if is_long else ()
+        for words in (*above, line):
+            yield _painted(words, server, paint)
 
 
 def _row(server: Server) -> list[str]:

@@ -56,8 +56,14 @@ def document(outlooks: Outlooks) -> dict[str, Any]:
             "prospects": {prospect.value: outlooks.count(prospect) for prospect in Prospect},
             "templates": outlooks.templates,
             "placeholders": outlooks.placeholders,
+            "dropped": outlooks.dropped,
             "troubles": [
-                {"place": trouble.place, "column": trouble.column, "message": trouble.message}
+                {
+                    "place": trouble.place,
+                    "column": trouble.column,
+                    "message": trouble.message,
+                    "dropped": trouble.dropped,
+                }
                 for trouble in outlooks.troubles
             ],
         },
@@ -168,6 +174,8 @@ def _needs(outlooks: Outlooks, paint: Paint) -> Iterator[str]:
 
 def _section(prospect: Prospect, groups: tuple[Group, ...], width: int, paint: Paint) -> Iterator[str]:
     severity, code, words = _HEADS[prospect]
+    if any(_is_broken(group) for group in groups):
+        words = "their package is not there, or not whole"
     count = sum(len(group.machines) for group in groups)
     label = f"{severity.value} {code} ({count})" if severity else f"{code} ({count})"
     yield f"{paint(label, severity) if severity else label}: {words}"
@@ -178,6 +186,11 @@ def _section(prospect: Prospect, groups: tuple[Group, ...], width: int, paint: P
         yield f"  and {plural(others, 'machine')} of {len(rest)} other kinds"
 
 
+def _is_broken(group: Group) -> bool:
+    """Whether there is an installer that cannot be sent."""
+    return group.prospect is Prospect.WITHOUT_PACKAGE and group.machines[0].file is not None
+
+
 def _group(group: Group, width: int) -> Iterator[str]:
     names = ", ".join(outlook.machine.name for outlook in group.machines[:_NAMES])
     more = ", ..." if len(group.machines) > _NAMES else ""
@@ -185,20 +198,24 @@ def _group(group: Group, width: int) -> Iterator[str]:
     subject = group.subject if len(group.subject) <= _SUBJECT else f"{group.subject[: _SUBJECT - 3]}..."
     text = f"{subject}{weak}: {plural(len(group.machines), 'machine')}: {names}{more}"
     yield paragraph(text, width, first="  ", rest="    ")
-    if group.prospect is Prospect.AMBIGUOUS:
+    if _is_broken(group):
+        yield "    an installer is there, and it is not whole, or not what its name promises"
+    elif group.prospect is Prospect.AMBIGUOUS:
         candidates = ", ".join(group.machines[0].answer.candidates)
         yield paragraph(f"{candidates}: {group.why}", width, first="    ", rest="    ")
     elif group.prospect is Prospect.KERNEL_NOT_SUPPORTED:
         closest = group.machines[0].closest_kernel
-        yield (
-            f"    the closest that is supported: {safe(closest)}"
-            if closest
-            else "    no kernel of this flavour is supported"
+        other = f"{group.machines[0].machine.kernel}".rpartition("-")[2] != f"{closest}".rpartition("-")[2]
+        told = (
+            "no kernel of this flavour is supported; the newest that is" if other else "the closest that is supported"
         )
+        words = f"{told}: {safe(closest)}" if closest else group.why
+        yield paragraph(words, width, first="    ", rest="    ")
 
 
 def _troubles(outlooks: Outlooks, width: int) -> Iterator[str]:
-    yield f"remarks on the inventory ({len(outlooks.troubles)})"
+    left_out = f"; left out: {plural(outlooks.dropped, 'row')}" if outlooks.dropped else ""
+    yield f"remarks on the inventory ({len(outlooks.troubles)}{left_out})"
     for trouble in outlooks.troubles[:_TROUBLES]:
         yield paragraph(str(trouble), width, first="  ", rest="    ")
     if len(outlooks.troubles) > _TROUBLES:

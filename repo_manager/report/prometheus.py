@@ -118,7 +118,7 @@ class _Writer:
         skipped: dict[Labels, float] = {
             (("reason", "template"),): outlooks.templates,
             (("reason", "placeholder"),): outlooks.placeholders,
-            (("reason", "unreadable"),): len(outlooks.troubles),
+            (("reason", "unreadable"),): outlooks.dropped,
         }
         yield from self._gauge("inventory_rows_skipped", "Rows of the inventory that were left out.", skipped)
 
@@ -127,6 +127,7 @@ class _Writer:
             (("change", "new"),): len(changes.new),
             (("change", "standing"),): len(changes.standing),
             (("change", "fixed"),): len(changes.fixed),
+            (("change", "not-looked-for"),): len(changes.not_looked_for),
         }
         yield from self._gauge("findings_changed", "Findings, by what became of them since an earlier audit.", counted)
         if changes.since is not None:

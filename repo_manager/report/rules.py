@@ -46,7 +46,7 @@ RULES: Final = {
     Code.RESTART_PENDING: Rule("the folder changed after the service had started", _WARNING),
     Code.SECOND_FOLDER_DIFFERS: Rule("the second folder has other installers than the repository", _WARNING),
     Code.MODERNIZED_ONLY: Rule("a package or a release that classic servers do not support", _WARNING),
-    Code.MACHINE_WITHOUT_PACKAGE: Rule("a machine needs a package that is not in the repository", _ERROR),
+    Code.MACHINE_WITHOUT_PACKAGE: Rule("a machine needs a package that is not in the repository, or not whole", _ERROR),
     Code.MACHINE_AMBIGUOUS: Rule("a machine's system could need several packages", _WARNING),
     Code.KERNEL_NOT_SUPPORTED: Rule("the installer does not support the kernel that a machine runs", _ERROR),
 }

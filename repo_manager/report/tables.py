@@ -62,7 +62,7 @@ def audit(assessed: Assessment, width: int, paint: Paint) -> str:
     if judged.findings and judged.findings[0].severity is not Severity.INFO:
         lines.append(f"what a code means: repo-manager explain {judged.findings[0].code.value}")
     if assessed.fix:
-        lines.append(f"to mend it: {assessed.fix}")
+        lines.append(f"to mend it: {safe(assessed.fix)}")
     return "\n".join(lines)
 
 

@@ -340,6 +340,46 @@ def test_all_machines_that_fit_are_printed_up_to_a_thousand(show: Show) -> None:
     assert count > PAGE
 
 
+def test_paper_says_how_many_machines_are_on_it(show: Show) -> None:
+    sight = show(judged(1200))
+    sight.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert _shown(sight) == "the first 1,000 of 1,200 machines"
+    sight.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    sight = show(judged(120))
+    sight.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert _shown(sight) == "120 machines"
+
+
+def test_what_is_folded_is_printed_and_then_folded_again(show: Show, whole: Assessment) -> None:
+    sight = show(whole)
+    folded = "document.querySelectorAll('details:not([open])').length"
+    before = sight.page.evaluate(folded)
+    assert before > 0
+    sight.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert sight.page.evaluate(folded) == 0
+    sight.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert sight.page.evaluate(folded) == before
+
+
+def test_what_is_folded_is_printed_without_the_script_too(show: Show, whole: Assessment) -> None:
+    sight = show(whole, java_script_enabled=False)
+    inner = sight.page.locator("details:not([open]) li").first
+    height = "element => element.getBoundingClientRect().height"
+    sight.page.emulate_media(media="print")
+    assert inner.evaluate(height) > 0
+    assert inner.is_visible()
+
+
+def test_the_head_of_a_table_is_repeated_with_its_titles_and_no_box_is_cut(show: Show, whole: Assessment) -> None:
+    sight = show(whole)
+    sight.page.emulate_media(media="print")
+    # A button is a box of its own, which browsers do not repeat.
+    boxes = "[...document.querySelectorAll('thead button')].map(button => getComputedStyle(button).display)"
+    assert set(sight.page.evaluate(boxes)) == {"contents"}
+    cut = "[...document.querySelectorAll('.found li')].map(row => getComputedStyle(row).breakInside)"
+    assert set(sight.page.evaluate(cut)) == {"avoid"}
+
+
 def test_paper_is_white_in_the_dark_too(show: Show, whole: Assessment) -> None:
     sight = show(whole, color_scheme="dark")
     assert sight.page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"

@@ -44,7 +44,19 @@ def test_several_codes_come_one_after_the_other(tool: Cli) -> None:
     assert [found["code"] for found in answer.document["codes"]] == ["no-space", "stray"]
 
 
-@pytest.mark.parametrize(("code", "near"), [("nospace", "no-space"), ("mising", "missing"), ("outdatet", "outdated")])
+@pytest.mark.parametrize(
+    ("code", "near"),
+    [
+        ("nospace", "no-space"),
+        ("mising", "missing"),
+        ("outdatet", "outdated"),
+        ("kernel", "kernel-not-supported"),
+        ("Kernels", "kernel-not-supported"),
+        ("ambiguous", "machine-ambiguous"),
+        ("machines", "machine-ambiguous or machine-without-package"),
+        ("release", "unsupported-release or vulnerable-release or withdrawn-release"),
+    ],
+)
 def test_a_wrong_code_is_told_the_nearest(tool: Cli, code: str, near: str) -> None:
     answer = tool.json("explain", code)
     assert (answer.code, answer.error["code"]) == (2, "unknown-code")
@@ -131,12 +143,60 @@ def test_evidence_is_told_in_words(tool: Cli) -> None:
         (("--from", "9.60", "--to", "9.58"), "unfit-release"),
         (("--from", "9.60", "--to", "9.99"), "unknown-release"),
         (("--from", "9.60", "--package", "RHEL77"), "unknown-package"),
+        (("--from", "9.99"), "unknown-release"),
+        (("--from", "9.60", "--from", "1.2"), "unknown-release"),
+        (("--fleet", "none.yaml"), "no-fleet"),
+        (("--fleet", "none.yaml", "--from", "9.60"), "usage"),
     ],
 )
 def test_what_cannot_be_advised_is_one_clear_message(tool: Cli, arguments: tuple[str, ...], code: str) -> None:
     answer = tool.json("advise", *arguments)
     assert (answer.code, answer.error["code"]) == (2, code)
     assert answer.error["hint"]
+
+
+def test_a_release_that_nobody_published_is_refused_in_the_words_of_the_audit(tool: Cli) -> None:
+    tool.fill(("RHEL7-64",))
+    errors = [tool.repo_json(*line).error for line in (("audit", "--release", "9.99"), ("advise", "--from", "9.99"))]
+    assert [(error["code"], error["message"]) for error in errors] == [
+        ("unknown-release", "nobody published a release 9.99")
+    ] * 2
+
+
+def test_a_version_as_other_screens_show_it_is_a_release(tool: Cli) -> None:
+    assert tool.json("advise", "--from", "9.55.6765.1").document["agents"] == "9.55"
+
+
+FLEET = """
+servers:
+  - {name: cs, role: configuration-server, repository: cs}
+  - {name: ps1, repository: ps1}
+"""
+
+
+def test_the_servers_of_a_fleet_tell_where_they_stand(tool: Cli) -> None:
+    for name, release in (("cs", NEW), ("ps1", OLD)):
+        tool.fill(("RHEL7-64",), release)
+        tool.repository.rename(tool.folder / name)
+    (tool.folder / "fleet.yaml").write_text(FLEET, encoding="ascii")
+    document = tool.json("advise", "--fleet", "fleet.yaml").document
+    assert (document["servers"], document["agents"], releases(document)) == ("9.64", "9.64", ["9.66"])
+    assert document["steps"][0]["parts"] == ["process-servers", "packages", "agents"]
+    assert [(stand["host"], stand["release"]) for stand in document["fleet"]] == [("cs", "9.66"), ("ps1", "9.64")]
+    by_key = tool.json("--config", tool.config("fleet: fleet.yaml\n"), "advise")
+    assert by_key.document["fleet"] == document["fleet"]
+    named = tool.json("--config", "config.yaml", "advise", "--from", "9.60")
+    assert named.document["fleet"] == [], "what is said on the command line counts"
+
+
+def test_a_server_that_cannot_be_looked_at_is_named(tool: Cli) -> None:
+    tool.fill(("RHEL7-64",))
+    tool.repository.rename(tool.folder / "cs")
+    (tool.folder / "fleet.yaml").write_text(FLEET, encoding="ascii")
+    answer = tool("advise", "--fleet", "fleet.yaml")
+    assert answer.code == 7
+    assert "  not known: ps1\n" in answer.out
+    assert "nobody knows what these servers have: ps1" in answer.err
 
 
 @pytest.mark.parametrize("package", ["RHEL7-64", "RHEL10-64"])

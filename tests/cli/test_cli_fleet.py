@@ -224,7 +224,7 @@ def test_a_place_without_rights_is_said_once(open_tool: Cli) -> None:
     first, second = unprivileged(tool, *line), unprivileged(tool, *line)
 
     assert (first.code, second.code) == (0, 0)
-    assert "no report was sent, and none is tried for a day" in first.err
+    assert "no report was sent, and none is tried so for a day" in first.err
     assert "report" not in second.err
     remembered = json.loads((tool.folder / "ps-01" / SUBFOLDER / "reporting.json").read_bytes())
     assert (remembered["place"], remembered["code"]) == ("depot", "no-rights")
@@ -351,6 +351,29 @@ def test_the_place_of_reports_may_know_another_token(tool: Cli, monkeypatch: pyt
         monkeypatch.setenv("REPO_MANAGER_DEPOT_TOKEN", secrets["office"])
         answer = _mirror(tool, "ps-01", "--trust", root, "--config", config, source=served.url)
     assert answer.document["report"]["sent"]
+
+
+def test_a_token_that_was_mended_is_tried_at_once(tool: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = _led(tool)
+    tokens = tool.folder / "tokens.json"
+    secrets = make_tokens(tokens, datetime.now(UTC), ("one", Role.REPORT, ("ps-01",)), ("two", Role.REPORT, ("ps-02",)))
+    kept = tool.folder / "ps-01" / SUBFOLDER / "reporting.json"
+    with serving(tool.folder / "depot", tokens_file=tokens, reports=tool.folder / "kept") as served:
+        monkeypatch.setenv("REPO_MANAGER_DEPOT_TOKEN", secrets["two"])
+        first = _mirror(tool, "ps-01", "--trust", root, source=served.url)
+        second = _mirror(tool, "ps-01", "-v", source=served.url)
+        remembered = kept.read_text(encoding="utf-8")
+        asked = [entry for entry in served.entries if entry.method == "POST"]
+        monkeypatch.setenv("REPO_MANAGER_DEPOT_TOKEN", secrets["one"])
+        third = _mirror(tool, "ps-01", source=served.url)
+
+    whys = [answer.document["report"]["why"] for answer in (first, second, third)]
+    assert whys == ["access-denied", "refused-lately", None]
+    assert len(asked) == 1
+    assert "none was tried" in second.err
+    for secret in secrets.values():
+        assert secret not in remembered
+        assert secret[-8:] not in remembered
 
 
 # An object store in between
@@ -498,6 +521,18 @@ def test_reports_alone_are_enough(tool: Cli) -> None:
     assert (answer.code, answer.document["wanted"]["from"]) == (0, "consensus")
     assert {server["listed"] for server in answer.document["servers"]} == {True}
     assert "what most servers have" in tool("fleet", "audit", "--reports", "depot").out
+
+
+def test_a_fingerprint_without_a_set_is_wrong_usage(tool: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = _led(tool)
+    _mirror(tool, "ps-01", "--trust", root)
+    answer = tool.json("fleet", "audit", "--reports", "depot", "--trust", root)
+    assert (answer.code, answer.error["code"]) == (2, "usage")
+    assert answer.error["hint"] == "add --set PLACE"
+    assert tool.json("fleet", "audit", "--set", "depot", "--trust", root).document["wanted"]["verified"] is True
+    # The variable is that of mirror as well.
+    monkeypatch.setenv("REPO_MANAGER_TRUST", root)
+    assert tool.json("fleet", "audit", "--reports", "depot").document["wanted"]["from"] == "consensus"
 
 
 def test_nothing_to_look_at_is_wrong_usage(tool: Cli) -> None:

@@ -124,6 +124,29 @@ def test_what_a_shell_redirects_is_the_same_in_every_encoding(messy: Cli, format
     assert all(text.isascii() for text in printed.values())
 
 
+@pytest.mark.parametrize(
+    "line", [("audit", "--format", "csv"), ("audit", "--format", "prometheus"), ("list", "--format", "csv")]
+)
+def test_what_is_no_ascii_is_utf_8_in_every_encoding(messy: Cli, line: tuple[str, ...]) -> None:
+    (messy.folder / "r\u00e9po").mkdir()
+    (messy.folder / "r\u00e9po" / "Microsoft-ASR_UA_\u00fcbung-\u8cc7.tar.gz").write_bytes(b"x")
+    for encoding in ("cp1252", "ascii", "utf-8"):
+        answer = real("--repository", "r\u00e9po", *line, cwd=messy.folder, env={"PYTHONIOENCODING": encoding})
+        said = answer.stdout.decode("utf-8")
+        assert "r\u00e9po" in said or "\u00fcbung-\u8cc7" in said, answer.stderr
+
+
+def test_json_beats_another_format_with_a_note(messy: Cli) -> None:
+    answer = messy.repo_json("audit", "--format", "csv")
+    assert answer.document["schema"] == "repo-manager/audit/1"
+    assert "note: --json beats --format csv on stdout; leave it out, or add --output FILE" in answer.err
+    both = messy.repo_json("audit", "--format", "csv", "--output", "report.csv")
+    assert "note: --json" not in both.err
+    assert (messy.folder / "report.csv").read_text(encoding="utf-8").startswith("severity,code,")
+    for line in (("audit",), ("audit", "--format", "json")):
+        assert "note: --json" not in messy.repo_json(*line).err
+
+
 @pytest.mark.parametrize("format_", ["table", "csv", "json"])
 def test_renderers_that_were_not_asked_for_are_not_loaded(messy: Cli, format_: str) -> None:
     """Start-up time: an audit is made often, and by many servers at once."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -171,6 +172,95 @@ def test_an_audit_that_cannot_be_kept_is_told_all_the_same(tool: Cli) -> None:
     assert answer.code == 3, "a schedule would notice that there is nothing to compare with"
     assert [item["code"] for item in answer.document["findings"]] == ["missing"]
     assert re.search(r"^error\[[a-z-]+\]: .*state", answer.err, re.MULTILINE)
+
+
+def test_the_last_one_is_found_by_whatever_way_one_comes(tool: Cli) -> None:
+    tool.fill(("RHEL7-64",))
+    try:
+        (tool.folder / "link").symlink_to(tool.repository, target_is_directory=True)
+    except OSError:
+        pytest.skip("links cannot be made here")
+    tool.repo("audit", *ONLY, "--save")
+    for spelling in ("link", f"../{tool.folder.name}/repo", "repo/../repo"):
+        answer = tool.json("--repository", spelling, "audit", *ONLY, "--since", "LAST", "--fail-on", "new")
+        assert (answer.code, codes(answer.document, "standing")) == (0, ["missing"]), spelling
+        assert answer.document["changes"]["remarks"] == []
+
+
+def test_what_is_kept_says_where_the_repository_really_is(tool: Cli) -> None:
+    tool.fill(("RHEL7-64",))
+    tool.repo("audit", *ONLY, "--save")
+    (path,) = kept(tool)
+    assert json.loads(path.read_bytes())["repository"] == os.path.realpath(tool.repository)
+    answer = tool.json("--repository", "repo", "audit", *ONLY, "--since", str(path))
+    assert answer.document["changes"]["remarks"] == []
+
+
+@pytest.mark.parametrize("elsewhere", ["nul\0", "\\\\server\\share\\folder", "", "/gone"])
+def test_a_place_of_another_machine_is_another_folder(tool: Cli, elsewhere: str) -> None:
+    tool.fill(("RHEL7-64",))
+    document = tool.repo_json("audit", *ONLY).document
+    (tool.folder / "before.json").write_text(json.dumps({**document, "repository": elsewhere}), encoding="ascii")
+    answer = tool.repo_json("audit", *ONLY, "--since", "before.json")
+    assert "another folder" in answer.document["changes"]["remarks"][0]
+
+
+def test_two_that_are_saved_at_once_both_stay(tool: Cli) -> None:
+    tool.fill(("RHEL7-64",))
+    for _ in range(4):
+        assert tool.repo("audit", *ONLY, "--save").code == 1
+    assert len(kept(tool)) == 4
+
+
+def machines(tool: Cli, *lines: str) -> str:
+    (tool.folder / "machines.csv").write_text("\n".join(("name,os,kernel", *lines)), encoding="ascii")
+    return "machines.csv"
+
+
+def test_bytes_that_nobody_read_are_not_called_fixed(tool: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool.fill(("RHEL7-64",))
+    name = name_of("RHEL7-64")
+    whole = (tool.repository / name).read_bytes()
+    line = ("audit", "--package", "RHEL7-64")
+    tool.put(name, whole[:300])
+    assert tool.repo(*line, "--deep", "--save").code == 1
+    monkeypatch.setenv("REPO_MANAGER_CACHE_DIR", str(tool.folder.parent / "another cache"))
+    answer = tool.repo_json(*line, "--since", "LAST")
+    assert (codes(answer.document, "fixed"), codes(answer.document, "not_looked_for")) == ([], ["corrupt"])
+    assert "1 earlier finding of installers that were not read; --deep reads them" in answer.err
+    assert ": 0 new, 0 fixed, 0 standing, 1 not looked for" in " ".join(tool.repo(*line, "--since", "LAST").out.split())
+    tool.put(name, whole)
+    answer = tool.repo_json(*line, "--deep", "--since", "LAST")
+    assert (codes(answer.document, "fixed"), codes(answer.document, "not_looked_for")) == (["corrupt"], [])
+
+
+def test_machines_and_kernels_that_nobody_looked_at_are_not_called_fixed(tool: Cli) -> None:
+    tool.fill(("UBUNTU-20.04-64",))
+    line = ("audit", "--package", "UBUNTU-20.04-64", "--inventory")
+    one, two = ("app,Ubuntu 20.04,5.15.0-139-generic", "db,RHEL 7.9,")
+    before = tool.repo_json(*line, machines(tool, one, two), "--save")
+    assert [item["code"] for item in before.document["findings"]] == ["kernel-not-supported", "machine-without-package"]
+    for now, standing, unseen in (
+        (("app,Ubuntu 20.04,", two), ["machine-without-package"], ["kernel-not-supported"]),
+        ((two,), ["machine-without-package"], ["kernel-not-supported"]),
+        (("x,RHEL 8.4,",), [], ["kernel-not-supported", "machine-without-package"]),
+    ):
+        answer = tool.repo_json(*line, machines(tool, *now), "--since", "LAST")
+        assert codes(answer.document, "fixed") == []
+        assert codes(answer.document, "standing") == standing
+        assert codes(answer.document, "not_looked_for") == unseen
+    answer = tool.repo_json(*line, machines(tool, "app,Ubuntu 20.04,5.15.0-100-generic", two), "--since", "LAST")
+    assert codes(answer.document, "fixed") == ["kernel-not-supported"]
+
+
+def test_an_audit_of_the_future_is_compared_with_a_note(tool: Cli) -> None:
+    tool.fill(("RHEL7-64",))
+    document = tool.repo_json("audit", *ONLY).document
+    (tool.folder / "later.json").write_text(
+        json.dumps({**document, "at": "2099-01-01T00:00:00+00:00"}), encoding="ascii"
+    )
+    answer = tool.repo_json("audit", *ONLY, "--since", "later.json")
+    assert "the earlier audit is dated 2099-01-01 00:00 UTC, later than this one: one clock was wrong" in answer.err
 
 
 def test_so_many_are_kept_as_the_configuration_says(tool: Cli) -> None:

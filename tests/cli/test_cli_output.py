@@ -320,7 +320,7 @@ def test_hostile_names_are_shown_on_every_console_without_harm(
     answer = real("--repository", "repo", *arguments, cwd=tool.folder, env={"PYTHONIOENCODING": encoding})
     assert answer.returncode in {0, 1}, answer.stderr
     assert b"Traceback" not in answer.stderr
-    said = answer.stdout.decode(encoding)
+    said = answer.stdout.decode("utf-8" if "csv" in arguments else encoding)
     assert "\x1b" not in said
     assert "\x07" not in said
     assert "\u202e" not in said

@@ -61,9 +61,25 @@ def test_a_repository_is_the_same_however_it_is_written(tmp_path: Path, monkeypa
     assert KeptAudits(tmp_path / "state" / "audits", Path("repository"), most=3).latest().audit is not None
 
 
-def test_two_of_one_second_are_one(tmp_path: Path) -> None:
-    keep(of(tmp_path), 1, 1)
-    assert len(files(tmp_path)) == 1
+def test_of_one_second_all_stay_and_the_last_is_the_last(tmp_path: Path) -> None:
+    paths = keep(of(tmp_path), *[1] * 11)
+    assert len(files(tmp_path)) == 11
+    latest = of(tmp_path).latest()
+    assert latest.audit is not None
+    assert latest.audit.name == str(paths[-1])
+    (later,) = keep(of(tmp_path, most=2), 2)
+    assert files(tmp_path) == sorted(path.name for path in (paths[-1], later)), "the oldest go first"
+
+
+def test_a_repository_is_the_same_by_whatever_way_one_comes(tmp_path: Path) -> None:
+    (tmp_path / "repository").mkdir()
+    try:
+        (tmp_path / "link").symlink_to(tmp_path / "repository", target_is_directory=True)
+    except OSError:
+        pytest.skip("links cannot be made here")
+    keep(of(tmp_path), 1)
+    for other in ("link", f"../{tmp_path.name}/repository", "repository/../link/."):
+        assert of(tmp_path, other).latest().audit is not None, other
 
 
 def test_the_oldest_go_beyond_the_bound(tmp_path: Path) -> None:
@@ -129,12 +145,28 @@ def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None
     assert str(tmp_path / "state") in caught.value.message
 
 
-def test_a_name_that_is_taken_by_a_folder_is_one_clear_error(tmp_path: Path) -> None:
+def test_a_name_that_is_taken_by_a_folder_is_passed_over(tmp_path: Path) -> None:
     draft = of(tmp_path).draft(TEXT, NOON)
     name = files(tmp_path)[0].partition(".json")[0]
     (tmp_path / "state" / "audits" / f"{name}.json").mkdir()
+    assert draft.keep().name == f"{name}-2.json"
+
+
+def test_a_second_that_is_full_is_one_clear_error(tmp_path: Path) -> None:
+    (first,) = keep(of(tmp_path), 1)
+    for number in range(2, 1001):
+        first.with_stem(f"{first.stem}-{number}").touch()
+    with pytest.raises(MachineError):
+        keep(of(tmp_path), 1)
+    assert first.read_text(encoding="utf-8") == TEXT
+
+
+def test_a_draft_that_is_gone_is_one_clear_error_when_it_is_to_be_kept(tmp_path: Path) -> None:
+    draft = of(tmp_path).draft(TEXT, NOON)
+    draft.drop()
     with pytest.raises(MachineError):
         draft.keep()
+    assert files(tmp_path) == []
 
 
 @pytest.mark.parametrize("what", ["none", "folder"])

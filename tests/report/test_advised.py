@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from simulator import REAL
 
-from repo_manager.advice import Advice, Standpoint, advise, choose_target
+from repo_manager.advice import Advice, Stand, Standpoint, advise, choose_target, named
 from repo_manager.names import Release
 from repo_manager.report import advised
 from repo_manager.selection import Request
@@ -48,6 +48,53 @@ def test_packages_by_hand_are_grouped_by_steps() -> None:
     said = text(advice("9.47", "9.47", "RHEL5-64", "DEBIAN9-64"))
     assert "  by hand at step 1, because servers may come without: RHEL5-64\n" in said
     assert "  by hand at steps 2 to 6, because servers may come without: RHEL5-64," in said
+
+
+def test_an_appliance_has_words_of_its_own() -> None:
+    said = text(advice("9.60", "9.57", classic=False))
+    assert said.startswith("appliance 9.60, agents 9.57, to 9.66: ")
+    assert "upgrade each replication appliance" in said
+    assert "place the packages on each appliance" in said
+    assert "because appliances may come without" in said
+    assert "server" not in said.replace("not for classic servers", "").replace("for classic servers alone", "")
+
+
+def test_a_way_back_is_told_as_none() -> None:
+    start = named(("9.66",), None, REAL)
+    found = advise(start, choose_target("9.60", REAL, classic=True), Request(), REAL)
+    assert text(found) == (
+        "from 9.66 to 9.60: no steps (classic experience)\n"
+        "9.60 is older than what you have: steps only lead to newer releases, never back"
+    )
+    assert advised.document(found, REAL)["backwards"] is True
+
+
+def test_a_fleet_is_told_by_release_the_oldest_first() -> None:
+    def stand(host: str, role: str, *found: str) -> Stand:
+        release, oldest = map(Release.parse, found) if found else (None, None)
+        return Stand(host, role, release, oldest)
+
+    fleet = (
+        stand("cs1", "configuration-server", "9.66", "9.66"),
+        stand("ps1", "process-server", "9.60", "9.57"),
+        stand("ps2", "process-server"),
+        stand("ps3", "process-server", "9.60", "9.57"),
+    )
+    start = Standpoint(Release(9, 60), Release(9, 57), fleet=fleet)
+    found = advise(start, choose_target("latest", REAL, classic=True), Request(), REAL)
+    told = text(found)
+    assert (
+        "\n\nthe servers, by what they have\n"
+        "  9.60 (some packages 9.57): ps1, ps3\n"
+        "  9.66: cs1 (configuration server)\n"
+        "  not known: ps2\n\n"
+    ) in told
+    assert advised.document(found, REAL)["fleet"][2] == {
+        "host": "ps2",
+        "role": "process-server",
+        "release": None,
+        "oldest": None,
+    }
 
 
 def test_what_nobody_does_is_not_in_the_order() -> None:

@@ -60,6 +60,19 @@ def test_findings_are_named_by_machine_file_or_package() -> None:
     ]
 
 
+def test_a_long_name_gets_nearly_all_of_the_line() -> None:
+    part = "Microsoft-ASR_UA_9.66.7567.1_UBUNTU-20.04-64_GA_20Sep2025_release.tar.gz.part"
+    new = (finding(Code.PARTIAL, file=part), finding(Code.PARTIAL, file=part.replace("20.04", "18.04")))
+    found = lines(Changes(AT, new, (), (), "x"))
+    assert found[1:3] == ["  new    error partial (2)", f"  {part},"]
+    assert max(map(len, found)) <= 80
+
+
+def test_what_nobody_looked_for_is_counted() -> None:
+    heading = lines(Changes(AT, (), (), (), "x", (), (finding(), finding())))
+    assert " ".join(" ".join(heading).split()).endswith("0 new, 0 fixed, 0 standing, 2 not looked for")
+
+
 def test_ten_thousand_machines_are_a_few_lines() -> None:
     gone = tuple(finding(Code.MACHINE_AMBIGUOUS, machine=f"vm{number:05}") for number in range(10_000))
     found = lines(Changes(AT, (), (), gone, "x"))

@@ -112,13 +112,14 @@ def test_what_has_changed_since_an_earlier_audit() -> None:
     listing = listing_of(OLD)
     judged = audit_of(listing, selection_of(listing, "RHEL9-64", release="latest"))
     (found,) = judged.findings
-    changes = Changes(datetime(2026, 1, 1, tzinfo=UTC), (found,), (), (found,), "before.json", ("odd",))
+    changes = Changes(datetime(2026, 1, 1, tzinfo=UTC), (found,), (), (found,), "before.json", ("odd",), (found,))
     assert documents.audit(assessment_of(judged, changes=changes))["changes"] == {
         "since": "2026-01-01T00:00:00+00:00",
         "earlier": "before.json",
         "new": [documents.finding(found)],
         "standing": [],
         "fixed": [documents.finding(found)],
+        "not_looked_for": [documents.finding(found)],
         "remarks": ["odd"],
     }
     first = documents.audit(assessment_of(judged, changes=Changes(None, (), (), ())))["changes"]

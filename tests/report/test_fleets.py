@@ -127,3 +127,30 @@ def test_the_document_names_what_could_not_be_read() -> None:
     assert document["problems"] == [{"code": "stalled", "message": "x: nothing", "hint": "look at it"}]
     assert document["reports"] == {"place": None, "read": 0, "unreadable": ["report-x.json"]}
     assert document["wanted"]["from"] == "consensus"
+
+
+def test_a_name_without_room_stands_above_its_line_and_is_whole() -> None:
+    long, endless = "ps-srv-050.contoso.example", "x" * 150
+    expected = tuple(Expected(Host(name), Role.CONFIGURATION_SERVER) for name in ("ps-01", long, endless))
+    lines = _text(_fleet(received(report("ps-01", 1234, root=OTHER_ROOT)), expected=expected)).splitlines()
+
+    assert lines[2:9] == [
+        "SERVER  STATE           SET           REPORTED  DIFFERS  ROLE",
+        long,
+        "        never reported  -             never           -  configuration-server",
+        "x" * 80,
+        "  " + "x" * 70,
+        "        never reported  -             never           -  configuration-server",
+        "ps-01   differs         1234 (other)  1 h ago         0  configuration-server",
+    ]
+    assert [server["host"] for server in fleets.document(_fleet(expected=expected), PLAIN)["servers"]].count(long) == 1
+
+
+def test_where_things_lie_is_wrapped_and_not_cut() -> None:
+    place = "https://leader.of.all.followers.contoso.example:8443/agents"
+    text = _text(_fleet(received(report("a"))), About(NOW, leader=place, reports=place, read=1))
+    assert text.splitlines()[:3] == [
+        "held against version 7 of",
+        f"  {place}, which was not",
+        "  verified",
+    ]

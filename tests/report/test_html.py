@@ -231,6 +231,11 @@ def test_what_changed_is_told() -> None:
         assessed, changes=replace(assessed.changes, remarks=("the earlier audit is of <another> folder",))
     )
     assert "the earlier audit is of <another> folder." in read(remarked).sections["changes"]
+    unseen = replace(assessed, changes=replace(assessed.changes, fixed=(), not_looked_for=assessed.changes.fixed))
+    told = read(unseen).sections["changes"]
+    assert "2 not looked for" in " ".join(told.split())
+    assert all(finding.message in told for finding in assessed.changes.fixed)
+    assert "not looked for" not in said
 
 
 def test_without_an_earlier_audit_everything_is_new() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inventory_world import inventory, machine
-from simulator import SMALL, assessment_of, audit_of, listing_of, name_of, selection_of
+from simulator import CUT_OFF, SMALL, assessment_of, audit_of, listing_of, name_of, selection_of
 
 from repo_manager import outlook
 from repo_manager.inventory import Inventory, Trouble, Wording
@@ -53,6 +53,21 @@ def test_what_machines_need_comes_first_and_what_is_not_there_is_painted() -> No
         "",
         "3 machines: 2 ready, 1 without package",
         "each machine: --format csv, or --json",
+    ]
+
+
+def test_a_package_that_is_there_and_not_whole_is_told_apart() -> None:
+    name = name_of("RHEL9-64")
+    listing = listing_of(name)
+    audit = audit_of(listing, selection_of(listing, "RHEL9-64", release="latest"), {name: CUT_OFF})
+    listed = inventory(machine("a", "RHEL 9.2"), machine("b", "OL 6.4"))
+    found = outlook.judge(listed, outlook.answered(listed), audit, Knowledge(SMALL, classic=False))
+    told = machines.lines(found, 80, plain)
+    assert told[6:10] == [
+        "error machine-without-package (2): their package is not there, or not whole",
+        "  OL6-64: 1 machine: b",
+        "  RHEL9-64: 1 machine: a",
+        "    an installer is there, and it is not whole, or not what its name promises",
     ]
 
 

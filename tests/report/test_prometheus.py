@@ -136,11 +136,14 @@ def test_without_an_inventory_there_are_no_machines() -> None:
 def test_what_changed_is_counted() -> None:
     assessed = compared(judged(50))
     assert assessed.changes is not None
+    assessed = replace(assessed, changes=replace(assessed.changes, not_looked_for=assessed.changes.fixed[:1]))
+    assert assessed.changes is not None
     found = values(assessed, "findings_changed", "change")
     assert found == {
         ("new",): len(assessed.changes.new),
         ("standing",): len(assessed.changes.standing),
         ("fixed",): len(assessed.changes.fixed),
+        ("not-looked-for",): 1,
     }
     assert values(assessed, "compared_timestamp_seconds") == {(): datetime(2026, 11, 16, 3, tzinfo=UTC).timestamp()}
 

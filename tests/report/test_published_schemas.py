@@ -65,6 +65,7 @@ WORDS: Final[dict[str, type[StrEnum]]] = {
     "advise left_out why": Standing,
     "advise step for_classic": ForClassic,
     "advise step parts": Part,
+    "advise stand role": fleet.Role,
     "audit package state": audit.State,
     "audit finding severity": audit.Severity,
     "audit inventory prospects": Prospect,

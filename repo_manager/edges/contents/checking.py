@@ -94,14 +94,15 @@ class Checker:
 
     def _kernels(self, file: File) -> tuple[str, ...] | None:
         known = self._digests.get(file.entry)
-        return self._digests.kernels(known.sha256) if known is not None and known.verdict.good else None
+        believed = known is not None and self._against_record(file, known).verdict.good
+        return self._digests.kernels(known.sha256) if known is not None and believed else None
 
     def _unasked(self, file: File) -> bool:
         """Whether the list is to be read. A file that is known to be damaged has none that counts."""
         if file.installer is None:
             return False
         known = self._digests.get(file.entry)
-        return (known is None or known.verdict.good) and self._kernels(file) is None
+        return (known is None or self._against_record(file, known).verdict.good) and self._kernels(file) is None
 
     def _inspected(
         self, files: list[File], progress: Callable[[int], None], *, again: bool = False

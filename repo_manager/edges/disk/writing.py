@@ -38,9 +38,11 @@ def write_whole(path: Path, text: str, *, newline: str | None = None, mode: int 
             if mode is not None and hasattr(os, "fchmod"):
                 os.fchmod(file.fileno(), mode)
         Mover().replace(temporary, path)
-    finally:
+    except BaseException:
+        # Not where it was renamed: the name may be another run's by now.
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+        raise
 
 
 def write_where_told(path: Path, text: str, *, newline: str | None = None, mode: int | None = None) -> None:

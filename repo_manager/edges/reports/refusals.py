@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,26 @@ _SCHEMA: Final = "repo-manager/reporting/1"
 _LIMIT_BYTES: Final = 16 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Who asks whom. Another server, or the same with other credentials, asks another question.
+
+    `identity` tells these credentials from others, and does not hold them.
+    """
+
+    place: str
+    host: str
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """By which code a place has refused, and when."""
+
+    code: str
+    at: datetime
+
+
 class Refusals:
     """The memory of one repository. It is a help and no more: what cannot be read or written is left out."""
 
@@ -28,21 +49,23 @@ class Refusals:
         self._repository = reachable(repository)
         self._path = self._repository / SUBFOLDER / "reporting.json"
 
-    def of(self, place: str, now: datetime) -> str | None:
-        """The code by which a place has refused of late; None where it has not, or that is long ago."""
+    def of(self, question: Question, now: datetime) -> Refusal | None:
+        """How a question was refused of late; None where it was not, or that is long ago."""
         try:
             with self._path.open("rb") as file:
                 known: Any = fleet.loads(file.read(_LIMIT_BYTES))
             since = fleet.moment(known["at"])
-            if known["schema"] == _SCHEMA and known["place"] == place and since <= now < since + KEPT:
-                return str(known["code"])
+            asked = Question(known["place"], known["host"], known["identity"])
+            if known["schema"] == _SCHEMA and asked == question and since <= now < since + KEPT:
+                return Refusal(str(known["code"]), since)
         except (OSError, InputError, KeyError, TypeError):
             pass
         return None
 
-    def remember(self, place: str, code: str, now: datetime) -> None:
-        """A place has refused."""
-        text = json.dumps({"schema": _SCHEMA, "place": place, "code": code, "at": fleet.stamp(now)}, indent=1)
+    def remember(self, question: Question, code: str, now: datetime) -> None:
+        """It was refused."""
+        facts = {**asdict(question), "code": code, "at": fleet.stamp(now)}
+        text = json.dumps({"schema": _SCHEMA, **facts}, indent=1)
         try:
             refuse_elsewhere(self._path.parent, self._repository)
             write_whole(self._path, f"{text}\n", newline="\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from http import HTTPStatus
@@ -30,6 +31,9 @@ REFUSALS: Final = frozenset(
 )
 """The errors by which a place says that it takes no reports from here, so that asking again soon is no use."""
 
+# In hexadecimal digits: enough to see that credentials are others, too few to find them out by trying.
+_IDENTITY: Final = 4
+
 _TAKEN: Final = frozenset((HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.ACCEPTED, HTTPStatus.NO_CONTENT))
 _NOT_THERE: Final = frozenset((404, 405, 410, 501))
 _DENIED: Final = frozenset((401, 403))
@@ -57,6 +61,12 @@ class Post:
             InputError: the address holds a secret, or the token is none.
         """
         return kind_of(place) is not Kind.WEB or self._keyring.token is not None
+
+    @property
+    def identity(self) -> str:
+        """What tells these credentials from others, and does not hold them."""
+        values = json.dumps(sorted(self._keyring.values.items()))
+        return hashlib.sha256(values.encode("ascii")).hexdigest()[:_IDENTITY]
 
     def send(self, place: str, report: Report, *, anywhere: bool) -> None:
         """Bring it there. `anywhere` says whether a folder counts that holds no signed set.

@@ -80,10 +80,13 @@ def changes(told: Changes) -> Iterator[str]:
     yield '<ul class="counts">'
     for kind, found in (("new", told.new), ("standing", told.standing), ("fixed", told.fixed)):
         yield f'<li class="{kind if found else f"{kind} zero"}"><b>{number(len(found))}</b> {kind}</li>'
+    if told.not_looked_for:
+        yield f'<li class="unknown"><b>{number(len(told.not_looked_for))}</b> not looked for</li>'
     yield "</ul>"
     if told.earlier is not None or told.since is not None:
         yield from _listed("New", told.new)
     yield from _listed("Fixed", told.fixed)
+    yield from _listed("Not looked for", told.not_looked_for)
 
 
 def _listed(title: str, found: Iterable[Finding]) -> Iterator[str]:

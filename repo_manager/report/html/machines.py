@@ -124,7 +124,8 @@ def left_out(outlooks: Outlooks) -> Iterator[str]:
     if counted:
         yield f"<p>{' and '.join(counted)}.</p>"
     if outlooks.troubles:
-        yield f"<p>{safe_plural(len(outlooks.troubles), 'row')} that could not be used:</p>\n<ul>"
+        left_out = f"; {safe_plural(outlooks.dropped, 'row')} left out" if outlooks.dropped else ""
+        yield f"<p>{safe_plural(len(outlooks.troubles), 'remark')} on the inventory{left_out}:</p>\n<ul>"
         for trouble in outlooks.troubles[:_TROUBLES_MOST]:
             column = f", column {text(trouble.column)}" if trouble.column else ""
             yield f"<li>{text(trouble.place)}{column}: {text(trouble.message)}</li>"

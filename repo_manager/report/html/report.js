@@ -77,6 +77,18 @@
     sortable(table, (column, sign) => body.append(...sorted(came, column, sign)));
   }
 
+  // Paper cannot be unfolded.
+
+  let folded = [];
+  addEventListener("beforeprint", () => {
+    folded = [...document.querySelectorAll("details:not([open])")];
+    for (const details of folded) details.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const details of folded) details.open = false;
+    folded = [];
+  });
+
   // Machines. Their rows are taken out, and as many are put in as a page has: thousands would make everything slow.
 
   const table = document.getElementById("machines-table");
@@ -156,7 +168,9 @@
 
   addEventListener("beforeprint", () => {
     put(0, PRINTED);
-    if (fitting.length > PRINTED) shown.textContent = `the first ${number(PRINTED)} of ${number(fitting.length)} machines that fit`;
+    const first = fitting.length > PRINTED ? `the first ${number(PRINTED)} of ` : "";
+    const all = fitting.length < came.length ? ` that fit, ${number(came.length)} in all` : "";
+    shown.textContent = `${first}${number(fitting.length)} machines${all}`;
   });
   addEventListener("afterprint", () => turn(page));
 })();

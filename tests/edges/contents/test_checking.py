@@ -9,7 +9,9 @@ from scenarios import bench, data_of, name_of
 
 from repo_manager import names, repository
 from repo_manager.audit import Code
-from repo_manager.edges.contents.checking import inspect_file
+from repo_manager.edges.contents.checking import Checker, inspect_file
+from repo_manager.edges.disk.digests import Digests
+from repo_manager.edges.disk.folder import Record
 from repo_manager.edges.sources.fetching import Stage
 from repo_manager.operation import look
 from repo_manager.repository import Entry
@@ -86,6 +88,18 @@ def test_a_damaged_file_lists_no_kernels_and_is_not_read_again(tmp_path: Path) -
     assert checker.unasked_bytes(listing.files) == 0
     (verdict,) = checker.known(listing).values()
     assert verdict.code is Code.CORRUPT
+
+
+def test_a_file_that_is_not_the_one_that_was_placed_lists_no_kernels(tmp_path: Path) -> None:
+    world = scenarios.build(tmp_path / "world", mess=False)
+    name = name_of("SLES12-64")
+    world.put(name)
+    listing = look(bench(world))
+    records = {name: Record("0" * 64, listing.files[0].entry.size_bytes)}
+    checker = Checker(world.repository, Digests(world.cache, world.repository), records)
+    assert checker.kernels(listing, listing.files) == {}
+    assert checker.known(listing)[name].code is Code.CORRUPT
+    assert checker.unasked_bytes(listing.files) == 0
 
 
 def test_a_file_that_is_gone_lists_no_kernels(tmp_path: Path) -> None:

@@ -139,6 +139,13 @@ def test_a_web_server_alone_needs_a_token(place: str, variables: Mapping[str, st
     assert _post(variables).can_reach(place) is reachable
 
 
+def test_who_asks_is_told_apart_by_what_nobody_can_find_a_secret_by() -> None:
+    names = {_with(f"rmt_{number}").identity for number in range(5)}
+    assert len(names) == 5
+    assert _with(TOKEN).identity == _with(TOKEN).identity != _post().identity
+    assert {len(name) for name in names} == {4}
+
+
 def test_a_folder_with_a_set_takes_a_report(tmp_path: Path) -> None:
     write_set(tmp_path / "set")
     _post().send(str(tmp_path / "set"), report(), anywhere=False)
