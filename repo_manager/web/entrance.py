@@ -159,7 +159,7 @@ class Entrance:
                 # Nobody else will do it.
                 seat.leave()
                 link.close()
-        if not self._open and not connection.transport.is_closing():
+        if connection.has_begun and not self._open and not connection.transport.is_closing():
             connection.shutdown()
 
 

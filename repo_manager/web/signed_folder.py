@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.edges.disk.paths import inside, is_link, is_odd, reachable, real, shown
-from repo_manager.edges.signed_sets.signed_set import TIMESTAMP, is_payload, split_metadata
+from repo_manager.edges.signed_sets.signed_set import belongs
 from repo_manager.errors import InputError
 from repo_manager.fleet import sets
 from repo_manager.web.http_values import Validators
@@ -83,7 +83,7 @@ class SignedFolder:
         Raises:
             OSError: the disk refused.
         """
-        if not _belongs(part, name):
+        if not _NAME.fullmatch(name) or is_odd(name) or not belongs(f"{part}/{name}"):
             return None
         try:
             descriptor = _open(self._path, part, name)
@@ -132,14 +132,6 @@ class SignedFolder:
 
 def _plain(path: Path) -> Path:
     return Path(os.path.normcase(real(path)))
-
-
-def _belongs(part: str, name: str) -> bool:
-    """Whether a set may have a file of that name there: whatever else lies in its folders is nobody's business."""
-    if not _NAME.fullmatch(name) or is_odd(name):
-        return False
-    path = f"{part}/{name}"
-    return path == TIMESTAMP or split_metadata(path) is not None or is_payload(path)
 
 
 if sys.platform == "win32":

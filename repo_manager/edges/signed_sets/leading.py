@@ -22,12 +22,13 @@ from repo_manager.edges.signed_sets.signed_set import (
     TIMESTAMP,
     TIMESTAMP_LIMIT,
     Member,
+    belongs,
     members,
     metadata_path,
     read_metadata,
     split_metadata,
 )
-from repo_manager.edges.signed_sets.superseded import is_ours, superfluous
+from repo_manager.edges.signed_sets.superseded import superfluous
 from repo_manager.errors import InputError, RepoManagerError, TransferError, VerificationError
 
 if TYPE_CHECKING:
@@ -332,7 +333,7 @@ class Leader:
             going = superfluous(self._depot, self._there, current, self._now)
             for path in going:
                 self._depot.delete(path)
-            left = sum(self._depot.sweep(folder, is_ours) for folder in ("metadata", "targets"))
+            left = sum(self._depot.sweep(folder, belongs) for folder in ("metadata", "targets"))
         except RepoManagerError as error:
             self._remarks.append(f"what is no longer needed could not all be deleted: {error.message}")
             return 0

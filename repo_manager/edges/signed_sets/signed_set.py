@@ -95,6 +95,11 @@ def is_payload(path: str) -> bool:
     return found is not None and _installer(found[2]) is not None
 
 
+def belongs(path: str) -> bool:
+    """Whether a path is one that a set has, as we would have written it."""
+    return path == TIMESTAMP or split_metadata(path) is not None or is_payload(path)
+
+
 def digest_of(text: str) -> str:
     """A digest as people hand it on.
 

@@ -8,7 +8,6 @@ from repo_manager.edges.signed_sets.root_chain import read_if_any
 from repo_manager.edges.signed_sets.signed_set import (
     SNAPSHOT_LIMIT,
     TARGETS_LIMIT,
-    TIMESTAMP,
     is_payload,
     metadata_path,
     payload_path,
@@ -50,11 +49,6 @@ def superfluous(depot: Depot, there: Iterable[str], current: Mapping[str, int], 
     snapshots = [path for path, version in old.items() if version not in valid]
     targets_gone = [path for path, (version, role) in found.items() if role == "targets" and version not in named]
     return [*snapshots, *targets_gone, *(path for path in there if is_payload(path) and path not in payload)]
-
-
-def is_ours(path: str) -> bool:
-    """Whether a path is one that this tool writes."""
-    return path == TIMESTAMP or split_metadata(path) is not None or is_payload(path)
 
 
 def _named_by(depot: Depot, path: str, now: datetime) -> int:
