@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from contextlib import nullcontext
 from dataclasses import replace
@@ -20,7 +19,7 @@ from repo_manager.assessment import Assessment
 from repo_manager.audit import Severity
 from repo_manager.cli import history, options
 from repo_manager.cli.root import run_of
-from repo_manager.edges.disk.paths import reachable
+from repo_manager.edges.disk.paths import place_of, reachable
 from repo_manager.edges.disk.writing import write_where_told
 from repo_manager.edges.windows.service import serves_older_set
 from repo_manager.errors import ExitCode, InputError
@@ -210,11 +209,11 @@ def _refuse_to_overwrite(output: Path, repository: Path, inventories: Sequence[P
     """A report may not take the place of what it is about."""
     if output.is_dir():
         raise InputError("cannot-write", f"{output} is a folder", "name a file after --output")
-    place = os.path.realpath(output)
-    if Path(place).is_relative_to(os.path.realpath(repository)):
+    place = place_of(output)
+    if place.is_relative_to(place_of(repository)):
         hint = "name a file outside of it: what lies there can be taken for an installer"
         raise InputError("cannot-write", f"{output} would lie in the repository", hint)
-    if place in {os.path.realpath(path) for path in inventories}:
+    if place in set(map(place_of, inventories)):
         raise InputError("cannot-write", f"{output} is the inventory itself", "name another file after --output")
 
 

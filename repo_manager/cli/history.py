@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ import typer
 from repo_manager import changes
 from repo_manager.audit import Severity
 from repo_manager.edges import audits
-from repo_manager.edges.disk.paths import real, shown
+from repo_manager.edges.disk.paths import place_of, real, shown
 from repo_manager.errors import InputError, MachineError
 from repo_manager.report import documents
 
@@ -105,7 +104,7 @@ def _same_place(before: str, now: str, path: Path) -> bool:
     if before == now:
         return True
     try:
-        return os.path.normcase(shown(real(Path(before)))) == os.path.normcase(shown(real(path)))
+        return place_of(Path(before)) == place_of(path)
     except InputError:
         # Another system's, or what no path can be.
         return False

@@ -15,7 +15,7 @@ from repo_manager import settings
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
 from repo_manager.cli.voice import TerminalVoice
-from repo_manager.edges.disk.paths import real, shown
+from repo_manager.edges.disk.paths import place_of, shown
 from repo_manager.edges.signed_sets.keys import PASSPHRASE_VARIABLE, Keys, Role, require_trust
 from repo_manager.errors import InputError
 from repo_manager.report.text import plural, safe, size
@@ -146,27 +146,23 @@ def _check_places(dest: str, keys: Path, repository: Path | None) -> None:
     """
     from repo_manager.edges.depots import is_folder
 
-    own = None if repository is None else _plain(repository)
+    own = None if repository is None else place_of(repository)
     if is_folder(dest):
-        there = _plain(Path(dest))
+        there = place_of(Path(dest))
         if there.exists() and not there.is_dir():
             raise InputError("not-a-folder", f"{dest} is a file", "name a folder to publish into")
         if own is not None and there.is_relative_to(own):
             raise InputError(
                 "source-is-target", f"{dest} is the repository itself, or lies in it", "publish to another place"
             )
-        if _plain(keys).is_relative_to(there):
+        if place_of(keys).is_relative_to(there):
             raise InputError(
                 "keys-in-the-open", f"{shown(keys)} lies in {dest}, for all to see", "keep the keys elsewhere"
             )
-    if own is not None and _plain(keys).is_relative_to(own):
+    if own is not None and place_of(keys).is_relative_to(own):
         raise InputError(
             "keys-in-the-open", f"{shown(keys)} lies in the repository", "keep the keys where only you can read them"
         )
-
-
-def _plain(path: Path) -> Path:
-    return Path(os.path.normcase(real(path)))
 
 
 def _report(run: Run, dest: str, published: Published, missing: Sequence[str]) -> None:

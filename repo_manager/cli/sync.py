@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from repo_manager import selection as selections
 from repo_manager.cli import options
 from repo_manager.cli.change import change, contested, judge, with_source
 from repo_manager.cli.root import run_of
-from repo_manager.edges.disk.paths import real
+from repo_manager.edges.disk.paths import place_of
 from repo_manager.errors import InputError
 from repo_manager.operation import Seen, Task
 from repo_manager.report.text import plural
@@ -91,7 +90,7 @@ def check_source(source: str | None, repository: Path) -> None:
         return
     if "://" in source:
         return
-    there, own = (Path(os.path.normcase(real(Path(path)))) for path in (source, repository))
+    there, own = (place_of(Path(path)) for path in (source, repository))
     if there.is_relative_to(own):
         raise InputError(
             "source-is-target",

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import changes
-from repo_manager.edges.disk.paths import reachable, real, shown
+from repo_manager.edges.disk.paths import place_of, reachable, shown
 from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.disk.renaming import Mover
 from repo_manager.errors import InputError, RepoManagerError
@@ -53,7 +53,7 @@ class KeptAudits:
     def __init__(self, folder: Path, repository: Path, *, most: int) -> None:
         self._folder = reachable(folder)
         # Where it really is: whoever writes it with `..`, or goes by a link, means the same one.
-        place = os.path.normcase(shown(real(repository)))
+        place = str(place_of(repository))
         key = hashlib.sha256(place.encode(errors="surrogatepass")).hexdigest()
         self._key = key[:32]
         self._most = most

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.edges.disk.paths import inside, is_link, is_odd, reachable, real, shown
+from repo_manager.edges.disk.paths import inside, is_link, is_odd, place_of, reachable, shown
 from repo_manager.edges.signed_sets.signed_set import belongs
 from repo_manager.errors import InputError
 from repo_manager.fleet import sets
@@ -74,8 +74,8 @@ class SignedFolder:
                 )
 
     def _holds(self, path: Path) -> bool:
-        there = _plain(path)
-        return any(there.is_relative_to(_plain(self._path / part)) for part in (METADATA, TARGETS))
+        there = place_of(path)
+        return any(there.is_relative_to(place_of(self._path / part)) for part in (METADATA, TARGETS))
 
     def open(self, part: str, name: str) -> OpenFile | None:
         """Open a file of `metadata` or `targets`; None where there is none of that name.
@@ -128,10 +128,6 @@ class SignedFolder:
                 return opened.validators, file.readall()
         except OSError as error:
             raise InputError("bad-set", f"{name} cannot be read: {error.strerror}", "look at the folder") from error
-
-
-def _plain(path: Path) -> Path:
-    return Path(os.path.normcase(real(path)))
 
 
 if sys.platform == "win32":

@@ -55,6 +55,11 @@ def real(path: Path) -> Path:
     return Path(shown(path))
 
 
+def place_of(path: Path) -> Path:
+    """The same for each way to write one place: by links, by `..`, and in any case where Windows knows only one."""
+    return Path(os.path.normcase(real(path)))
+
+
 def inside(folder: Path, name: str) -> Path:
     """The file of that name in a folder, whatever a name Windows makes of others like it."""
     return Path(joined(str(folder), name)) if sys.platform == "win32" else folder / name
