@@ -77,9 +77,6 @@ FLAG_OPTIONS: Final = (
     "online",
     "polling",
     "renew",
-    "replace_trust",
-    "accept_expired",
-    "unsigned",
     "no_report",
     "save",
 )
@@ -96,6 +93,9 @@ NUMBER_OPTIONS: Final = (
     "drain",
     "time_limit",
 )
+
+COMMAND_LINE_ONLY: Final = ("replace_trust", "accept_expired", "unsigned", "drop")
+"""Options that lower trust for one run. A key or a variable could be forgotten, and would lower it for every run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +248,30 @@ def _options(root: Section) -> Mapping[str, object]:
     for key in NUMBER_OPTIONS:
         if key in root:
             options[key] = root.integer(key, most=1000)
+    for key in filter(root.__contains__, COMMAND_LINE_ONLY):
+        root.problem_at_key(key, f"{key}: remove it; this option works on the command line only ({flag_of(key)})")
     return MappingProxyType(options)
+
+
+def flag_of(option: str) -> str:
+    """The flag of an option, as in `--replace-trust`."""
+    return f"--{option.replace('_', '-')}"
+
+
+def refuse_variables(environ: Mapping[str, str]) -> None:
+    """Refuse environment variables for options that work on the command line only.
+
+    Raises:
+        InputError: `command-line-only`; such a variable is set.
+    """
+    for key in COMMAND_LINE_ONLY:
+        name = f"{PREFIX}{key.upper()}"
+        if environ.get(name):
+            raise InputError(
+                "command-line-only",
+                f"the environment variable {name} is set; this option works on the command line only",
+                f"remove the variable, and add {flag_of(key)} to the one run that needs it",
+            )
 
 
 def _profiles(root: Section) -> Mapping[str, Profile]:

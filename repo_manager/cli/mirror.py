@@ -61,13 +61,14 @@ def mirror(
         options.option("--root", "On first contact: a file with the root metadata to trust.", metavar="FILE"),
     ] = None,
     replace_trust: Annotated[
-        bool, options.option("--replace-trust", "Forget whom this repository trusts, and trust anew.")
+        bool, options.command_line_option("--replace-trust", "Replace the keys that this repository trusts.")
     ] = False,
     accept_expired: Annotated[
-        bool, options.option("--accept-expired", "Take a set whose time is over, such as one that was carried here.")
+        bool,
+        options.command_line_option("--accept-expired", "Accept an expired set, for example one carried in on a disk."),
     ] = False,
     unsigned: Annotated[
-        bool, options.option("--unsigned", "SOURCE is a plain folder of installers, which nobody vouches for.")
+        bool, options.command_line_option("--unsigned", "SOURCE is a plain folder of installers without signatures.")
     ] = False,
     limit_rate: Annotated[
         str | None,

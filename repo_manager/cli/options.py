@@ -17,6 +17,11 @@ def option(flag: str, help_: str, *, short: str | None = None, variable: str | N
     return typer.Option(*flags, envvar=f"{PREFIX}{name}", show_envvar=False, help=help_, **more)
 
 
+def command_line_option(flag: str, help_: str, **more: Any) -> Any:  # noqa: ANN401 - typer's own marker
+    """An option without variable and key: one of `settings.COMMAND_LINE_ONLY`."""
+    return typer.Option(flag, help=f"{help_} Works on the command line only.", **more)
+
+
 def was_said(context: typer.Context, parameter: str) -> bool:
     """Whether a flag or a variable says it, and not the configuration file or nobody."""
     source = context.get_parameter_source(parameter)
@@ -50,6 +55,14 @@ Source = Annotated[
 ManualOnly = Annotated[bool, option("--manual-only", "Only packages that must be placed by hand.")]
 DryRun = Annotated[bool, option("--dry-run", "Print the plan, change nothing.")]
 Yes = Annotated[bool, option("--yes", "Do not ask before changing.", short="-y")]
+Drop = Annotated[
+    list[str] | None,
+    command_line_option(
+        "--drop",
+        "Accept that this package is left without an installer; may be given several times.",
+        metavar="PACKAGE",
+    ),
+]
 Signatures = Annotated[
     Policy | None,
     option("--signatures", "What it means when an installer for Windows is not signed as expected."),

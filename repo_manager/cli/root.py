@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 from typer.core import TyperGroup, TyperOption
 
-from repo_manager import __version__
+from repo_manager import __version__, settings
 from repo_manager.cli.run import Run
 from repo_manager.errors import InputError
 from repo_manager.settings import PREFIX
@@ -86,6 +86,7 @@ class _Root(TyperGroup):
         # A variable that says no counts as much as one that says yes: both beat the configuration file.
         ctx.obj = make({name: value for name, value in ctx.params.items() if _was_given(ctx, name)})
         try:
+            settings.refuse_variables(ctx.obj.environ)
             ctx.default_map = _defaults(_options_so_far(ctx))
         except InputError as error:
             ctx.meta[_BROKEN] = error

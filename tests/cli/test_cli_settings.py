@@ -11,7 +11,7 @@ from cli_world import CLASSIC, OLD, name_of, tree
 
 from repo_manager.cli.root import COMMANDS, root
 from repo_manager.cli.run import Run
-from repo_manager.settings import PREFIX
+from repo_manager.settings import COMMAND_LINE_ONLY, PREFIX, flag_of
 
 if TYPE_CHECKING:
     from cli_world import Cli
@@ -60,7 +60,7 @@ def _walk() -> list[Option]:
 def _option(command: str, parameter: Any, *, everywhere: bool) -> Option | None:  # noqa: ANN401 - the library's own
     if parameter.param_type_name != "option" or parameter.name in {"version", "help", "config"}:
         return None
-    if parameter.name.startswith("global_"):
+    if parameter.name.startswith("global_") or parameter.name in COMMAND_LINE_ONLY:
         return None
     flag = max(parameter.opts, key=len)
     values: tuple[Any, Any, Any]
@@ -154,6 +154,27 @@ def test_every_option_was_looked_at() -> None:
         "to",
     }
     assert len(OPTIONS) > 30
+
+
+@pytest.mark.parametrize("key", COMMAND_LINE_ONLY)
+def test_an_option_that_lowers_trust_is_refused_in_the_file_and_as_a_variable(
+    key: str, tool: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool.fill(("RHEL7-64",))
+    in_file = tool.repo_json("--config", tool.config(f"json: true\n{key}: true\n"), "list")
+    assert (in_file.code, in_file.error["code"]) == (2, "configuration")
+    assert "1 mistake" in in_file.err
+    words = f"{key}: remove it; this option works on the command line only ({flag_of(key)})"
+    assert f"  line 2, column 1: {words}" in in_file.err
+
+    monkeypatch.setenv(PREFIX + key.upper(), "1")
+    as_variable = tool.repo_json("list")
+    assert (as_variable.code, as_variable.error["code"]) == (2, "command-line-only")
+    assert flag_of(key) in as_variable.error["hint"]
+    assert tool("explain", "command-line-only").code == 0
+
+    monkeypatch.setenv(PREFIX + key.upper(), "")
+    assert tool.repo_json("list").code == 0
 
 
 def test_after_the_command_counts_more_than_before_it(tool: Cli) -> None:

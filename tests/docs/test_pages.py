@@ -216,8 +216,11 @@ def test_every_documented_error_can_be_raised() -> None:
 @pytest.mark.parametrize(
     ("command", "option"), _options(), ids=lambda value: value if isinstance(value, str) else value.name
 )
-def test_every_option_has_a_variable_and_a_key(command: str, option: Parameter) -> None:
+def test_every_option_has_a_variable_and_a_key_unless_it_lowers_trust(command: str, option: Parameter) -> None:
     key = str(option.name).removesuffix("_")
+    if key in settings.COMMAND_LINE_ONLY:
+        assert option.envvar is None, command
+        return
     assert option.envvar == f"{settings.PREFIX}{key.upper()}", command
     assert key in _OPTION_KEYS, command
 
@@ -230,7 +233,7 @@ def test_every_global_option_has_a_variable_and_a_key() -> None:
 
 
 def test_every_key_belongs_to_an_option() -> None:
-    of_commands = {str(option.name).removesuffix("_") for _, option in _options()}
+    of_commands = {str(option.name).removesuffix("_") for _, option in _options()} - set(settings.COMMAND_LINE_ONLY)
     assert of_commands | {str(option.name) for option in root().params} - {"config", "version"} == _OPTION_KEYS
 
 
