@@ -1,16 +1,15 @@
-"""A deep audit of a repository that has not changed since the last one.
+"""A quick audit of a repository that a deep one has read.
 
 Nothing has to be read: size, times and file id say that the digests kept from before still hold.
-So the second audit races against `find -printf`, which looks at the same names, plus what our own
+So the quick audit races against `find -printf`, which looks at the same names, plus what our own
 start-up costs: the same command on an empty folder. The bytes that read calls returned are the
-proof: the first audit reads everything, the second nothing, and one touched file is read again, alone.
+proof: the deep audit reads everything each time, the quick one nothing.
 """
 
 from __future__ import annotations
 
 import compileall
 import json
-import os
 import sys
 from pathlib import Path
 from statistics import median
@@ -47,44 +46,38 @@ def main() -> None:
         repository = place / "repository"
         made = data.make(repository, arguments.count, arguments.size)
         total = sum((repository / wanted.name).stat().st_size for wanted in made)
-        audit = Contender(
-            "audit --deep again",
-            repo_manager("--repository", str(repository), "--json", "audit", "--deep", "--fail-on", "never"),
-            check=_is_sound,
-        )
+        line = repo_manager("--repository", str(repository), "--json", "audit", "--fail-on", "never")
+        deep = Contender("audit --deep", (*line, "--deep"), check=_is_sound)
+        audit = Contender("audit", line, check=_is_sound)
         empty = place / "empty"
         empty.mkdir()
         compileall.compile_dir(Path(package.__file__).parent, quiet=2)
-        first = run(audit)
+        first, second = run(deep), run(deep)
         results = race(
             [
                 audit,
                 Contender("find -printf", (program("find"), str(repository), "-printf", "%f %s %T@ %i\\n")),
                 Contender(
                     "the same, empty folder",
-                    repo_manager("--repository", str(empty), "--json", "audit", "--deep", "--fail-on", "never"),
+                    repo_manager("--repository", str(empty), "--json", "audit", "--fail-on", "never"),
                 ),
                 Contender("python -c pass", (sys.executable, "-c", "pass")),
             ],
             arguments.rounds,
         )
-        touched = repository / made[0].name
-        os.utime(touched)
-        after_touch = run(audit)
     report.table(results)
-    again, find, ours, bare = (_wall(result) for result in results.values())
-    report.ratio("audit again / (1.5 x find + our start-up), wall", again / (GOAL * find + ours), 1.0)
-    report.ratio("audit again / (find + bare Python), wall", again / (find + bare))
-    report.ratio("audit again / the first audit, wall", again / first.wall_s)
+    quick, find, ours, bare = (_wall(result) for result in results.values())
+    report.ratio("audit / (1.5 x find + our start-up), wall", quick / (GOAL * find + ours), 1.0)
+    report.ratio("audit / (find + bare Python), wall", quick / (find + bare))
+    report.ratio("audit / audit --deep, wall", quick / first.wall_s)
     idle = median(results["the same, empty folder"].read_mib)
-    second = max(results["audit --deep again"].read_mib)
+    most = max(results["audit"].read_mib)
     report.say(f"      the folder holds {total / MIB:.0f} MiB; read calls returned, in MiB:")
-    report.say(f"      first audit {first.read_bytes / MIB:.1f}, again {second:.1f}, start-up alone {idle:.1f}")
+    both = f"{first.read_bytes / MIB:.1f} and {second.read_bytes / MIB:.1f}"
+    report.say(f"      deep audits {both}, quick ones {most:.1f}, start-up alone {idle:.1f}")
     # Both start-ups read modules, the audit a few more, and the digests kept from before.
-    report.most("read by the second audit beyond start-up", second - idle, 16, "MiB")
-    one = after_touch.read_bytes / MIB - second
-    report.say(f"      after one file of {arguments.size} MiB was touched: {one:.1f} more")
-    if first.read_bytes < total or not 0.9 * arguments.size < one < 2 * arguments.size + 1:
+    report.most("read by the quick audit beyond start-up", most - idle, 16, "MiB")
+    if min(first.read_bytes, second.read_bytes) < total:
         sys.exit("the audits did not read what they had to")
     report.save()
 

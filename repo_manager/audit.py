@@ -7,7 +7,7 @@ could make a push fail or send the wrong thing; a warning is something to plan; 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +16,7 @@ from repo_manager.repository import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
 
     from repo_manager.catalog import Catalog
     from repo_manager.names import InstallerName, Release, Token
@@ -81,7 +82,8 @@ class Verdict:
     """What reading a file's bytes showed. `code` is None for a good file, and then `message` is empty.
 
     `signer` is who signed it, proven by a trusted root; empty where that is not known. `read` is false
-    where the bytes could not be read to their end, so that another try may show something else.
+    where the bytes could not be read to their end, so that another try may show something else. `read_at` is when
+    they were read, UTC, whole seconds; None where they were not, or the verdict is on the name or the size alone.
     """
 
     code: Code | None = None
@@ -89,6 +91,7 @@ class Verdict:
     severity: Severity = Severity.ERROR
     signer: str = ""
     read: bool = True
+    read_at: datetime | None = field(default=None, compare=False)
 
     @property
     def good(self) -> bool:

@@ -162,6 +162,11 @@ class Cli:
         return str(self.repository) if sys.platform == "win32" else "repo"
 
     @property
+    def cache(self) -> Path:
+        """Where the tool remembers what it has read."""
+        return Path(os.environ["REPO_MANAGER_CACHE_DIR"])
+
+    @property
     def source(self) -> Path:
         return self.folder / "source"
 

@@ -115,6 +115,8 @@ def audit(
     request = run.request(release=release, packages=tuple(package or ()))
     selection = selections.select(request, listing, run.catalog)
     checker = run.checker()
+    if deep:
+        checker.forget(listing.files)
     survey = _survey(run, inventory, listing, checker) if inventory else None
     second = _second(run)
     circumstances = replace(

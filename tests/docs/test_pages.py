@@ -523,7 +523,6 @@ def test_every_schema_has_an_example() -> None:
     own_files = {
         "repo-manager/journal/1",
         "repo-manager/records/1",
-        "repo-manager/digests/1",
         "repo-manager/kernels/1",
         "repo-manager/reporting/1",
         "repo-manager/trust/1",

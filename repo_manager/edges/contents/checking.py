@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.audit import Code, Verdict
@@ -28,16 +29,34 @@ if TYPE_CHECKING:
 _CHUNK_BYTES: Final = 256 * 1024
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Checker:
-    """Verdicts on the files of one repository, remembered between runs. Without `signatures` none are checked."""
+    """Verdicts on the files of one repository, remembered between runs. Without `signatures` none are checked.
+
+    `now` is the time that is remembered of files that are read.
+    """
 
     def __init__(
-        self, folder: Path, digests: Digests, records: Mapping[str, Record], signatures: Signatures | None = None
+        self,
+        folder: Path,
+        digests: Digests,
+        records: Mapping[str, Record],
+        signatures: Signatures | None = None,
+        now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._folder = folder
         self._digests = digests
         self._records = records
         self._signatures = signatures
+        self._now = now
+
+    def forget(self, files: Iterable[File]) -> None:
+        """Believe nothing that was read of these files before: they are read again, to their end."""
+        for file in files:
+            self._digests.forget(file.name)
 
     def known(self, listing: Listing) -> dict[str, Verdict]:
         """What can be said without reading: from the memory, and from the recorded sizes."""
@@ -153,7 +172,8 @@ class Checker:
         for file in listing.files:
             if file.name in placed:
                 stage = placed[file.name]
-                self._digests.put(file.entry, Known(stage.sha256, Verdict(), stage.signature, stage.kernels))
+                known = Known(stage.sha256, Verdict(), self._time(), stage.signature, stage.kernels)
+                self._digests.put(file.entry, known)
         self._digests.save(frozenset(file.name for file in listing.files))
 
     def _inspect(self, file: File, progress: Callable[[int], None], *, again: bool) -> tuple[Known, bool]:
@@ -171,16 +191,19 @@ class Checker:
                 contents = contents_of(path, installer, progress)
                 same = known is not None and known.sha256 == contents.sha256
                 signature = known.signature if known is not None and same else None
-                known = Known(contents.sha256, Verdict(), signature, contents.kernels)
+                known = Known(contents.sha256, Verdict(), self._time(), signature, contents.kernels)
             if self._lacks_signature(file, known) and self._signatures is not None:
                 known = replace(known, signature=self._signatures.examine(path))
             return known, True  # noqa: TRY300 - what is caught below may come from every line above
         except VerificationError as error:
             code = Code.MISLABELLED if error.code == Code.MISLABELLED else Code.CORRUPT
-            return Known("", Verdict(code, error.message.removeprefix(f"{file.name}: "))), True
+            return Known("", Verdict(code, error.message.removeprefix(f"{file.name}: ")), self._time()), True
         except OSError as error:
             words = disk_error(error, path).message.removeprefix(shown(path)).lstrip(": ")
-            return Known("", Verdict(Code.CORRUPT, f"cannot be read: {words}", read=False)), False
+            return Known("", Verdict(Code.CORRUPT, f"cannot be read: {words}", read=False), self._time()), False
+
+    def _time(self) -> datetime:
+        return self._now().replace(microsecond=0)
 
     def _unread(self, file: File) -> bool:
         if file.installer is None:
@@ -196,15 +219,16 @@ class Checker:
 
     def _verdict(self, file: File, known: Known) -> Verdict:
         verdict = self._against_record(file, known).verdict
-        if self._signatures is None or file.installer is None or not verdict.good:
-            return verdict
-        return self._signatures.verdict(file.installer, known.signature) or verdict
+        if self._signatures is not None and file.installer is not None and verdict.good:
+            verdict = self._signatures.verdict(file.installer, known.signature) or verdict
+        return replace(verdict, read_at=known.read_at if verdict.read else None)
 
     def _against_record(self, file: File, known: Known) -> Known:
         record = self._records.get(file.name)
         if record is None or not known.verdict.good or record.sha256 == known.sha256:
             return known
-        return Known(known.sha256, Verdict(Code.CORRUPT, "its digest differs from that of the file that was placed"))
+        verdict = Verdict(Code.CORRUPT, "its digest differs from that of the file that was placed")
+        return Known(known.sha256, verdict, known.read_at)
 
 
 def inspect_file(path: Path, name: InstallerName) -> str:

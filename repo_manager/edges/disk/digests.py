@@ -1,4 +1,4 @@
-"""What reading a file's bytes showed, remembered by size, stamp and file id.
+"""What reading a file's bytes showed, and when that was, remembered by size, stamp and file id.
 
 The memory lies in the user's cache folder, not in the repository: an audit changes nothing there.
 Losing it costs a second reading, nothing else. The kernels that installers support lie in a file beside it, by digest,
@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,13 +29,14 @@ if TYPE_CHECKING:
 class Known:
     """The digest of a file that was read to its end (empty when it could not be), and the verdict on it.
 
-    `signature` holds facts and no verdict, so that it outlives a change of what is expected; None where
-    nobody has looked. `kernels` are those that the installer lists; None where this reading did not look. What `get`
-    gives never has them: ask `kernels` for those of a digest.
+    `read_at` is when its bytes were read, UTC, whole seconds. `signature` holds facts and no verdict, so that it
+    outlives a change of what is expected; None where it was not looked at. `kernels` are those that the installer
+    lists; None where this reading did not look. What `get` gives never has them: ask `kernels` for those of a digest.
     """
 
     sha256: str
     verdict: Verdict
+    read_at: datetime
     signature: Signature | None = None
     kernels: tuple[str, ...] | None = None
 
@@ -57,8 +58,14 @@ class Digests:
         item = self._entries.get(entry.name)
         if item is None or item[:4] != [entry.size_bytes, *entry.stamp]:
             return None
-        code = Code(str(item[5])) if item[5] else None
-        return Known(str(item[4]), Verdict(code, str(item[6])), _signature(item[7]) if len(item) > _PLAIN else None)
+        read_at, sha256, code, message, *signature = item[4:]
+        verdict = Verdict(Code(code) if code else None, message)
+        return Known(sha256, verdict, _time(read_at), _signature(signature[0]) if signature else None)
+
+    def forget(self, name: str) -> None:
+        """Know nothing of a file until it is read again."""
+        if self._entries.pop(name, None) is not None:
+            self._changed = True
 
     def put(self, entry: Entry, known: Known) -> None:
         """Remember."""
@@ -66,6 +73,7 @@ class Digests:
         self._entries[entry.name] = [
             entry.size_bytes,
             *entry.stamp,
+            int(known.read_at.timestamp()),
             known.sha256,
             verdict.code.value if verdict.code else "",
             verdict.message,
@@ -85,13 +93,13 @@ class Digests:
         """Write down what is known of `names`, forgetting the rest. A cache that cannot be written is no error."""
         kept = {name: item for name, item in self._entries.items() if name in names}
         if self._kernels_changed:
-            current = {item[4] for item in kept.values()}
+            current = {item[_SHA256] for item in kept.values()}
             listed = {sha256: list(lines) for sha256, lines in self._all_kernels().items() if sha256 in current}
             if _write(self._kernels_file, {"schema": "repo-manager/kernels/1", "kernels": listed}):
                 self._kernels_changed = False
         if not self._changed and len(kept) == len(self._entries):
             return
-        if _write(self._file, {"schema": "repo-manager/digests/1", "files": kept}):
+        if _write(self._file, {"schema": _SCHEMA, "files": kept}):
             self._changed = False
 
     def _all_kernels(self) -> dict[str, tuple[str, ...]]:
@@ -105,8 +113,9 @@ class Digests:
 
     def _load(self) -> dict[str, list[Any]]:
         try:
-            files = json.loads(self._file.read_bytes())["files"]
-            if not isinstance(files, dict):
+            document = json.loads(self._file.read_bytes())
+            files = document["files"]
+            if document["schema"] != _SCHEMA or not isinstance(files, dict):
                 return {}
             return {str(name): list(item) for name, item in files.items() if _believable(item)}
         except (OSError, ValueError, KeyError, TypeError):
@@ -124,18 +133,32 @@ def _write(file: Path, document: dict[str, Any]) -> bool:
     return False
 
 
-# An entry without a signature.
-_PLAIN: Final = 7
+_SCHEMA: Final = "repo-manager/digests/2"
+
+# Where an entry has the digest: after size, stamp and the time of reading.
+_SHA256: Final = 5
 
 
 def _believable(item: object) -> bool:
+    """An entry is size, the three parts of the stamp, when it was read, digest, code, message, maybe a signature."""
     match item:
-        case [int(), int(), int(), int(), str(), str(code), str()]:
-            return code in {"", *Code}
-        case [int(), int(), int(), int(), str(), str(code), str(), signature]:
-            return code in {"", *Code} and _signature(signature) is not None
+        case [int(), int(), int(), int(), int(read_at), str(), str(code), str(), *signature] if code in {"", *Code}:
+            return _is_time(read_at) and (
+                not signature or (len(signature) == 1 and _signature(signature[0]) is not None)
+            )
         case _:
             return False
+
+
+def _is_time(seconds: int) -> bool:
+    try:
+        return _time(seconds).timestamp() >= 0
+    except (OverflowError, ValueError, OSError):
+        return False
+
+
+def _time(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _written(signature: Signature) -> list[Any]:

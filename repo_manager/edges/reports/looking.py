@@ -110,6 +110,8 @@ def _followed(path: Path) -> SetName | None:
 
 
 def _verdicts(listing: Listing, checker: Checker, alive: Callable[[], None], *, deep: bool) -> Mapping[str, Verdict]:
+    if deep:
+        checker.forget(listing.files)
     verdicts: Mapping[str, Verdict] = checker.known(listing)
     if deep:
         # One by one, by this very thread: others would be waited for when the process ends.

@@ -12,17 +12,18 @@ from repo_manager.repository import Entry
 from repo_manager.signing import Signature, Signer, State, Trust
 
 ENTRY = Entry("a.tar.gz", 10, (1, 2, 3))
-GOOD = Known("ab" * 32, Verdict())
-BAD = Known("", Verdict(Code.CORRUPT, "the gzip data stops before its end"))
+READ_AT = datetime(2026, 1, 31, 12, 0, 7, tzinfo=UTC)
+GOOD = Known("ab" * 32, Verdict(), READ_AT)
+BAD = Known("", Verdict(Code.CORRUPT, "the gzip data stops before its end"), READ_AT)
 
 
 SIGNERS = (
     Signer("Example Agents", Trust.TRUSTED),
     Signer("Soci\xe9t\xe9", Trust.UNTRUSTED, "why", datetime(2020, 1, 1, tzinfo=UTC), datetime(2022, 1, 1, tzinfo=UTC)),
 )
-SIGNED = Known("ab" * 32, Verdict(), Signature(State.SIGNED, "", SIGNERS, "roots"))
-UNSIGNED = Known("ab" * 32, Verdict(), Signature(State.UNSIGNED, roots="none"))
-TAMPERED = Known("ab" * 32, Verdict(), Signature(State.TAMPERED, "its bytes are others", (), "roots"))
+SIGNED = Known("ab" * 32, Verdict(), READ_AT, Signature(State.SIGNED, "", SIGNERS, "roots"))
+UNSIGNED = Known("ab" * 32, Verdict(), READ_AT, Signature(State.UNSIGNED, roots="none"))
+TAMPERED = Known("ab" * 32, Verdict(), READ_AT, Signature(State.TAMPERED, "its bytes are others", (), "roots"))
 
 
 NO_ZONE = ["a", "trusted", "", None, "2022-01-01"]
@@ -64,11 +65,26 @@ def test_repositories_do_not_share_a_memory(tmp_path: Path) -> None:
     assert Digests(tmp_path, Path("/two")).get(ENTRY) is None
 
 
+def test_what_is_forgotten_stays_so_for_the_next_run(tmp_path: Path) -> None:
+    digests = Digests(tmp_path, Path("/repository"))
+    digests.put(ENTRY, GOOD)
+    digests.save(frozenset({ENTRY.name}))
+    digests.forget(ENTRY.name)
+    digests.forget("never-seen")
+    assert digests.get(ENTRY) is None
+    digests.save(frozenset({ENTRY.name}))
+    assert Digests(tmp_path, Path("/repository")).get(ENTRY) is None
+
+
 def test_what_is_gone_from_the_folder_is_forgotten(tmp_path: Path) -> None:
     digests = Digests(tmp_path, Path("/repository"))
     digests.put(ENTRY, GOOD)
     digests.save(frozenset())
     assert Digests(tmp_path, Path("/repository")).get(ENTRY) is None
+
+
+def _memory(item: list[object]) -> str:
+    return json.dumps({"schema": "repo-manager/digests/2", "files": {ENTRY.name: item}})
 
 
 @pytest.mark.parametrize(
@@ -78,24 +94,36 @@ def test_what_is_gone_from_the_folder_is_forgotten(tmp_path: Path) -> None:
         "{",
         "[]",
         '{"files": 1}',
-        '{"files": {"a.tar.gz": [10, 1, 2, 3, "x", "no-such-code", ""]}}',
-        '{"files": {"a.tar.gz": [10, 1, 2, 3, "x", "", "", 7]}}',
-        '{"files": {"a.tar.gz": [10, 1, 2, 3, "x", "", "", ["golden", "", "", []]]}}',
-        '{"files": {"a.tar.gz": [10, 1, 2, 3, "x", "", "", ["signed", "", "", [["a"]]]]}}',
-        '{"files": {"a.tar.gz": [10, 1, 2, 3, "x", "", "", ["signed", "", "", [["a", "trusted", "", "soon", null]]]]}}',
-        json.dumps({"files": {ENTRY.name: [10, 1, 2, 3, "x", "", "", ["signed", "", "", [NO_ZONE]]]}}),
+        '{"schema": "repo-manager/digests/2", "files": 1}',
+        json.dumps({"schema": "repo-manager/digests/1", "files": {ENTRY.name: [10, 1, 2, 3, "x", "", ""]}}),
+        _memory([10, 1, 2, 3, "x", "", ""]),
+        _memory([10, 1, 2, 3, 10**30, "x", "", ""]),
+        _memory([10, 1, 2, 3, -1, "x", "", ""]),
+        _memory([10, 1, 2, 3, 5, "x", "no-such-code", ""]),
+        _memory([10, 1, 2, 3, 5, "x", "", "", 7]),
+        _memory([10, 1, 2, 3, 5, "x", "", "", ["golden", "", "", []]]),
+        _memory([10, 1, 2, 3, 5, "x", "", "", ["signed", "", "", [["a"]]]]),
+        _memory([10, 1, 2, 3, 5, "x", "", "", ["signed", "", "", [["a", "trusted", "", "soon", None]]]]),
+        _memory([10, 1, 2, 3, 5, "x", "", "", ["signed", "", "", [NO_ZONE]]]),
+        _memory([10, 1, 2, 3, 5, "x", "", "", ["unsigned", "", "", []], "more"]),
     ],
     ids=[
         "empty",
         "cut off",
         "a list",
+        "no schema",
         "a number",
+        "an earlier form",
+        "no time of reading",
+        "a time beyond all years",
+        "a time before all clocks",
         "an unknown code",
         "a number for a signature",
         "an unknown state of a signature",
         "half a signer",
         "a time that is none",
         "a time without a zone",
+        "more than there is",
     ],
 )
 def test_a_damaged_memory_is_an_empty_one(tmp_path: Path, text: str) -> None:
@@ -133,17 +161,17 @@ def test_the_memory_lies_in_the_users_own_cache(environ: dict[str, str], folder:
 
 
 KERNELS = ("5.15.0-100-generic", "4.12.14-5.13-azure:0")
-LISTING = Known("cd" * 32, Verdict(), kernels=KERNELS)
+LISTING = Known("cd" * 32, Verdict(), READ_AT, kernels=KERNELS)
 
 
 @pytest.mark.parametrize("kernels", [KERNELS, ()], ids=["some", "none"])
 def test_kernels_are_remembered_with_the_digest(tmp_path: Path, kernels: tuple[str, ...]) -> None:
     digests = Digests(tmp_path, Path("/repository"))
-    digests.put(ENTRY, Known("cd" * 32, Verdict(), kernels=kernels))
+    digests.put(ENTRY, Known("cd" * 32, Verdict(), READ_AT, kernels=kernels))
     digests.save(frozenset({ENTRY.name}))
     again = Digests(tmp_path, Path("/repository"))
     assert again.kernels("cd" * 32) == kernels
-    assert again.get(ENTRY) == Known("cd" * 32, Verdict())
+    assert again.get(ENTRY) == Known("cd" * 32, Verdict(), READ_AT)
 
 
 def test_of_a_digest_that_nobody_asked_for_kernels_none_are_known(tmp_path: Path) -> None:
@@ -157,7 +185,7 @@ def test_of_a_digest_that_nobody_asked_for_kernels_none_are_known(tmp_path: Path
 def test_kernels_of_files_that_are_gone_are_forgotten(tmp_path: Path) -> None:
     digests = Digests(tmp_path, Path("/repository"))
     digests.put(ENTRY, LISTING)
-    digests.put(Entry("b.tar.gz", 10, (1, 2, 3)), Known("ef" * 32, Verdict(), kernels=("1.0-1",)))
+    digests.put(Entry("b.tar.gz", 10, (1, 2, 3)), Known("ef" * 32, Verdict(), READ_AT, kernels=("1.0-1",)))
     digests.save(frozenset({ENTRY.name}))
     again = Digests(tmp_path, Path("/repository"))
     assert again.kernels("cd" * 32) == KERNELS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,6 +75,17 @@ def test_only_a_deep_look_reads_the_bytes(
     path.write_bytes(path.read_bytes()[:-200])
     states = {line.package: line.state for line in _one(folder, sight(deep=deep)).packages}
     assert states == {"RHEL9-64": state, "OL8-64": State.OK}
+
+
+def test_a_deep_look_believes_nothing_that_was_read_before(tmp_path: Path, sight: Callable[..., Sight]) -> None:
+    folder = _repository(tmp_path / "r", "RHEL9-64")
+    assert [line.state for line in _one(folder, sight(deep=True)).packages] == [State.OK]
+    (memory,) = (path for path in (tmp_path / "cache").iterdir() if not path.name.endswith(".kernels.json"))
+    document = json.loads(memory.read_text("ascii"))
+    document["files"][name_of("RHEL9-64")][5:8] = ["", "corrupt", "as an earlier run said"]
+    memory.write_text(json.dumps(document), "ascii")
+    assert [line.state for line in _one(folder, sight()).packages] == [State.CORRUPT]
+    assert [line.state for line in _one(folder, sight(deep=True)).packages] == [State.OK]
 
 
 def test_a_repository_remembers_which_set_it_followed(tmp_path: Path, sight: Callable[..., Sight]) -> None:
