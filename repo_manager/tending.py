@@ -49,6 +49,10 @@ class Bell(Protocol):
         """Something may have happened."""
         ...
 
+    def stop(self) -> None:
+        """Ask for the end."""
+        ...
+
     def take(self) -> bool:
         """Whether it has rung since the last time."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -138,7 +138,7 @@ def mirror(
         catalog=run.catalog,
         checker=run.checker,
         judge=partial(judge, run),
-        now=lambda: datetime.now(UTC),
+        now=run.now,
         trusting=Trusting(anchor, accept_expired=accept_expired, afresh=replace_trust, unsigned=unsigned),
         wanted=wanted,
         voice=TerminalVoice(run.console, ask=False),
@@ -224,7 +224,7 @@ def _reporter(run: Run, told: Destination) -> Reporter:
         destination=told,
         sender=Post(run.policy(brisk=True), ring, partial(run.depot, brisk=True, ring=ring)),
         refusals=Refusals(run.folder.path),
-        now=lambda: datetime.now(UTC),
+        now=run.now,
         voice=TerminalVoice(run.console, ask=False),
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -127,7 +126,7 @@ def _publish(run: Run, depot: Depot, keys: Keys, order: Order, *, may_go_back: b
 
     owner: dict[str, str | int] = {"pid": os.getpid(), "host": socket.gethostname()}
     voice = TerminalVoice(run.console, ask=False)
-    press = publishing.Press(keys, depot, datetime.now(UTC), owner, voice)
+    press = publishing.Press(keys, depot, run.now(), owner, voice)
     return publishing.publish(press, order.items, order.days, order.rotate, may_go_back=may_go_back)
 
 

@@ -36,9 +36,10 @@ if TYPE_CHECKING:
     from repo_manager.edges.windows.places import Machine, Search
     from repo_manager.operation import Workbench
     from repo_manager.repository import Listing
-    from repo_manager.restart import Patience, Service
+    from repo_manager.restart import Clock, Patience, Service
     from repo_manager.selection import Request
     from repo_manager.settings import Profile, Settings
+    from repo_manager.tending import Bell
 
 
 class SystemClock:
@@ -220,6 +221,21 @@ class Run:
 
         return service_of(self.profile.service)
 
+    @cached_property
+    def clock(self) -> Clock:
+        """What measures and spends time while the run waits."""
+        return SystemClock()
+
+    def now(self) -> datetime:
+        """The date and time, as transactions and signed sets are dated."""
+        return datetime.now(UTC)
+
+    def bell(self) -> Bell:
+        """What wakes a watch."""
+        from repo_manager.edges.watching import Bell
+
+        return Bell()
+
     @property
     def patience(self) -> Patience:
         """How long to wait for the service."""
@@ -248,7 +264,7 @@ class Run:
             publisher=self.settings.publisher,
             publishers={token: package.publisher for token, package in packages if package.publisher},
         )
-        return Signatures(rules, Roots(self.settings.signature_roots), lambda: datetime.now(UTC))
+        return Signatures(rules, Roots(self.settings.signature_roots), self.now)
 
     def expect_signatures(self, asked: Policy | None, *, changing: bool = True) -> None:
         """Take over a command's word on signatures. `changing` says whether it may place files.
@@ -373,9 +389,9 @@ class Run:
             checker=self.checker,
             fetcher=fetcher or self.fetcher(),
             service=self.service,
-            clock=SystemClock(),
+            clock=self.clock,
             patience=self.patience,
-            now=lambda: datetime.now(UTC),
+            now=self.now,
             owner={"pid": os.getpid(), "host": socket.gethostname()},
             retention=Retention(self.settings.retired_keep, self.settings.retired_days),
             voice=TerminalVoice(self.console, ask=not yes),

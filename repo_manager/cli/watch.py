@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -15,7 +15,6 @@ from repo_manager import selection as selections
 from repo_manager.cli import StoppedError, options
 from repo_manager.cli.change import equalise, judge
 from repo_manager.cli.root import run_of
-from repo_manager.cli.run import SystemClock
 from repo_manager.errors import DeclinedError
 from repo_manager.report import documents, tables
 from repo_manager.watching import Pace, Scope
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from repo_manager.edges.windows.eventlog import Log
     from repo_manager.operation import Seen, Workbench
     from repo_manager.plan import Plan
-    from repo_manager.tending import Attendant
+    from repo_manager.tending import Attendant, Bell
     from repo_manager.watching import Happening
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
@@ -126,7 +125,7 @@ def install(
     _Wishes.of(settle, interval, window, polling=polling, no_restart=no_restart)
     _check(run)
     arguments = _arguments(run, context, log or default_log(run.environ))
-    said = background.install(arguments, clock=SystemClock(), patience=run.patience)
+    said = background.install(arguments, clock=run.clock, patience=run.patience)
     run.console.emit(
         {"schema": "repo-manager/watch-install/1", "service": background.SERVICE, "arguments": arguments, "done": said}
     )
@@ -139,7 +138,7 @@ def remove(context: typer.Context) -> None:
     from repo_manager.edges.windows import background
 
     run = run_of(context)
-    said = background.remove(clock=SystemClock(), patience=run.patience)
+    said = background.remove(clock=run.clock, patience=run.patience)
     run.console.emit({"schema": "repo-manager/watch-remove/1", "service": background.SERVICE, "done": said})
     run.console.answer(said)
 
@@ -209,16 +208,15 @@ def _check(run: Run) -> None:
 def _stay(run: Run, wishes: _Wishes, kept: Log) -> bool:
     """Watch until somebody asks for the end. Returns whether somebody did."""
     from repo_manager.edges.interrupts import told_to_stop
-    from repo_manager.edges.watching import Bell
 
     run.console.a_line_each = True
-    bell = Bell()
+    bell = run.bell()
     with told_to_stop(bell.stop) as told:
         _attendant(run, wishes, bell, kept).run()
     return told.asked
 
 
-def _attendant(run: Run, wishes: _Wishes, bell: Any, kept: Log) -> Attendant:  # noqa: ANN401 - its module is loaded late
+def _attendant(run: Run, wishes: _Wishes, bell: Bell, kept: Log) -> Attendant:
     from repo_manager.edges import watching as edge
     from repo_manager.tending import Attendant, Orders, Senses
 
@@ -253,8 +251,7 @@ def _attendant(run: Run, wishes: _Wishes, bell: Any, kept: Log) -> Attendant:  #
         pulse=edge.pulse,
         pulse_s=poll_s,
     )
-    clock = SystemClock()
-    return Attendant(orders, senses, bell=bell, clock=clock, now=lambda: datetime.now(UTC), pace=wishes.pace, tell=tell)
+    return Attendant(orders, senses, bell=bell, clock=run.clock, now=run.now, pace=wishes.pace, tell=tell)
 
 
 _POLL_S: Final = 2.0
