@@ -15,8 +15,10 @@ thing, and a `hint`: one imperative sentence saying what to do next.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
+
+from repo_manager.addresses import redacted
 
 
 class ExitCode(IntEnum):
@@ -40,15 +42,17 @@ class RepoManagerError(Exception):
         code: stable and kebab-case, for scripts.
         message: what happened and to which thing, in one or more lines.
         hint: what to do next, one imperative sentence; may be empty.
+
+    Addresses in message and hint lose what may be secret, wherever the error is printed or stored later.
     """
 
     exit_code = ExitCode.USAGE
 
     def __init__(self, code: str, message: str, hint: str = "") -> None:
-        super().__init__(message)
         self.code = code
-        self.message = message
-        self.hint = hint
+        self.message = redacted(message)
+        self.hint = redacted(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return self.message
@@ -74,10 +78,11 @@ class DocumentError(InputError):
     """A catalog or settings file with mistakes, all of them reported together, in file order."""
 
     def __init__(self, code: str, name: str, problems: tuple[Problem, ...], hint: str) -> None:
+        problems = tuple(replace(problem, message=redacted(problem.message)) for problem in problems)
         count = f"{len(problems)} mistake{'s' if len(problems) != 1 else ''}"
         lines = "\n".join(f"  {problem}" for problem in problems)
         super().__init__(code, f"{name}: {count}\n{lines}", hint)
-        self.name = name
+        self.name = redacted(name)
         self.problems = problems
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import repo_manager
 from repo_manager import fleet
+from repo_manager.addresses import shown
 from repo_manager.edges.reports.refusals import KEPT, Question
 from repo_manager.edges.reports.sending import REFUSALS
 from repo_manager.errors import RepoManagerError
@@ -159,22 +160,22 @@ class Reporter:
             return self._sent(place, report, reached=reached)
         except RepoManagerError as error:
             self.voice.note(f"warning: the report could not be sent: {_in_one_line(error)}")
-            return Sent(sent=False, to=place, why=error.code)
+            return Sent(sent=False, to=shown(place), why=error.code)
 
     def _sent(self, place: str, report: Report, *, reached: bool) -> Sent:
         asked = self.destination.asked
         if not self.sender.can_reach(place):
-            words = f"no report was sent: {place} takes none without a token"
+            words = f"no report was sent: {shown(place)} takes none without a token"
             if asked:
                 self.voice.note(f"warning: {words}")
             else:
                 self.voice.detail(words)
-            return Sent(sent=False, to=place, why=NO_TOKEN)
-        question = Question(place, report.host, self.sender.identity)
+            return Sent(sent=False, to=shown(place), why=NO_TOKEN)
+        question = Question(shown(place), report.host, self.sender.identity)
         refused = None if asked else self.refusals.of(question, self.now())
         if refused is not None:
             self.voice.detail(_not_tried(question, refused))
-            return Sent(sent=False, to=place, why=REFUSED_LATELY)
+            return Sent(sent=False, to=shown(place), why=REFUSED_LATELY)
         try:
             self.sender.send(place, report, anywhere=asked)
         except RepoManagerError as error:
@@ -182,9 +183,9 @@ class Reporter:
                 raise
             self.refusals.remember(question, error.code, self.now())
             self.voice.note(f"no report was sent, and none is tried so for a day: {_in_one_line(error)}")
-            return Sent(sent=False, to=place, why=error.code)
-        self.voice.detail(f"reported to {place} as {report.host}")
-        return Sent(sent=True, to=place)
+            return Sent(sent=False, to=shown(place), why=error.code)
+        self.voice.detail(f"reported to {shown(place)} as {report.host}")
+        return Sent(sent=True, to=shown(place))
 
 
 def _not_tried(question: Question, refused: Refusal) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from packaging.version import Version
 
 from repo_manager import document
+from repo_manager.addresses import shown
 from repo_manager.catalog.model import Catalog, ForClassic, Link, Manual, Package, ReleaseFacts
 from repo_manager.errors import InputError
 from repo_manager.names import InstallerName, Release, Token, parse_version
@@ -40,7 +41,9 @@ def installer_at(url: str, hosts: frozenset[str]) -> InstallerName:
     match = _URL.fullmatch(url)
     if match is None:
         wrong = "is not a plain address of a file" if url.startswith("https://") else "is not an https address"
-        raise InputError("not-a-link", f"{url[:200]!r} {wrong}", "write https://, a host, folders and a file name")
+        raise InputError(
+            "not-a-link", f"{shown(url)[:200]!r} {wrong}", "write https://, a host, folders and a file name"
+        )
     host, file_name = match.groups()
     if host not in hosts:
         raise InputError(
@@ -382,5 +385,5 @@ def _month(view: document.Mapping, key: str) -> str:
 def _page(view: document.Mapping, key: str) -> str:
     page = view.text(key)
     if page and not page.startswith("https://"):
-        view.problem(key, f"{key}: {page[:120]!r} is not an https address")
+        view.problem(key, f"{key}: {shown(page)[:120]!r} is not an https address")
     return page

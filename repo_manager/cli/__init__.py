@@ -10,6 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from repo_manager.addresses import redacted, shown
 from repo_manager.errors import ExitCode, InputError, MachineError, RepoManagerError
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _run(  # noqa: PLR0911 - one return for each way a run can end
             print(error.format_message(), file=sys.stderr)  # noqa: T201 - the help
             _console(arguments, runs).emit(_document(InputError("usage", "no command was named", hint)))
             return ExitCode.USAGE
-        return _failed(InputError("usage", error.format_message(), hint), arguments, runs)
+        return _failed(InputError("usage", _without_secrets(error.format_message(), arguments), hint), arguments, runs)
     except RepoManagerError as error:
         return _failed(error, arguments, runs)
     except (KeyboardInterrupt, Abort):
@@ -94,6 +95,13 @@ def _run(  # noqa: PLR0911 - one return for each way a run can end
         problem = MachineError("internal-error", f"something the tool did not expect: {words}", _REPORT)
         problem.__cause__ = error
         return _failed(problem, arguments, runs)
+
+
+def _without_secrets(message: str, arguments: Sequence[str]) -> str:
+    """The library quotes words of the command line, and a word may be an address that has a blank in its password."""
+    for word in sorted(arguments, key=len, reverse=True):
+        message = message.replace(word, redacted(shown(word))) if shown(word) != word else message
+    return message
 
 
 def _nobody_reads() -> bool:
@@ -121,9 +129,7 @@ def _failed(error: RepoManagerError, arguments: Sequence[str], runs: Sequence[Ru
     console.emit(_document(error))
     console.error(error)
     if console.verbosity > 1 and not isinstance(error, StoppedError):
-        import traceback
-
-        traceback.print_exception(error)
+        console.traceback(error)
     return int(error.exit_code)
 
 

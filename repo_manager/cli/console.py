@@ -9,6 +9,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from repo_manager.addresses import redacted
 from repo_manager.errors import DocumentError
 from repo_manager.report.text import safe
 
@@ -60,7 +61,7 @@ class Console:
     def note(self, text: str) -> None:
         """Worth knowing beside the answer; left out by -q."""
         if self.verbosity >= 0:
-            _say(safe_lines(text), sys.stderr)
+            _say(safe_lines(redacted(text)), sys.stderr)
 
     def agreed(self, question: str) -> bool:
         """Ask whether to go on. Where nobody can answer nobody is asked, and that is a yes."""
@@ -82,6 +83,13 @@ class Console:
         if error.hint:
             text += f"\n  hint: {error.hint}"
         _say(safe_lines(text), sys.stderr)
+
+    def traceback(self, error: BaseException) -> None:
+        """Where it was raised, for -vv. Messages of libraries may quote addresses, and names from outside."""
+        from traceback import TracebackException
+
+        text = "".join(TracebackException.from_exception(error).format())
+        _say(safe_lines(redacted(text.rstrip("\n"))), sys.stderr)
 
     def coloured(self, text: str, severity: Severity) -> str:
         """The text in the colour of a severity, where colour is wanted and seen."""

@@ -264,7 +264,7 @@ def _clock(run: Run) -> Iterator[Check]:
 
 def _network(run: Run) -> Iterator[Check]:
     proxy = run.settings.proxy
-    named = f"{proxy.rpartition('@')[2]} from the configuration" if proxy else ", ".join(machine.proxies(os.environ))
+    named = f"{machine.shown_proxy(proxy)} from the configuration" if proxy else ", ".join(machine.proxies(os.environ))
     yield Check("proxy", Health.OK, named or "none")
     trust = str(run.settings.ca_file) if run.settings.ca_file else "the system's certificates"
     yield Check("tls", Health.OK, f"{machine.tls()}, trusting {trust}")

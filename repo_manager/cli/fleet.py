@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 import typer
 
 from repo_manager import fleet as fleets
+from repo_manager.addresses import shown
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
 from repo_manager.errors import ExitCode, InputError, MachineError, RepoManagerError, TransferError
@@ -151,7 +152,9 @@ class _Survey:
         try:
             (self.leader,) = at_once([lambda _alive: lead(depot, trust, self.at)], most=1, patience_s=self._patience_s)
             if self.leader is None:
-                self.problems.append(TransferError("stalled", f"{place}: nothing came for too long", "look at it"))
+                self.problems.append(
+                    TransferError("stalled", f"{shown(place)}: nothing came for too long", "look at it")
+                )
         except (TransferError, InputError) as error:
             if isinstance(error, InputError) and error.code not in {"no-set", "bad-set"}:
                 raise
@@ -223,24 +226,24 @@ def _answer(
     leader_at: str | None,
     reports_at: str | None,
 ) -> None:
-    from repo_manager.report import fleets as shown
+    from repo_manager.report import fleets as written
 
     judged, gathered = survey.judged(silent_after), survey.gathered
-    about = shown.About(
+    about = written.About(
         at=gathered.at if gathered else survey.at,
         inventory=None if file is None else str(file),
-        leader=leader_at if survey.leader else None,
+        leader=shown(leader_at) if leader_at and survey.leader else None,
         verified=survey.leader is not None and survey.leader.verified,
-        reports=reports_at if gathered else None,
+        reports=shown(reports_at) if reports_at and gathered else None,
         read=len(gathered.received) if gathered else 0,
         unreadable=gathered.unreadable if gathered else (),
         looked=len(survey.looks),
         deep=survey.deep,
         problems=tuple(survey.problems),
     )
-    run.console.emit(shown.document(judged, about))
+    run.console.emit(written.document(judged, about))
     if not run.console.json_wanted:
-        run.console.answer(shown.text(judged, about, run.console.width, run.console.coloured))
+        run.console.answer(written.text(judged, about, run.console.width, run.console.coloured))
     for problem in survey.problems:
         run.console.error(problem)
     if judged.broken or survey.problems:

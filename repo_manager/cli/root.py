@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup, TyperOption
 
 from repo_manager import __version__, settings
+from repo_manager.addresses import shown
 from repo_manager.cli.run import Run
 from repo_manager.errors import InputError
 from repo_manager.settings import PREFIX
@@ -115,7 +116,7 @@ class _Root(TyperGroup):
             near = nearest(args[0], COMMANDS)
             raise InputError(
                 "usage",
-                f"there is no command {args[0][:40]!r}",
+                f"there is no command {shown(args[0])[:40]!r}",
                 f"did you mean {near!r}?" if near else "see 'repo-manager --help'",
             )
         return super().resolve_command(ctx, args)

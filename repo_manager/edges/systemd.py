@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
+from repo_manager.edges.disk.secret_file import refuse_in_options
 from repo_manager.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ def unit(arguments: Sequence[str], *, writable: Sequence[str] = ()) -> str:
         writable: the folders it changes; everything else is read-only to it. Empty: only the system's own are.
 
     Raises:
-        InputError: an argument cannot be written into a unit.
+        InputError: an argument cannot be written into a unit, or may not be read by every user.
     """
+    refuse_in_options((*arguments, *writable))
     for text in (*arguments, *writable):
         if not text.isprintable():
             raise InputError("bad-argument", f"{text!r} has a character that a unit cannot hold", "rename the folder")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from repo_manager.addresses import shown
 from repo_manager.audit import Severity
 from repo_manager.plan import Download, Place, Restart, Retire
 
@@ -160,9 +161,9 @@ def action(item: Action) -> Document:
     facts: Document
     match item:
         case Download():
-            facts = {"action": "download", "package": item.token, "source": _shown(item.sources[0])}
+            facts = {"action": "download", "package": item.token, "source": shown(item.sources[0])}
         case Place():
-            facts = {"action": "place", "package": item.token, "source": _shown(item.source)}
+            facts = {"action": "place", "package": item.token, "source": shown(item.source)}
         case Retire():
             facts = {"action": "retire", "package": item.token, "source": None}
         case Restart():
@@ -175,15 +176,6 @@ def action(item: Action) -> Document:
                 "reason": item.reason,
             }
     return {**facts, "name": item.name, "bytes": item.size_bytes, "reason": item.reason}
-
-
-def _shown(source: str) -> str:
-    """A source as a report may show it: of a URL without credentials and query, which may be secrets."""
-    if "://" not in source:
-        return source
-    scheme, _, rest = source.partition("://")
-    host, slash, path = rest.partition("?")[0].partition("#")[0].partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def happening(thing: Happening) -> Document:

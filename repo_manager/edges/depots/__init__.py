@@ -14,10 +14,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from repo_manager.addresses import holds_secret, shown
 from repo_manager.edges.depots.contract import Blob, Depot, checked
 from repo_manager.edges.depots.keyring import Keyring
 from repo_manager.edges.sources.fetched import never
-from repo_manager.edges.sources.http_rules import Policy, required_host, shown
+from repo_manager.edges.sources.http_rules import Policy, required_host
 from repo_manager.edges.sources.smb import is_share
 from repo_manager.errors import InputError
 
@@ -96,7 +97,7 @@ def without_secrets(address: str) -> str:
     """
     _, _, rest = address.partition("://")
     host = rest.partition("/")[0]
-    if "?" in rest or "#" in rest or "@" in host:
+    if holds_secret(address):
         raise InputError(
             "secret-in-source",
             f"{shown(address)}: the address holds a user, a query or a signature, which every user of this machine"
@@ -113,6 +114,6 @@ def without_secrets(address: str) -> str:
 def _unknown(address: str) -> InputError:
     return InputError(
         "unknown-source",
-        f"{shown(address) if '://' in address else address!r} is no place a signed set can lie in",
+        f"{shown(address)!r} is no place a signed set can lie in",
         "name a folder, https://server/path, az://container/path or s3://bucket/path",
     )

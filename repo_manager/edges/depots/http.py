@@ -9,6 +9,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from repo_manager.addresses import shown
 from repo_manager.edges.depots.contract import Blob, absent, changed, checked, too_large
 from repo_manager.edges.depots.keyring import TOKEN_VARIABLE
 from repo_manager.edges.depots.pace import Pace
@@ -21,7 +22,6 @@ from repo_manager.edges.sources.http_rules import (
     is_encoded,
     parse_content_range,
     retry_after_s,
-    shown,
 )
 from repo_manager.edges.sources.retrying import Failures, Retrying
 from repo_manager.errors import TransferError

@@ -1,14 +1,15 @@
-"""A file of `name=value` lines with credentials: for its owner's eyes, and never shown."""
+"""Where credentials may be: in a file that its owner alone reads, and never in the options of a service."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Final
 
+from repo_manager.addresses import redacted
 from repo_manager.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
 _OTHERS: Final = 0o006
@@ -54,3 +55,17 @@ def pairs(file: Path, known: Callable[[str], bool], expected: str, code: str) ->
 def bad(file: Path, what: str, code: str) -> InputError:
     """What to say of such a file."""
     return InputError(code, f"{file} {what}", f"mend the file that {code.replace('-', '_')} names")
+
+
+def refuse_in_options(arguments: Iterable[str]) -> None:
+    """Refuse options of a service or a unit that hold an address with secrets: every user may read them.
+
+    Raises:
+        InputError: `secret-in-options`.
+    """
+    if any(redacted(text) != text for text in arguments):
+        raise InputError(
+            "secret-in-options",
+            "an option holds an address with a user or a query, and every user may read the options of a service",
+            "write it into the configuration file",
+        )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import fleet
+from repo_manager.addresses import shown
 from repo_manager.edges.depots.keyring import TOKEN_VARIABLE
 from repo_manager.edges.reports.at_once import Task, at_once
 from repo_manager.edges.reports.folder import SERVERS_MOST, ReportsFolder
@@ -60,7 +61,7 @@ def gather(place: str, open_at: Opener, now: datetime, patience_s: float) -> Gat
     """
     kind = kind_of(place)
     if kind is Kind.SHARE:
-        raise InputError("cannot-list", f"{place}: the share cannot be listed from this system", "mount it here")
+        raise InputError("cannot-list", f"{shown(place)}: the share cannot be listed from this system", "mount it here")
     readers: dict[Kind, _Reader] = {
         Kind.WEB: _asked,
         Kind.STORE: partial(_listed, patience_s / 2),
@@ -69,7 +70,9 @@ def gather(place: str, open_at: Opener, now: datetime, patience_s: float) -> Gat
     read = readers[kind]
     (found,) = at_once([lambda alive: read(place, open_at, now, alive)], most=1, patience_s=patience_s)
     if found is None:
-        raise TransferError("stalled", f"{place}: nothing came for too long", "look at the network and the server")
+        raise TransferError(
+            "stalled", f"{shown(place)}: nothing came for too long", "look at the network and the server"
+        )
     return found
 
 
@@ -86,7 +89,7 @@ def _asked(place: str, open_at: Opener, now: datetime, alive: Callable[[], None]
     try:
         return Gathered(*fleet.all_of(blob.data if blob else b""))
     except InputError as error:
-        raise TransferError("no-reports-there", f"{place}: {error.message}", _HINT) from error
+        raise TransferError("no-reports-there", f"{shown(place)}: {error.message}", _HINT) from error
 
 
 def _listed(patience_s: float, place: str, open_at: Opener, now: datetime, alive: Callable[[], None]) -> Gathered:
@@ -134,7 +137,9 @@ def _looked_up(place: str, open_at: Opener, now: datetime, alive: Callable[[], N
     del open_at, alive
     base = Path(place)
     if not base.is_dir():
-        raise TransferError("source-went-away", f"{place}: the folder is not there", "make sure that it is reachable")
+        raise TransferError(
+            "source-went-away", f"{shown(place)}: the folder is not there", "make sure that it is reachable"
+        )
     below = base / FOLDER
     gathered = ReportsFolder(below if below.is_dir() else base).gather()
     return Gathered(now, gathered.received, gathered.unreadable)
@@ -147,9 +152,9 @@ def _refused(error: TransferError, place: str) -> RepoManagerError:
     if error.code == "access-denied":
         return TransferError(
             "access-denied",
-            f"{place}: the server does not let this token see the reports",
+            f"{shown(place)}: the server does not let this token see the reports",
             f"put a token of the role read into {TOKEN_VARIABLE}",
         )
     if error.code in {"not-at-source", "not-found"}:
-        return TransferError("no-reports-there", f"{place}: nobody takes reports there", _HINT)
+        return TransferError("no-reports-there", f"{shown(place)}: nobody takes reports there", _HINT)
     return error

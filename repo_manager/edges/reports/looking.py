@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import fleet, repository
+from repo_manager.addresses import shown as shown_address
 from repo_manager.audit import State
 from repo_manager.edges.disk.paths import reachable, shown
 from repo_manager.edges.disk.refusals import disk_error
@@ -59,7 +60,12 @@ def look_at(
     found = at_once(tasks, most=AT_ONCE, patience_s=patience_s, told=told)
     there = [item for item in servers if item.repository]
     return tuple(
-        look or Look(item.host, error="no-answer", why=f"{item.repository}: nothing came within {patience_s:g} s")
+        look
+        or Look(
+            item.host,
+            error="no-answer",
+            why=f"{shown_address(item.repository or '')}: nothing came within {patience_s:g} s",
+        )
         for item, look in zip(there, found, strict=True)
     )
 
@@ -80,7 +86,9 @@ def _task(item: Expected, place: str, sight: Sight) -> Task[Look]:
 def _look(item: Expected, place: str, sight: Sight, alive: Callable[[], None]) -> Look:
     match kind_of(place):
         case Kind.SHARE:
-            raise InputError("cannot-list", f"{place}: the share cannot be listed from this system", "mount it here")
+            raise InputError(
+                "cannot-list", f"{shown_address(place)}: the share cannot be listed from this system", "mount it here"
+            )
         case Kind.FOLDER:
             return _folder(item, reachable(Path(place)), sight, alive)
         case _:

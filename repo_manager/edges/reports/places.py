@@ -6,8 +6,8 @@ import re
 from enum import Enum, auto
 from typing import Final
 
+from repo_manager.addresses import shown
 from repo_manager.edges.depots import without_secrets
-from repo_manager.edges.sources.http_rules import shown
 from repo_manager.edges.sources.smb import is_share
 from repo_manager.errors import InputError
 

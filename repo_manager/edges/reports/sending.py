@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import fleet
+from repo_manager.addresses import shown
 from repo_manager.edges.depots.keyring import TOKEN_VARIABLE
 from repo_manager.edges.reports.at_once import within
 from repo_manager.edges.reports.places import FOLDER, Kind, kind_of
@@ -76,7 +77,7 @@ class Post:
         """
         data = json.dumps(fleet.document(report), indent=1).encode("ascii")
         act = self._post if kind_of(place) is Kind.WEB else self._put
-        within(LIMIT_S, lambda: act(place, report.host, data, anywhere=anywhere), place)
+        within(LIMIT_S, lambda: act(place, report.host, data, anywhere=anywhere), shown(place))
 
     def _put(self, place: str, host: fleet.Host, data: bytes, *, anywhere: bool) -> None:
         if kind_of(place) is Kind.FOLDER:
@@ -105,10 +106,12 @@ def _see_that_it_is_one(place: str, *, anywhere: bool) -> None:
     """Writing would make the folder; where one has gone away there must not be another in its place."""
     base = Path(place)
     if not base.is_dir():
-        raise TransferError("source-went-away", f"{place}: the folder is not there", "make sure that it is reachable")
+        raise TransferError(
+            "source-went-away", f"{shown(place)}: the folder is not there", "make sure that it is reachable"
+        )
     if not (anywhere or (base / "metadata").is_dir() or (base / FOLDER).is_dir()):
         raise TransferError(
-            "takes-no-reports", f"{place}: no signed set lies there", "name a place for reports with --report-to"
+            "takes-no-reports", f"{shown(place)}: no signed set lies there", "name a place for reports with --report-to"
         )
 
 
@@ -145,6 +148,6 @@ def check(place: str) -> None:
     if kind_of(place) is Kind.SHARE:
         raise InputError(
             "read-only-depot",
-            f"{place}: a share can only be read from this system",
+            f"{shown(place)}: a share can only be read from this system",
             "mount it and name the folder, or name another place",
         )

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.edges.sources.http_rules import PASSING, check_hop, host_entry, host_of, shown
+from repo_manager.addresses import host_entry, shown
+from repo_manager.edges.sources.http_rules import PASSING, check_hop, host_of
 from repo_manager.errors import InputError, MachineError, TransferError
 
 if TYPE_CHECKING:
@@ -102,8 +103,9 @@ class Transport:
                 # No server gets to mark us.
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             )
-        except (httpx.InvalidURL, ValueError, ImportError) as error:
-            raise _bad_proxy() from error
+        except (httpx.InvalidURL, ValueError, ImportError):
+            # Same: it may quote a password.
+            raise _bad_proxy() from None
 
     def __enter__(self) -> Self:
         return self
@@ -147,7 +149,8 @@ class Transport:
                 "ask the owner of the source where the file lies now",
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise _translate(error, where) from error
+            # An address that httpx cannot read is quoted in part by the cause, and the part may be a password.
+            raise _translate(error, where) from (None if _has_bad_address(error) else error)
         finally:
             if response is not None:
                 response.close()
@@ -198,11 +201,16 @@ def _translate(error: Exception, where: str) -> TransferError:
         )
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return _not_connected(error, where)
-    # httpx reads the Location before we do, and calls one that is no URL a broken protocol.
-    bad_location = isinstance(error.__context__, httpx.InvalidURL)
-    if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError) and not bad_location:
+    if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError) and not _has_bad_address(error):
         return _cut_off(where)
     return TransferError("bad-address", f"{where}: this address cannot be asked", "correct the address")
+
+
+def _has_bad_address(error: Exception) -> bool:
+    """Whether an address cannot be read. Of one that a redirect leads to, httpx says that the protocol is broken."""
+    import httpx
+
+    return isinstance(error, httpx.InvalidURL) or isinstance(error.__context__, httpx.InvalidURL)
 
 
 def _stalled(where: str) -> PassingError:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from repo_manager.addresses import shown
 from repo_manager.edges.contents.archive import MismatchError
 from repo_manager.edges.sources._transport import PassingError, Transport, refusal
 from repo_manager.edges.sources.fetched import Fetched, ignore, never
@@ -26,7 +27,6 @@ from repo_manager.edges.sources.http_rules import (
     is_encoded,
     parse_content_range,
     retry_after_s,
-    shown,
 )
 from repo_manager.edges.sources.part import Origin, Part, check_size
 from repo_manager.edges.sources.retrying import Retrying

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from urllib.parse import quote, urlsplit
 
 from repo_manager import names
+from repo_manager.addresses import shown
 from repo_manager.edges.contents.checking import contents_of
 from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.sources import smb
 from repo_manager.edges.sources.copying import CopySource
-from repo_manager.edges.sources.http_rules import host_of, shown
+from repo_manager.edges.sources.http_rules import host_of
 from repo_manager.errors import InputError, MachineError, RepoManagerError, TransferError, VerificationError
 
 if TYPE_CHECKING:
@@ -303,13 +304,14 @@ def join(base: str, name: str) -> str:
         return smb.join(base, name)
     if not _is_url(base):
         return str(Path(base) / name)
-    parts = urlsplit(base)
-    if parts.scheme.lower() not in {"http", "https"} or not parts.hostname:
+    # Where host or port cannot be read, `urlsplit` raises an error that quotes them.
+    if not host_of(base) or urlsplit(base).scheme.lower() not in {"http", "https"}:
         raise InputError(
             "unknown-source",
             f"{shown(base)!r} is not a folder, a share, an http or an https address",
             "give a folder, a UNC path, or a URL that begins with https:// or smb://",
         )
+    parts = urlsplit(base)
     path = f"{parts.path.rstrip('/')}/{quote(name)}"
     return parts._replace(path=path, fragment="").geturl()
 

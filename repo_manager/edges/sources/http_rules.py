@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from repo_manager.addresses import DEFAULT_PORTS, host_entry
 from repo_manager.errors import InputError, TransferError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 # 429 and 503 carry Retry-After; the others are the ways of servers and proxies that are busy or half up.
 PASSING: Final = frozenset((408, 425, 429, 500, 502, 503, 504))
@@ -86,25 +85,6 @@ def required_host(url: str) -> str:
             "bad-address", "the address cannot be asked: its host or its port makes no sense", "correct the address"
         )
     return host
-
-
-def host_entry(scheme: str, host: str, port: int | None) -> str:
-    """`host`, or `host:port` when the port is not the scheme's own; an address of IPv6 in brackets."""
-    host = f"[{host}]" if ":" in host else host
-    return host if port is None or port == DEFAULT_PORTS.get(scheme) else f"{host}:{port}"
-
-
-def shown(url: str) -> str:
-    """The URL as messages, logs and records may show it: no credentials, no query, no fragment."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return "(a URL that cannot be read)"
-    if not parts.hostname:
-        return f"{parts.scheme}:..." if parts.scheme else "(a URL without a host)"
-    host = host_entry(parts.scheme, parts.hostname, port)
-    return f"{parts.scheme}://{host}{parts.path}"
 
 
 def check_hop(policy: Policy, *, scheme: str, entry: str, before: str | None, url: str) -> None:

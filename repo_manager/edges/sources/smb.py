@@ -18,10 +18,10 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote, urlsplit
 
+from repo_manager.addresses import shown
 from repo_manager.edges.disk.secret_file import bad, pairs
 from repo_manager.edges.sources.copying import copy, file_name
 from repo_manager.edges.sources.fetched import ignore, never
-from repo_manager.edges.sources.http_rules import shown
 from repo_manager.edges.sources.part import check_size
 from repo_manager.errors import InputError, TransferError
 
@@ -129,7 +129,7 @@ def require(source: str) -> None:
     if find_spec("smbprotocol") is None:
         raise InputError(
             "smb-not-installed",
-            f"{source}: reading a share needs the extra 'smb', which is not installed here",
+            f"{shown(source)}: reading a share needs the extra 'smb', which is not installed here",
             'install it with: pip install "asr-repo-manager[smb]"; or name a folder that this system can open, such as'
             " a mounted share",
         )
@@ -313,8 +313,8 @@ def _from_url(text: str) -> tuple[str, int, list[str]]:
     try:
         parts = urlsplit(text)
         server, port = parts.hostname or "", parts.port or PORT
-    except ValueError as error:
-        raise _unreadable(text, "the server or its port cannot be read") from error
+    except ValueError:
+        raise _unreadable(text, "the server or its port cannot be read") from None
     if parts.username is not None or parts.password is not None:
         raise InputError(
             "secret-in-source",
@@ -327,8 +327,7 @@ def _from_url(text: str) -> tuple[str, int, list[str]]:
 
 
 def _unreadable(text: str, why: str) -> InputError:
-    named = shown(text) if text.lower().startswith(_SCHEME) else text
-    return InputError("unknown-source", f"{named!r} is not a folder on a share: {why}", _FORMS)
+    return InputError("unknown-source", f"{shown(text)!r} is not a folder on a share: {why}", _FORMS)
 
 
 _KEYS: Final = frozenset({"username", "password", "domain"})

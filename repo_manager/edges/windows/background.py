@@ -7,7 +7,6 @@ control is one more request to end, like Ctrl-C.
 from __future__ import annotations
 
 import contextlib
-import re
 import subprocess
 import sys
 import sysconfig
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
+from repo_manager.edges.disk.secret_file import refuse_in_options
 from repo_manager.errors import InputError, ServiceError
 from repo_manager.restart import ServiceState, bring_up
 
@@ -186,17 +186,9 @@ def command_line(arguments: Sequence[str], python: Python) -> str:
     return subprocess.list2cmdline([python.program, "-I", "-c", code, *arguments])
 
 
-_SECRET: Final = re.compile(r"://[^/@\s]*:[^/@\s]*@|[?&](sig|token|password|key)=", re.IGNORECASE)
-
-
 def _check(arguments: Sequence[str], manager: Manager) -> None:
+    refuse_in_options(arguments)
     for text in arguments:
-        if _SECRET.search(text):
-            raise InputError(
-                "secret-in-options",
-                "an option holds a password or a key; everybody may read the options of a service",
-                "write it into the configuration file",
-            )
         if manager.of_another_machine(text):
             raise InputError(
                 "drive-of-a-user",

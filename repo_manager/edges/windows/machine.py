@@ -8,6 +8,7 @@ import ssl
 import sys
 from typing import TYPE_CHECKING, Final
 
+from repo_manager.addresses import shown
 from repo_manager.edges.windows import facts
 from repo_manager.edges.windows.places import APPLIANCE, SERVICE_FOLDER, Machine
 
@@ -60,13 +61,18 @@ def service_folder_of(repository: Path) -> Path | None:
     return folder if folder.name.casefold() == SERVICE_FOLDER else None
 
 
+def shown_proxy(address: str) -> str:
+    """The address of a proxy, which may come without a scheme, as people may see it."""
+    return shown(address if "://" in address else f"http://{address}").removeprefix("http://")
+
+
 def proxies(environ: Mapping[str, str]) -> tuple[str, ...]:
     """The proxy variables that are set, without what could be a password."""
     found = []
     for name in _PROXY_VARIABLES:
         value = environ.get(name) or environ.get(name.lower())
         if value:
-            found.append(f"{name}={value.rpartition('@')[2]}")
+            found.append(f"{name}={shown_proxy(value)}")
     return tuple(found)
 
 

@@ -33,11 +33,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from platforms import needs_links
 
+from repo_manager.addresses import shown
 from repo_manager.edges.contents.archive import MismatchError
 from repo_manager.edges.sample import sample_installer
 from repo_manager.edges.sources._transport import Transport
 from repo_manager.edges.sources.download import Downloader, Policy
-from repo_manager.edges.sources.http_rules import check_hop, host_of, parse_content_range, retry_after_s, shown
+from repo_manager.edges.sources.http_rules import check_hop, host_of, parse_content_range, retry_after_s
 from repo_manager.errors import InputError, MachineError, RepoManagerError, TransferError, VerificationError
 from repo_manager.names import parse
 
@@ -722,12 +723,12 @@ def test_a_hop_is_allowed_or_has_a_reason(scheme: str, before: str | None, entry
         ("https://user:pass@example.com:8443/a#x", "example.com:8443", "https://example.com:8443/a"),
         ("http://example.com:80/", "example.com", "http://example.com/"),
         ("http://example.com:443/", "example.com:443", "http://example.com:443/"),
-        ("http://[::1]:x/", "", "(a URL that cannot be read)"),
+        ("http://[::1]:x/", "", "http://..."),
         ("http://[::1]:8080/a", "[::1]:8080", "http://[::1]:8080/a"),
         ("http://[::1]/a", "[::1]", "http://[::1]/a"),
-        ("http://ex ample/a", "", "http://ex ample/a"),
-        ("no url", "", "(a URL without a host)"),
-        ("file:///etc/passwd?x", "", "file:..."),
+        ("http://ex ample/a", "", "http://..."),
+        ("no url", "", "no url"),
+        ("file:///etc/passwd?x", "", "file://..."),
     ],
 )
 def test_urls_are_shown_without_secrets_and_named_by_host(url: str, entry: str, text: str) -> None:
