@@ -2,11 +2,17 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+INSTALL := -m pip install -q --disable-pip-version-check
+LOCKED := $(INSTALL) --require-hashes
+COMPILE := $(BIN)/uv pip compile -q --no-header --no-annotate --generate-hashes --python-version 3.11
+UNIVERSAL := --universal --fork-strategy fewest
+ON_WINDOWS := --python-platform windows $(addprefix --extra ,signatures trust objects serve inventory)
 AZURITE := 3.35.0
 AXE := 4.14.1
 RACES := names startup audit_again download memory
 
-.PHONY: help demo test test-windows test-smb test-stores test-browser lint cover docs wheel bundle bench clean
+.PHONY: help demo test test-windows test-smb test-stores test-browser lint cover docs wheel bundle bench lock \
+  newest oldest clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +23,17 @@ demo: .venv/installed  ## see the whole thing work on a sandbox
 test: .venv/ready  ## run all tests
 	$(BIN)/python -m pytest -q -n auto --dist worksteal
 
-test-windows: .venv/windows  ## run the tests under Windows Python and Wine; sets up both on Debian
+newest: .venv/lock  ## run all tests with the newest packages that pyproject.toml allows
+	$(PYTHON) -m venv --clear .venv-newest
+	$(BIN)/uv pip install -q --python .venv-newest -e '.[all]' --group dev
+	.venv-newest/bin/python -m pytest -q -n auto --dist worksteal
+
+oldest: .venv/lock  ## the same with the oldest ones
+	$(PYTHON) -m venv --clear .venv-oldest
+	$(BIN)/uv pip install -q --python .venv-oldest --resolution lowest-direct -e '.[all]' --group dev
+	.venv-oldest/bin/python -m pytest -q -n auto --dist worksteal
+
+test-windows: .venv/ready  ## run the tests under Windows Python and Wine; sets up both on Debian
 	embed=$$($(BIN)/python tests/windows/tier.py embed) && \
 	  $(MAKE) bundle PYTHON_EMBED=$$embed PYTHON_EMBED_SHA256=$$(sha256sum $$embed | cut -d ' ' -f 1)
 	$(BIN)/python tests/windows/tier.py test
@@ -56,17 +72,29 @@ docs: .venv/ready  ## write the generated pages anew
 
 wheel: .venv/ready  ## build the wheel and run its command in a clean environment
 	rm -rf dist
-	$(BIN)/python -m pip wheel -q --no-deps -w dist .
+	$(BIN)/python -m pip wheel -q --disable-pip-version-check --no-deps --no-build-isolation -w dist .
 	$(PYTHON) -m venv dist/venv
-	dist/venv/bin/python -m pip install -q dist/*.whl
+	dist/venv/bin/python $(LOCKED) -r requirements/run.txt
+	dist/venv/bin/python $(INSTALL) --no-deps dist/*.whl
 	cd dist && venv/bin/repo-manager --version && venv/bin/repo-manager catalog check && venv/bin/repo-manager -q demo
 
 # PYTHON_EMBED=FILE  python.org's embeddable Python for 64-bit Windows; fetched from there where none is named.
 # PYTHON_EMBED_SHA256=DIGEST  said by whoever builds, where it is a version that bundle/build.py does not know.
-bundle: .venv/bundle  ## build the zip for Windows servers without internet or Python
+bundle: .venv/installed  ## build the zip for Windows servers without internet or Python
 	rm -rf dist/bundle
-	$(BIN)/python -m pip wheel -q --disable-pip-version-check --no-deps -w dist/bundle .
+	$(BIN)/python -m pip wheel -q --disable-pip-version-check --no-deps --no-build-isolation -w dist/bundle .
 	$(BIN)/python bundle/build.py dist/bundle/*.whl --python "$(PYTHON_EMBED)" --sha256 "$(PYTHON_EMBED_SHA256)"
+
+# The files fit each other because all are made from one resolution. uv is needed for this and for the next two alone.
+lock: .venv/lock  ## write requirements/ with the newest packages that pyproject.toml allows
+	$(COMPILE) $(UNIVERSAL) --upgrade pyproject.toml --all-extras $(addprefix --group ,dev browser bundle lock) -o .venv/all.txt
+	for group in build browser lock; do \
+	  $(COMPILE) $(UNIVERSAL) --group $$group -c .venv/all.txt -o requirements/$$group.txt || exit 1; done
+	$(COMPILE) $(UNIVERSAL) pyproject.toml -c .venv/all.txt -o requirements/run.txt
+	$(COMPILE) $(UNIVERSAL) pyproject.toml --all-extras -c .venv/all.txt -o requirements/all.txt
+	$(COMPILE) $(UNIVERSAL) pyproject.toml --all-extras --group dev -c .venv/all.txt -o requirements/dev.txt
+	$(COMPILE) $(ON_WINDOWS) pyproject.toml --group tests -c .venv/all.txt -o requirements/windows.txt
+	$(COMPILE) $(ON_WINDOWS) pyproject.toml --group bundle -c .venv/all.txt -o requirements/bundle.txt
 
 bench: .venv/ready  ## all races of bench/
 	for race in $(RACES); do $(BIN)/python bench/$$race.py || exit 1; done
@@ -78,17 +106,18 @@ bench-%: .venv/ready
 	$(BIN)/python bench/$*.py
 
 clean:  ## remove what the other verbs made
-	rm -rf .venv .windows .stores .browser dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-newest .venv-oldest .windows .stores .browser dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.venv/installed: pyproject.toml
+# With the pip that comes with Python: what it installs is pinned, with hashes, and so is what builds the project.
+.venv/installed: pyproject.toml requirements/run.txt requirements/build.txt
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e .
+	$(BIN)/python $(LOCKED) -r requirements/run.txt -r requirements/build.txt
+	$(BIN)/python $(INSTALL) --no-deps --no-build-isolation -e .
 	touch $@
 
-.venv/ready: .venv/installed
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e . --group dev
+.venv/ready: .venv/installed requirements/dev.txt
+	$(BIN)/python $(LOCKED) -r requirements/dev.txt
 	touch $@
 
 # Microsoft's own stand-in for Azure Blob Storage. Debian's packages are got only where node and npm are missing.
@@ -105,14 +134,10 @@ clean:  ## remove what the other verbs made
 	npm install --prefix .browser --no-save --no-audit --no-fund --loglevel=error axe-core@$(AXE)
 	touch $@
 
-.venv/windows: .venv/ready
-	$(BIN)/python -m pip install -q --disable-pip-version-check --group windows
+.venv/browser: .venv/ready requirements/browser.txt
+	$(BIN)/python $(LOCKED) -r requirements/browser.txt
 	touch $@
 
-.venv/browser: .venv/ready
-	$(BIN)/python -m pip install -q --disable-pip-version-check --group browser
-	touch $@
-
-.venv/bundle: .venv/ready
-	$(BIN)/python -m pip install -q --disable-pip-version-check --group bundle
+.venv/lock: .venv/installed requirements/lock.txt
+	$(BIN)/python $(LOCKED) -r requirements/lock.txt
 	touch $@

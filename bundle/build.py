@@ -1,7 +1,8 @@
 """Builds the zip for servers without internet and without Python: unzip, run; delete to remove.
 
 It holds python.org's embeddable Python, this project's wheel, all it depends on, and a launcher. It is built
-on any system that has pip. The same wheels make the same bytes.
+on any system that has pip. The wheels are those of `requirements/bundle.txt`, so the same project and the same Python
+make the same bytes.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
-import importlib.resources
 import io
 import os
 import py_compile
@@ -27,10 +27,16 @@ from pathlib import Path
 from typing import Final
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 HERE: Final = Path(__file__).resolve().parent
+LICENCES: Final = HERE / "licenses"
+"""The texts of licences, by package, where its wheel has none and its source archive does."""
+
+REQUIREMENTS: Final = ROOT / "requirements" / "bundle.txt"
+PROJECT: Final = "asr-repo-manager"
 
 DEFAULT: Final = "3.12.10"
 """The newest Python with a build for Windows that Windows Server 2012 R2 still runs."""
@@ -41,11 +47,15 @@ SHA256: Final = {
 }
 """Of `python-VERSION-embed-amd64.zip` on www.python.org."""
 
-EXTRAS: Final = ("signatures", "inventory")
-"""The extras that are of use on Windows."""
+EXTRAS: Final = ("signatures", "trust", "objects", "serve", "inventory")
+"""All but `smb`: Windows opens shares by itself."""
 
-WITHOUT: Final = ("pythonwin", "adodbapi", "isapi", "win32com", "win32comext", "win32/Demos", "PyWin32.chm", "bin")
-"""Parts of packages that nothing here uses: an editor, COM, samples, scripts with paths of the building machine."""
+WITHOUT: Final = (
+    *("pythonwin", "adodbapi", "isapi", "win32com", "win32comext", "win32/Demos", "PyWin32.chm", "bin"),
+    "distlib",
+)
+"""Parts of packages that nothing here uses: an editor, COM, samples, scripts with paths of the building machine, and
+what the launcher came from."""
 
 
 class BundleError(Exception):
@@ -134,8 +144,12 @@ def _version_of(data: bytes, name: str) -> str:
     raise BundleError("this is no embeddable Python for 64-bit Windows: no python3xx.dll is in it")
 
 
-def build(wheel: Path, python: Embedded, to: Path, *, extras: tuple[str, ...] = EXTRAS) -> Path:
-    """Make the zip in the folder `to`. Returns its path."""
+def build(wheel: Path, python: Embedded, to: Path) -> Path:
+    """Make the zip in the folder `to`. Returns its path.
+
+    Raises:
+        BundleError: a package is missing or has the wrong version, or the text of a licence is missing.
+    """
     version = wheel.name.split("-")[1]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / f"repo-manager-{version}"
@@ -146,10 +160,12 @@ def build(wheel: Path, python: Embedded, to: Path, *, extras: tuple[str, ...] = 
             f"python{python.tag}.zip\r\n.\r\nLib\\site-packages\r\nimport site\r\n".encode("ascii")
         )
         packages = home / "Lib" / "site-packages"
-        _install(wheel, python, packages, extras)
+        _install(wheel, python, packages)
+        if wrong := unsatisfied(packages, python, EXTRAS):
+            raise BundleError(f"{REQUIREMENTS.name} does not fit ({'; '.join(wrong)}); run 'make lock'")
+        (folder / "repo-manager.exe").write_bytes(launcher((packages / "distlib" / "t64.exe").read_bytes()))
         contents = _contents(packages, python)
         _tidy(packages, python)
-        (folder / "repo-manager.exe").write_bytes(launcher())
         text = (HERE / "README.txt").read_text(encoding="ascii").replace("{version}", version)
         (folder / "README.txt").write_bytes(_with_crlf(text))
         (folder / "CONTENTS.txt").write_bytes(_with_crlf(contents))
@@ -163,41 +179,52 @@ def build(wheel: Path, python: Embedded, to: Path, *, extras: tuple[str, ...] = 
 # What goes in
 
 
-def _install(wheel: Path, python: Embedded, packages: Path, extras: tuple[str, ...]) -> None:
-    """Lay the wheel and all it needs on Windows into the folder.
+def _install(wheel: Path, python: Embedded, packages: Path) -> None:
+    """Lay the locked packages and the wheel into the folder.
 
-    pip weighs the markers of dependencies for the system that it runs on. So what Windows needs more is looked
-    for afterwards, and asked for until nothing is missing.
+    The requirements were compiled for Windows. pip must not look for more: it evaluates markers for the system
+    that it runs on.
     """
-    wanted = [f"{wheel}[{','.join(extras)}]" if extras else str(wheel)]
     tags = ["--platform", "win_amd64", "--python-version", python.minor, "--implementation", "cp"]
     tags += ["--abi", f"cp{python.tag}", "--abi", "abi3", "--abi", "none"]
-    pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check", "install", "--no-compile"]
-    while True:
-        shutil.rmtree(packages, ignore_errors=True)
-        subprocess.run([*pip, "--only-binary=:all:", *tags, "--target", str(packages), *wanted], check=True)
-        missing = sorted(_missing(packages, python, extras) - set(wanted))
-        if not missing:
-            return
-        wanted += missing
+    pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check", "install", "--no-compile", "--no-deps"]
+    with tempfile.TemporaryDirectory() as temporary:
+        own = Path(temporary) / "own.txt"
+        own.write_text(f"{wheel.resolve().as_uri()} --hash=sha256:{_digest(wheel.read_bytes())}\n", encoding="utf-8")
+        files = ["--require-hashes", "-r", str(REQUIREMENTS), "-r", str(own)]
+        subprocess.run([*pip, "--only-binary=:all:", *tags, "--target", str(packages), *files], check=True)
 
 
-def _missing(packages: Path, python: Embedded, extras: tuple[str, ...]) -> set[str]:
-    """What the packages that are there need on Windows and do not have."""
-    there = {canonicalize_name(item.metadata["Name"]) for _, item in _distributions(packages)}
+def unsatisfied(packages: Path, python: Embedded, extras: tuple[str, ...]) -> list[str]:
+    """What the project with these extras needs on Windows and is not there, or in another version."""
+    there = {canonicalize_name(item.metadata["Name"]): item for _, item in _distributions(packages)}
+    full = python.version if python.version.count(".") > 1 else f"{python.minor}.0"
     windows = {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt", "platform_machine": "AMD64"}
-    windows |= {"python_version": python.minor, "python_full_version": f"{python.minor}.0"}
-    missing = set()
-    for _, item in _distributions(packages):
-        own = canonicalize_name(item.metadata["Name"]) == "asr-repo-manager"
-        for line in item.metadata.get_all("Requires-Dist") or []:
-            requirement = Requirement(line)
-            named = [{**windows, "extra": extra} for extra in ("", *(extras if own else ()))]
-            applies = requirement.marker is None or any(requirement.marker.evaluate(each) for each in named)
-            if applies and canonicalize_name(requirement.name) not in there:
-                requirement.marker = None
-                missing.add(str(requirement))
-    return missing
+    windows |= {"implementation_name": "cpython", "platform_python_implementation": "CPython"}
+    windows |= {"python_version": python.minor, "python_full_version": full}
+    wrong = set()
+    seen: set[tuple[NormalizedName, str]] = set()
+    waiting = [(canonicalize_name(PROJECT), extra) for extra in ("", *extras)]
+    while waiting:
+        name, extra = waiting.pop()
+        if (name, extra) in seen:
+            continue
+        seen.add((name, extra))
+        item = there[name]
+        if not SpecifierSet(item.metadata["Requires-Python"] or "").contains(full):
+            wrong.add(f"{item.name} {item.version} is not for Python {full}")
+        for requirement in map(Requirement, item.requires or ()):
+            if requirement.marker is not None and not requirement.marker.evaluate({**windows, "extra": extra}):
+                continue
+            needed = canonicalize_name(requirement.name)
+            if needed not in there:
+                wrong.add(f"{item.name} needs {requirement.name}, which is missing")
+            elif not requirement.specifier.contains(there[needed].version, prereleases=True):
+                bounds = f"{requirement.name}{requirement.specifier}"
+                wrong.add(f"{item.name} needs {bounds}, and {there[needed].version} is there")
+            else:
+                waiting += [(needed, each) for each in ("", *requirement.extras)]
+    return sorted(wrong)
 
 
 def _distributions(packages: Path) -> list[tuple[Path, PathDistribution]]:
@@ -205,10 +232,20 @@ def _distributions(packages: Path) -> list[tuple[Path, PathDistribution]]:
 
 
 def _contents(packages: Path, python: Embedded) -> str:
-    """What is in the bundle, a line each, and where the text of its licence is."""
+    """What is in the bundle, a line each, and where the text of its licence is.
+
+    Raises:
+        BundleError: a package has no such text.
+    """
     rows = [("Python", python.version, "PSF-2.0", "python\\LICENSE.txt")]
     apache = "-"
     for folder, item in _distributions(packages):
+        if item.name == "distlib":
+            continue
+        own = LICENCES / f"{canonicalize_name(item.name)}.txt"
+        if own.exists():
+            (folder / "licenses").mkdir(exist_ok=True)
+            shutil.copyfile(own, folder / "licenses" / "LICENSE")
         texts = sorted(filter(_is_licence, folder.rglob("*")))
         # Of a package with several parts, the folder that has the texts of all.
         where = texts[0] if len(texts) == 1 else folder / "licenses"
@@ -217,7 +254,10 @@ def _contents(packages: Path, python: Embedded) -> str:
         if apache == "-" and any("Version 2.0, January 2004" in text.read_text("utf-8", "replace") for text in texts):
             apache = shown
     rows = [(*row[:3], apache) if row[3] == "-" and "Apache" in row[2] else row for row in rows]
-    rows.append(("distlib's launcher", _distlib(), "PSF-2.0", "python\\LICENSE.txt"))
+    if without := [row[0] for row in rows if row[3] == "-"]:
+        raise BundleError(f"no text of a licence: {', '.join(without)}; add it to {LICENCES.name}/PACKAGE.txt")
+    (distlib,) = (item.version for _, item in _distributions(packages) if item.name == "distlib")
+    rows.append(("distlib's launcher", distlib, "PSF-2.0", "python\\LICENSE.txt"))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:<{widths[2]}}  {row[3]}" for row in rows]
     embed = f"Made with python-{python.version}-embed-amd64.zip, SHA-256\n{_digest(python.data)}"
@@ -238,8 +278,7 @@ def _is_licence(path: Path) -> bool:
 
 def _tidy(packages: Path, python: Embedded) -> None:
     """Leave out what is not used, and compile the rest: where it is unzipped nobody may be able to write."""
-    for name in WITHOUT:
-        path = packages / name
+    for path in (*(packages / name for name in WITHOUT), *packages.glob("distlib-*.dist-info")):
         if path.is_dir():
             shutil.rmtree(path)
         elif path.exists():
@@ -263,20 +302,13 @@ def _tidy(packages: Path, python: Embedded) -> None:
             continue
 
 
-def launcher() -> bytes:
-    """`repo-manager.exe`: distlib's launcher, told in its own way which program to start, relative to itself."""
+def launcher(program: bytes) -> bytes:
+    """`repo-manager.exe`: distlib's launcher, followed by the program that it starts, relative to itself."""
     script = io.BytesIO()
     with zipfile.ZipFile(script, "w") as archive:
         code = "from repo_manager.__main__ import main\nmain()\n"
         archive.writestr(zipfile.ZipInfo("__main__.py", EPOCH), code)
-    program = (importlib.resources.files("distlib") / "t64.exe").read_bytes()
     return program + b"#!<launcher_dir>\\python\\python.exe -I\r\n" + script.getvalue()
-
-
-def _distlib() -> str:
-    from importlib.metadata import version
-
-    return version("distlib")
 
 
 # The zip

@@ -13,6 +13,7 @@ refused as well, so a text cannot grow while it is read.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
@@ -33,6 +34,9 @@ MAX_CHARACTERS: Final = 4 * 1024 * 1024
 
 MAX_DEPTH: Final = 24
 """Nesting beyond this is refused: no document of ours goes past six."""
+
+_LOOK_AHEAD: Final = 1024
+"""How many characters of a line a parser may read before it reports what it has read: the limit of YAML for a key."""
 
 MAX_PROBLEMS: Final = 100
 """So many mistakes are reported at most; more are counted."""
@@ -393,6 +397,8 @@ def _compose(text: str, problems: list[Problem]) -> Node | None:
         return builder.root if builder.take(yaml.parse(text, Loader=_LOADER)) else None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        if builder.is_too_deep_ahead(text[: mark.index] if mark else text):
+            return None
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         what = getattr(error, "problem", None) or getattr(error, "context", None) or str(error)
         problems.append(Problem(line, column, f"not YAML: {what}"))
@@ -413,10 +419,12 @@ class _Builder:
         self._problems = problems
         # The open lists and tables, each with the key that waits for its value.
         self._open: list[tuple[Sequence | Table, Scalar | None]] = []
+        self._last: yaml.Event | None = None
 
     def take(self, events: Iterator[yaml.Event]) -> bool:
         """Take all events; False when a refusal ends the reading early."""
         for event in events:
+            self._last = event
             if isinstance(event, yaml.ScalarEvent):
                 line, column = _start_of(event)
                 if event.tag is not None or event.anchor is not None:
@@ -428,6 +436,29 @@ class _Builder:
                 return False
         return True
 
+    def is_too_deep_ahead(self, text: str) -> bool:
+        """Whether `text`, which ends where the parser failed, is nested too deep after the last event; notes it.
+
+        A parser reads ahead, because a bracket may begin a key. Some have a limit of their own for nesting
+        and fail there, before they report the first of these brackets.
+        """
+        mark = self._last.end_mark if self._last is not None else None
+        index, line, column = (mark.index, mark.line, mark.column) if mark is not None else (0, 0, 0)
+        depth = len(self._open)
+        # A mistake ends the reading here too, and so does a text that is cut in the middle.
+        with contextlib.suppress(yaml.YAMLError):
+            # Brackets inside quotes do not count, so this reads tokens. The scanner in Python has no limit.
+            for token in yaml.scan(text[index : index + _LOOK_AHEAD], Loader=yaml.SafeLoader):
+                if isinstance(token, yaml.FlowSequenceStartToken | yaml.FlowMappingStartToken):
+                    depth += 1
+                    if depth > MAX_DEPTH:
+                        at = token.start_mark
+                        self._note_too_deep(line + at.line + 1, at.column + (0 if at.line else column) + 1)
+                        return True
+                elif isinstance(token, yaml.FlowSequenceEndToken | yaml.FlowMappingEndToken):
+                    depth -= 1
+        return False
+
     def _start(self, event: yaml.Event) -> bool:
         """A list, a table, an alias or a document begins; False when the reading must end here."""
         line, column = _start_of(event)
@@ -437,7 +468,7 @@ class _Builder:
                 Sequence([], line, column) if isinstance(event, yaml.SequenceStartEvent) else Table({}, line, column)
             )
             if len(self._open) >= MAX_DEPTH:
-                self._note(line, column, f"nested more than {MAX_DEPTH} deep")
+                self._note_too_deep(line, column)
                 return False
             self._attach(node)
             self._open.append((node, None))
@@ -448,6 +479,9 @@ class _Builder:
             self._note(line, column, "a second document begins here; keep one")
             return False
         return True
+
+    def _note_too_deep(self, line: int, column: int) -> None:
+        self._note(line, column, f"nested more than {MAX_DEPTH} deep")
 
     def _refuse_extras(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         line, column = _start_of(event)

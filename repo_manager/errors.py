@@ -125,3 +125,8 @@ class LockedError(RepoManagerError):
     """Another run holds the repository's lock."""
 
     exit_code = ExitCode.LOCKED
+
+
+def install_hint(extra: str) -> str:
+    """How to install an extra; the quotes work in every shell, also in that of Windows."""
+    return f'install it with: pip install "asr-repo-manager[{extra}]"'

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from enum import StrEnum
+from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import example, given
@@ -9,6 +13,8 @@ from hypothesis import strategies as st
 from repo_manager import document
 from repo_manager.errors import DocumentError
 from repo_manager.names import Release
+
+ROOT: Final = Path(__file__).parents[1]
 
 
 class Colour(StrEnum):
@@ -150,6 +156,12 @@ def test_every_mistake_is_reported_in_the_order_of_the_text() -> None:
         ("a: x\ufeff", 1, 5, "the character U+FEFF is not allowed", "a byte order mark inside"),
         ("[" * 100_000, 1, 25, "nested more than 24 deep", "a list in a list in a list"),
         ("{a: " * 100_000, 1, 97, "nested more than 24 deep", "a mapping in a mapping"),
+        ("{" * 5_000, 1, 25, "nested more than 24 deep", "a mapping as a key, where parsers have limits of their own"),
+        ("b: 1\na:\n  " + "[" * 5_000, 3, 26, "nested more than 24 deep", "a list below a key"),
+        ("a: [['[[[', " + "[" * 5_000, 1, 34, "nested more than 24 deep", "brackets in quotes do not count"),
+        ("[[]," + "[" * 5_000, 1, 28, "nested more than 24 deep", "closed brackets do not count"),
+        ("[" * 1_001 + "'" + "x" * 2_000 + "'", 1, 25, "nested more than 24 deep", "a long text in the depth"),
+        ("[" * 30 + "@", 1, 25, "nested more than 24 deep", "another mistake after it"),
         ("a: " + "x" * (4 * 1024 * 1024), 1, 1, "longer than 4194304 characters", "too long"),
     ],
 )
@@ -161,6 +173,20 @@ def test_a_hostile_or_broken_document_is_refused_with_its_place(
     root.finish()
     found = [problem for problem in problems(root) if part in problem[2]]
     assert [(line, column)] == [(at, beside) for at, beside, _ in found], (reason, problems(root))
+
+
+def test_both_parsers_of_pyyaml_report_deep_nesting_at_the_same_place() -> None:
+    script = (
+        "import yaml; vars(yaml).pop(NAME, None); from repo_manager import document\n"
+        "for text in ('[' * 100_000, 'a: {' * 30, 'a: ' + '[' * 2_000):\n"
+        "    try: document.read(text).raise_problems('x', 'x', 'x')\n"
+        "    except document.DocumentError as error: print(*error.problems)\n"
+    )
+    lines = [f"line 1, column {column}: nested more than 24 deep" for column in (25, 96, 27)]
+    for name in ("CSafeLoader", "none of that name"):
+        command = [sys.executable, "-c", script.replace("NAME", repr(name))]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="ascii", check=True)
+        assert done.stdout.splitlines() == lines, name
 
 
 def test_an_alias_bomb_is_refused_without_growing() -> None:

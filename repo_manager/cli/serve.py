@@ -13,7 +13,7 @@ import typer
 
 from repo_manager.cli import StoppedError, options
 from repo_manager.cli.root import run_of
-from repo_manager.errors import InputError
+from repo_manager.errors import InputError, install_hint
 
 if TYPE_CHECKING:
     from repo_manager.cli.run import Run
@@ -243,7 +243,7 @@ def _see_that_it_is_installed() -> None:
         raise InputError(
             "serve-not-installed",
             f"serving needs the extra 'serve', which is not installed here: there is no {missing[0]}",
-            'install it with: pip install "asr-repo-manager[serve]"',
+            install_hint("serve"),
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -93,20 +94,50 @@ def test_the_same_files_make_the_same_zip_whenever_they_were_written(tmp_path: P
         assert read.namelist() == ["tool-1.0/a/b", "tool-1.0/a/c", "tool-1.0/b"]
 
 
-def test_what_windows_needs_more_is_looked_for(tmp_path: Path) -> None:
-    """pip weighs markers for the system it runs on."""
-    metadata = {
-        "asr_repo_manager": 'pywin32>=306; os_name == "nt"\nlief>=1; extra == "signatures"\nsmb; extra == "smb"',
-        "typer": 'colorama; platform_system == "Windows"\nuvloop; sys_platform == "linux"\ntyping-extensions>=4',
-        "Typing_Extensions": "",
+def distributions(folder: Path, needs: dict[str, str]) -> Path:
+    """A folder with packages, each with its version and what it needs."""
+    for named, lines in needs.items():
+        name, _, version = named.partition("==")
+        (folder / f"{name}-{version}.dist-info").mkdir()
+        fields = [f"Name: {name}", f"Version: {version}", *(f"Requires-Dist: {line}" for line in lines.splitlines())]
+        text = "\n".join(["Metadata-Version: 2.1", *fields, ""])
+        (folder / f"{name}-{version}.dist-info" / "METADATA").write_text(text, encoding="ascii")
+    return folder
+
+
+def test_what_is_missing_or_too_old_for_windows_is_found_whatever_builds_it(tmp_path: Path) -> None:
+    needs = {
+        "asr_repo_manager==1.0": (
+            'pywin32>=306; os_name == "nt"\nlief>=1; extra == "signatures"\nsmb; extra == "smb"\nTyper\nsigner[ed]'
+        ),
+        "typer==1.0": 'colorama; platform_system == "Windows"\nuvloop; sys_platform == "linux"\ntyping-extensions>=4',
+        "Typing_Extensions==3.9": "",
+        "signer==2.0": 'keys; extra == "ed"\nother; extra == "rsa"\nbackport; python_version < "3.12"',
+        "unused==1.0": "no-such-package",
     }
-    for name, needs in metadata.items():
-        folder = tmp_path / f"{name}-1.0.dist-info"
-        folder.mkdir()
-        lines = "".join(f"Requires-Dist: {line}\n" for line in needs.splitlines())
-        (folder / "METADATA").write_text(
-            f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{lines}", encoding="ascii"
-        )
+    folder = distributions(tmp_path, needs)
+    without = [
+        "asr_repo_manager needs pywin32, which is missing",
+        "signer needs keys, which is missing",
+        "typer needs colorama, which is missing",
+        "typer needs typing-extensions>=4, and 3.9 is there",
+    ]
     python = BUILD.Embedded(b"", "3.12.10")
-    assert BUILD._missing(tmp_path, python, ("signatures",)) == {"pywin32>=306", "lief>=1", "colorama"}
-    assert BUILD._missing(tmp_path, python, ()) == {"pywin32>=306", "colorama"}
+    assert BUILD.unsatisfied(folder, python, ()) == without
+    found = BUILD.unsatisfied(folder, python, ("signatures",))
+    assert found == sorted([*without, "asr_repo_manager needs lief, which is missing"])
+    older = BUILD.Embedded(b"", "3.11")
+    assert "signer needs backport, which is missing" in BUILD.unsatisfied(folder, older, ())
+
+
+def test_a_package_for_another_python_is_found(tmp_path: Path) -> None:
+    folder = distributions(tmp_path, {"asr-repo-manager==1.0": "new", "new==1.0": ""})
+    with (folder / "new-1.0.dist-info" / "METADATA").open("a", encoding="ascii") as file:
+        file.write("Requires-Python: >=3.12\n")
+    assert BUILD.unsatisfied(folder, BUILD.Embedded(b"", "3.11.9"), ()) == ["new 1.0 is not for Python 3.11.9"]
+    assert BUILD.unsatisfied(folder, BUILD.Embedded(b"", "3.12.10"), ()) == []
+
+
+def test_every_extra_but_the_one_that_windows_does_not_need_is_in_the_bundle() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert {*BUILD.EXTRAS, "smb", "all"} == project["project"]["optional-dependencies"].keys()

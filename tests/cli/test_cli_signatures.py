@@ -248,7 +248,7 @@ def test_without_the_library_it_is_said_what_was_not_checked(tool: Cli) -> None:
     assert b"asr-repo-manager[signatures]" in refused.stderr
     done = real("--json", *words, cwd=tool.folder, env=env)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count(b"was not checked; for that, pip install") == 1
+    assert done.stderr.count(b"was not checked: the extra 'signatures' is missing; install it with: pip install") == 1
     assert json.loads(done.stdout)["signatures_not_checked"] == [EXE]
     audited = real(
         "--json", "--repository", "repo", "audit", "--deep", "--package", "Windows", cwd=tool.folder, env=env

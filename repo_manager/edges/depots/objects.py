@@ -34,7 +34,7 @@ from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.sources._transport import PassingError
 from repo_manager.edges.sources.fetched import never
 from repo_manager.edges.sources.retrying import Failures, Retrying
-from repo_manager.errors import InputError, MachineError, RepoManagerError, TransferError
+from repo_manager.errors import InputError, MachineError, RepoManagerError, TransferError, install_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -93,7 +93,7 @@ def open_store(
         raise InputError(
             "objects-not-installed",
             f"{address}: object stores need the extra 'objects', which is not installed here",
-            'install it with: pip install "asr-repo-manager[objects]"',
+            install_hint("objects"),
         )
     settings = (azure_settings if place.scheme == "az" else s3_settings)(place, keyring)
     return ObjectDepot(address.rstrip("/"), settings, policy, cancelled=cancelled, sleep=sleep)

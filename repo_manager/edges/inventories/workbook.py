@@ -19,7 +19,7 @@ from xml.etree import ElementTree as ET
 from repo_manager.edges.inventories.placing import placed
 from repo_manager.edges.inventories.sheet_guard import SheetGuard
 from repo_manager.edges.inventories.unpacking import Archive
-from repo_manager.errors import InputError
+from repo_manager.errors import InputError, install_hint
 from repo_manager.inventory import DATE, Row
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _library() -> Callable[[IO[bytes]], Any]:
         raise InputError(
             "inventory-not-installed",
             "workbooks need a reader, and python-calamine is not installed",
-            "install asr-repo-manager[inventory], or save the sheet as CSV",
+            f"{install_hint('inventory')}; or save the sheet as CSV",
         ) from error
     return CalamineWorkbook.from_filelike
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.errors import InputError, VerificationError
+from repo_manager.errors import InputError, VerificationError, install_hint
 from repo_manager.signing import Policy, State, Trust
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ _BEGIN: Final = "-----BEGIN CERTIFICATE-----"
 _END: Final = "-----END CERTIFICATE-----"
 _SUFFIXES: Final = frozenset({".pem", ".crt", ".cer"})
 _CODE_SIGNING: Final = "1.3.6.1.5.5.7.3.3"
-
-_INSTALL: Final = "pip install 'asr-repo-manager[signatures]'"
 
 
 def available() -> bool:
@@ -183,7 +181,10 @@ class Signatures:
         for name, problem in sorted(self.doubtful.items()):
             yield f"{name} {problem}"
         if self.unchecked:
-            yield f"the signature of {', '.join(sorted(self.unchecked))} was not checked; for that, {_INSTALL}"
+            yield (
+                f"the signature of {', '.join(sorted(self.unchecked))} was not checked: the extra 'signatures' is"
+                f" missing; {install_hint('signatures')}"
+            )
         if self.unanchored:
             yield (
                 f"the signer of {', '.join(sorted(self.unanchored))} was compared by name alone, which proves nothing;"
@@ -206,7 +207,7 @@ class Signatures:
             raise InputError(
                 "no-signature-library",
                 "signatures are required, and what checks them is not installed",
-                f"run {_INSTALL}, or give --signatures warn",
+                f"{install_hint('signatures')}; or give --signatures warn",
             )
 
     def _need_roots(self) -> None:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from repo_manager.edges.disk.paths import component, inside, reachable, shown
 from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.disk.renaming import Mover, sync_folder
-from repo_manager.errors import InputError, MachineError
+from repo_manager.errors import InputError, MachineError, install_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -54,7 +54,7 @@ def require_trust() -> None:
         raise InputError(
             "trust-not-installed",
             "signed sets need the extra 'trust', which is not installed here",
-            'install it with: pip install "asr-repo-manager[trust]"',
+            install_hint("trust"),
         )
 
 

@@ -23,7 +23,7 @@ from repo_manager.edges.disk.secret_file import bad, pairs
 from repo_manager.edges.sources.copying import copy, file_name
 from repo_manager.edges.sources.fetched import ignore, never
 from repo_manager.edges.sources.part import check_size
-from repo_manager.errors import InputError, TransferError
+from repo_manager.errors import InputError, TransferError, install_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -130,8 +130,8 @@ def require(source: str) -> None:
         raise InputError(
             "smb-not-installed",
             f"{shown(source)}: reading a share needs the extra 'smb', which is not installed here",
-            'install it with: pip install "asr-repo-manager[smb]"; or name a folder that this system can open, such as'
-            " a mounted share",
+            f"{install_hint('smb')}; or name a folder that this system can open, such as a mounted share or, on"
+            r" Windows, \\server\share\folder",
         )
 
 

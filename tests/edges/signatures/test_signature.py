@@ -126,7 +126,7 @@ def test_without_the_library_the_names_of_what_was_not_checked_are_kept(tmp_path
     assert found.check(put(tmp_path, b""), ARCHIVE) is None
     (remark,) = found.remarks()
     assert str(NAME) in remark
-    assert "pip install 'asr-repo-manager[signatures]'" in remark
+    assert 'pip install "asr-repo-manager[signatures]"' in remark
 
 
 def test_without_the_library_nothing_can_be_required(tmp_path: Path, no_library: None) -> None:

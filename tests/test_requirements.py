@@ -1,0 +1,199 @@
+"""The requirement files are the lock: they fit pyproject.toml and each other, and pip can use them anywhere."""
+
+from __future__ import annotations
+
+import copy
+import re
+import tomllib
+from collections import defaultdict
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
+ROOT: Final = Path(__file__).parents[1]
+FOLDER: Final = ROOT / "requirements"
+PROJECT: Final[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+ON_WINDOWS: Final = {
+    "sys_platform": "win32",
+    "platform_system": "Windows",
+    "os_name": "nt",
+    "platform_machine": "AMD64",
+}
+ON_LINUX: Final = {
+    "sys_platform": "linux",
+    "platform_system": "Linux",
+    "os_name": "posix",
+    "platform_machine": "x86_64",
+}
+ON_MACOS: Final = {**ON_LINUX, "sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64"}
+CPYTHON: Final = {"implementation_name": "cpython", "platform_python_implementation": "CPython"}
+EVERYWHERE: Final = (ON_LINUX, ON_WINDOWS, ON_MACOS)
+PYTHONS: Final = ("3.11", "3.12", "3.13", "3.14")
+
+ENTRY: Final = re.compile(
+    r"([a-z0-9-]+)==([^ ;]+)(?: ; ([^\\\n]+))? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a file must hold: the project with extras or not at all, groups, and for which systems."""
+
+    extras: tuple[str, ...] | None = None
+    groups: tuple[str, ...] = ()
+    systems: tuple[dict[str, str], ...] = EVERYWHERE
+
+
+# Windows opens shares by itself.
+FOR_WINDOWS: Final = tuple(PROJECT["project"]["optional-dependencies"].keys() - {"all", "smb"})
+FILES: Final = {
+    "run": Content(extras=()),
+    "all": Content(extras=("all",)),
+    "dev": Content(extras=("all",), groups=("dev",)),
+    "build": Content(groups=("build",)),
+    "browser": Content(groups=("browser",)),
+    "lock": Content(groups=("lock",)),
+    "windows": Content(extras=FOR_WINDOWS, groups=("tests",), systems=(ON_WINDOWS,)),
+    "bundle": Content(extras=FOR_WINDOWS, groups=("bundle",), systems=(ON_WINDOWS,)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """One entry of a file."""
+
+    name: NormalizedName
+    version: str
+    marker: str
+
+    def applies(self, environment: dict[str, str]) -> bool:
+        return not self.marker or applies(Requirement(f"{self.name} ; {self.marker}"), environment, "")
+
+
+def applies(requirement: Requirement, environment: dict[str, str], extra: str) -> bool:
+    return requirement.marker is None or requirement.marker.evaluate({**environment, "extra": extra})
+
+
+def pins(name: str) -> list[Pin]:
+    text = (FOLDER / f"{name}.txt").read_text(encoding="ascii")
+    return [Pin(canonicalize_name(found[1]), found[2], found[3] or "") for found in ENTRY.finditer(text)]
+
+
+def wanted(project: dict[str, Any], content: Content) -> list[str]:
+    """The requirements that pyproject.toml names for a file."""
+    lines: list[str] = []
+    if content.extras is not None:
+        lines += project["project"]["dependencies"]
+        for extra in content.extras:
+            lines += project["project"]["optional-dependencies"][extra]
+    for group in content.groups:
+        for line in project["dependency-groups"][group]:
+            lines += [line] if isinstance(line, str) else wanted(project, Content(groups=(line["include-group"],)))
+    own = project["project"]["name"]
+    return [
+        line
+        for named in lines
+        for line in (
+            wanted(project, Content(extras=tuple(Requirement(named).extras))) if named.startswith(own) else [named]
+        )
+    ]
+
+
+def misfits(project: dict[str, Any], name: str) -> set[str]:
+    """What `project` needs, on any system and Python, that the file does not have."""
+    content = FILES[name]
+    found: set[str] = set()
+    for system in content.systems:
+        for python in PYTHONS:
+            environment = {**CPYTHON, **system, "python_version": python, "python_full_version": f"{python}.0"}
+            there = {pin.name: pin for pin in pins(name) if pin.applies(environment)}
+            seen: set[str] = set()
+            waiting = [
+                requirement
+                for requirement in map(Requirement, wanted(project, content))
+                if applies(requirement, environment, "")
+            ]
+            while waiting:
+                requirement = waiting.pop()
+                if str(requirement) in seen:
+                    continue
+                seen.add(str(requirement))
+                pin = there.get(canonicalize_name(requirement.name))
+                if pin is None or not requirement.specifier.contains(pin.version, prereleases=True):
+                    found.add(f"{name}.txt: {requirement}")
+                else:
+                    waiting += needs(pin, requirement.extras, environment)
+    return found
+
+
+def needs(pin: Pin, extras: set[str], environment: dict[str, str]) -> list[Requirement]:
+    """What the pinned release itself needs, where it is installed and can be asked."""
+    try:
+        installed = distribution(pin.name)
+    except PackageNotFoundError:
+        return []
+    if Version(installed.version) != Version(pin.version):
+        return []
+    requirements = map(Requirement, installed.requires or ())
+    return [each for each in requirements if any(applies(each, environment, extra) for extra in ("", *extras))]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_file_fits_pyproject(name: str) -> None:
+    assert misfits(PROJECT, name) == set(), "make lock"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_entry_is_one_version_with_hashes_and_nothing_else_is_in_the_file(name: str) -> None:
+    text = (FOLDER / f"{name}.txt").read_text(encoding="ascii")
+    assert ENTRY.sub("", text) == ""
+    assert pins(name)
+
+
+def test_every_file_is_known_here() -> None:
+    assert sorted(path.name for path in FOLDER.iterdir()) == sorted(f"{name}.txt" for name in FILES)
+
+
+def test_a_package_has_the_same_version_in_all_files() -> None:
+    versions = defaultdict(set)
+    for name in FILES:
+        for pin in pins(name):
+            versions[pin.name].add(pin.version)
+    assert {name: found for name, found in versions.items() if len(found) > 1} == {}
+
+
+def test_what_builds_the_project_is_what_the_build_system_asks_for() -> None:
+    there = {pin.name: pin for pin in pins("build")}
+    for requirement in map(Requirement, PROJECT["build-system"]["requires"]):
+        assert requirement.specifier.contains(there[canonicalize_name(requirement.name)].version)
+
+
+def test_the_extra_all_is_all_of_them() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    named = {extra for line in extras["all"] for extra in Requirement(line).extras}
+    assert named == extras.keys() - {"all"}
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "line", "name", "reason"),
+    [
+        ("project", "dependencies", "httpx>=99", "run", "a bound that the pinned version does not reach"),
+        ("project", "dependencies", "no-such-package", "all", "a dependency that is not locked"),
+        ("project", "dependencies", "no-such; sys_platform == 'darwin'", "run", "one that one system alone needs"),
+        ("dependency-groups", "tests", "no-such-package", "dev", "an entry of an included group"),
+        ("dependency-groups", "tests", "no-such-package", "windows", "the same for Windows"),
+    ],
+)
+def test_a_change_of_pyproject_without_the_files_is_noticed(
+    table: str, key: str, line: str, name: str, reason: str
+) -> None:
+    project = copy.deepcopy(PROJECT)
+    project[table][key].append(line)
+    assert len(misfits(project, name)) == 1, reason
