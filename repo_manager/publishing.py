@@ -8,25 +8,26 @@ again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import names
 from repo_manager.edges.disk.folder import timestamp
 from repo_manager.edges.disk.lock import Lock
-from repo_manager.edges.signed_sets.leading import Item, Leader, Order, Published
+from repo_manager.edges.signed_sets.leading import Item, Leader
 from repo_manager.edges.signed_sets.signed_set import Member
 from repo_manager.errors import InputError, MachineError, VerificationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from repo_manager.audit import Verdict
     from repo_manager.edges.contents.checking import Checker
     from repo_manager.edges.depots import Depot
-    from repo_manager.edges.signed_sets.keys import Keys, Role
+    from repo_manager.edges.signed_sets.keys import Keys
+    from repo_manager.edges.signed_sets.leading import Order, Published
     from repo_manager.names import Release, Token
     from repo_manager.operation import Voice
     from repo_manager.repository import File, Listing
@@ -131,37 +132,52 @@ def items_of(chosen: Chosen, folder: Path, checker: Checker) -> tuple[Item, ...]
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """What publishing is handed: the keys, the depot, the time, and who speaks to whoever started it."""
+    """What publishing is handed: the keys, the depot, the time, and how to speak to the person who started it.
+
+    `command` is the command of this run, to paste.
+    """
 
     keys: Keys
     depot: Depot
     now: datetime
     owner: Mapping[str, str | int]
     voice: Voice
+    command: str = "repo-manager publish"
 
 
-def publish(
-    press: Press, items: tuple[Item, ...] | None, days: int, rotate: frozenset[Role], *, may_go_back: bool = False
-) -> Published:
-    """Bring the depot to these installers; None renews what is there.
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What the person who publishes has agreed to.
 
-    `may_go_back` says that somebody named the release, so that it may be older than what the set has.
+    `may_go_back` says that the release was named, so that it may be older than what the set has. `drop` are the
+    packages that the set may lose.
+    """
+
+    may_go_back: bool = False
+    drop: tuple[str, ...] = ()
+
+
+def publish(press: Press, order: Order, consent: Consent) -> Published:
+    """Bring the depot to what is ordered.
 
     Raises:
-        InputError: `would-empty-set`, `would-publish-older`, and what `Leader.publish` raises.
+        InputError: `would-empty-set`, `would-drop-packages`, `would-publish-older`, and what `Leader.publish` raises.
         RepoManagerError: see `Leader.publish`; `locked` where another run publishes with these keys.
     """
     press.keys.prepare()
     owner = {**press.owner, "command": "publish", "since": timestamp(press.now)}
     with Lock(press.keys.folder / "lock", owner):
         leader = Leader(press.keys, press.depot, press.now)
-        if items is not None:
-            guard(leader.current, items, press.depot.name)
-            if not may_go_back:
-                guard_versions(leader.current, items, press.depot.name)
-        progress = press.voice.reading(sum(item.member.size_bytes for item in items or ()))
+        dropped: tuple[Token, ...] = ()
+        if order.items is not None:
+            dropped = guard(leader.last, order.items, press.depot.name, consent.drop, press.command)
+            if not consent.may_go_back:
+                guard_versions(leader.last, order.items, press.depot.name)
+            for remark in _without_effect(leader.last, order.items, consent.drop, press.depot.name):
+                press.voice.note(remark)
+        progress = press.voice.reading(sum(item.member.size_bytes for item in order.items or ()))
         try:
-            return leader.publish(Order(items, days, rotate), progress)
+            return replace(leader.publish(order, progress), dropped=dropped)
         finally:
             press.voice.finished()
 
@@ -170,20 +186,48 @@ def publish(
 _SUSPICIOUS: Final = 2
 
 
-def guard(current: tuple[Member, ...], items: tuple[Item, ...], place: str) -> None:
-    """Refuse to take most packages away from all followers at once.
+def guard(
+    current: tuple[Member, ...], items: tuple[Item, ...], place: str, drop: Iterable[str], command: str
+) -> tuple[Token, ...]:
+    """Refuse to take packages away from all followers, but those that were named; returns the ones that go.
 
     Raises:
-        InputError: `would-empty-set`.
+        InputError: `would-empty-set`: most packages would go; `would-drop-packages`.
     """
     coming = {item.member.name.token for item in items}
-    lost = [member for member in current if member.name.token not in coming]
+    named = {token.casefold() for token in drop}
+    going = tuple(member.name.token for member in current if member.name.token not in coming)
+    lost = [token for token in going if token.casefold() not in named]
+    if not lost:
+        return going
+    again = " ".join((command, *(f"--drop {token}" for token in lost)))
     if len(lost) >= _SUSPICIOUS and 2 * len(lost) > len(current):
         raise InputError(
             "would-empty-set",
-            f"this would take {len(lost)} of the {len(current)} packages of {place} away from all who follow it",
-            "check the repository and --package; to do so on purpose, publish to a new place",
+            f"this would take {len(lost)} of the {len(current)} packages of {place} away from all who follow it:"
+            f" {', '.join(lost)}",
+            f"check the repository and --package; to do so on purpose, publish to a new place, or name them: {again}",
         )
+    what = "is" if len(lost) == 1 else "are"
+    raise InputError(
+        "would-drop-packages",
+        f"{', '.join(lost)} {what} in the published set of {place} and would be missing from the new one; followers"
+        " would retire what they have of it",
+        f"bring the installers back into the repository (repo-manager sync), or drop them on purpose: {again}",
+    )
+
+
+def _without_effect(
+    current: tuple[Member, ...], items: tuple[Item, ...], drop: Iterable[str], place: str
+) -> Iterable[str]:
+    """What to say of packages that were named to be dropped and are not."""
+    coming = {item.member.name.token.casefold() for item in items}
+    there = {member.name.token.casefold() for member in current}
+    for token in drop:
+        if token.casefold() in coming:
+            yield f"--drop {token} has no effect: the package is in the repository, so it is published"
+        elif token.casefold() not in there:
+            yield f"--drop {token} has no effect: the package is not in the published set of {place}"
 
 
 def guard_versions(current: tuple[Member, ...], items: tuple[Item, ...], place: str) -> None:

@@ -34,7 +34,7 @@ from repo_manager.edges.disk.retired import REASONS
 from repo_manager.edges.sample import sample_installer
 from repo_manager.edges.signed_sets.following import Anchor
 from repo_manager.edges.signed_sets.keys import Keys
-from repo_manager.edges.signed_sets.leading import Item
+from repo_manager.edges.signed_sets.leading import Item, Order
 from repo_manager.edges.signed_sets.signed_set import Member
 from repo_manager.edges.signed_sets.trusted import TrustStore
 from repo_manager.edges.sources.depot_source import DepotSource
@@ -368,7 +368,8 @@ def publish_items(
     owner: dict[str, str | int] = {"pid": os.getpid(), "host": "here"}
     depot = depot or SteppingDepot(FolderDepot(world.depot), step)
     press = Press(Keys(world.root / "keys", step=step), depot, now, owner, Voice())
-    return publishing.publish(press, items, 30, frozenset(), may_go_back=True)
+    consent = publishing.Consent(may_go_back=True, drop=tuple(CATALOG.packages))
+    return publishing.publish(press, Order(items, 30), consent)
 
 
 class SteppingDepot:

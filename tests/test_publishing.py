@@ -140,28 +140,40 @@ def test_nothing_is_refused_before_anything_is_sent(wish: Wish, code: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "refused"),
+    ("before", "after", "named", "refused"),
     [
-        pytest.param(0, 1, False, id="a first set"),
-        pytest.param(4, 4, False, id="the same"),
-        pytest.param(4, 3, False, id="one less"),
-        pytest.param(4, 2, False, id="half of them"),
-        pytest.param(4, 1, True, id="most of them"),
-        pytest.param(2, 1, False, id="one of two"),
-        pytest.param(2, 0, True, id="both"),
+        pytest.param(0, 1, (), None, id="a first set"),
+        pytest.param(4, 4, (), None, id="the same"),
+        pytest.param(4, 3, (), "would-drop-packages", id="one less"),
+        pytest.param(4, 3, (3,), None, id="one less, which was named"),
+        pytest.param(4, 3, (0,), "would-drop-packages", id="one less, and another was named"),
+        pytest.param(4, 2, (), "would-drop-packages", id="half of them"),
+        pytest.param(4, 2, (2,), "would-drop-packages", id="half of them, one was named"),
+        pytest.param(4, 1, (), "would-empty-set", id="most of them"),
+        pytest.param(4, 1, (1, 2), "would-drop-packages", id="most of them, all but one were named"),
+        pytest.param(4, 1, (1, 2, 3), None, id="most of them, all were named"),
+        pytest.param(2, 1, (), "would-drop-packages", id="one of two"),
+        pytest.param(2, 0, (), "would-empty-set", id="both"),
     ],
 )
-def test_a_set_that_would_lose_most_of_its_packages_is_refused(before: int, after: int, *, refused: bool) -> None:
+def test_a_set_loses_no_package_that_was_not_named(
+    before: int, after: int, named: tuple[int, ...], refused: str | None
+) -> None:
     tokens = ("Windows", "RHEL9-64", "OL8-64", "UBUNTU-22.04-64")
     members = tuple(Member(names.parse(name_of(token)), "0" * 64, 1) for token in tokens)
     items = tuple(Item(member, Path(member.name.text)) for member in members[:after])
+    drop = tuple(tokens[index].lower() for index in named)
+    lost = [token for token in tokens[after:before] if token.lower() not in drop]
 
     if refused:
         with pytest.raises(InputError) as failure:
-            publishing.guard(members[:before], items, "there")
-        assert failure.value.code == "would-empty-set"
+            publishing.guard(members[:before], items, "there", drop, "publish there")
+        assert failure.value.code == refused
+        assert all(token in failure.value.message for token in lost)
+        assert failure.value.hint.endswith(f"publish there {' '.join(f'--drop {token}' for token in lost)}")
     else:
-        publishing.guard(members[:before], items, "there")
+        going = publishing.guard(members[:before], items, "there", drop, "publish there")
+        assert going == tokens[after:before]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from repo_manager.edges.depots import Depot
     from repo_manager.edges.signed_sets.leading import Item, Order, Published
     from repo_manager.names import Token
+    from repo_manager.publishing import Consent
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -65,16 +66,18 @@ def publish(
     ] = None,
     release: options.Release = selections.AUTO,
     package: options.Packages = None,
+    drop: options.Drop = None,
 ) -> None:
     """Sign the set and publish it for others to follow.
 
     The newest installer of every package in the repository is sent to DEST, unless it is there, and the set
     is signed. That is refused where one of them is not whole, or is older than what DEST has and --release
-    does not name its release. Readers see the old set or the new one, never a mixture. Followers need the
-    fingerprint that is printed, once.
+    does not name its release. A package that DEST has and the new set would lack must be named with --drop.
+    Readers see the old set or the new one, never a mixture. Followers need the fingerprint that is printed, once.
     """
     require_trust()
     from repo_manager.edges.signed_sets.leading import Order
+    from repo_manager.publishing import Consent
 
     run = run_of(context)
     ring = Keys(
@@ -85,7 +88,8 @@ def publish(
         _check_places(dest, ring.folder, None if renew else run.folder.path)
         items, missing = (None, ()) if renew else _items(run, release, tuple(package or ()))
         order = Order(items, expires, frozenset(rotate or ()))
-        published = _publish(run, depot, ring, order, may_go_back=_names_release(release))
+        consent = Consent(_names_release(release), _tokens(drop or (), run))
+        published = _publish(run, depot, ring, order, consent, options.again(context, run.command))
     finally:
         depot.close()
     _report(run, dest, published, missing)
@@ -93,6 +97,12 @@ def publish(
 
 def _names_release(text: str) -> bool:
     return text.strip().lower() != selections.AUTO
+
+
+def _tokens(named: Sequence[str], run: Run) -> tuple[str, ...]:
+    """Packages as the catalog spells them. The published set may have some that the catalog no longer knows."""
+    known = {token.casefold(): str(token) for token in run.catalog.packages}
+    return tuple(known.get(text.strip().casefold(), text.strip()) for text in named)
 
 
 def _items(run: Run, release: str, packages: tuple[str, ...]) -> tuple[tuple[Item, ...], tuple[Token, ...]]:
@@ -121,13 +131,13 @@ def _items(run: Run, release: str, packages: tuple[str, ...]) -> tuple[tuple[Ite
     return publishing.items_of(chosen, run.folder.path, checker), chosen.missing
 
 
-def _publish(run: Run, depot: Depot, keys: Keys, order: Order, *, may_go_back: bool) -> Published:
+def _publish(run: Run, depot: Depot, keys: Keys, order: Order, consent: Consent, command: str) -> Published:
     from repo_manager import publishing
 
     owner: dict[str, str | int] = {"pid": os.getpid(), "host": socket.gethostname()}
     voice = TerminalVoice(run.console, ask=False)
-    press = publishing.Press(keys, depot, run.now(), owner, voice)
-    return publishing.publish(press, order.items, order.days, order.rotate, may_go_back=may_go_back)
+    press = publishing.Press(keys, depot, run.now(), owner, voice, command)
+    return publishing.publish(press, order, consent)
 
 
 def _address(dest: str) -> str:
@@ -176,10 +186,14 @@ def _report(run: Run, dest: str, published: Published, missing: Sequence[str]) -
         "renewed": published.renewed,
         "deleted": published.deleted,
         "missing": list(missing),
+        "dropped": list(published.dropped),
     }
     run.console.emit(document)
     for remark in published.remarks:
         run.console.note(remark)
+    if published.dropped:
+        run.console.note(f"dropped from the set: {', '.join(published.dropped)}; followers retire what they have of it")
+    missing = [token for token in missing if token not in published.dropped]
     if missing:
         run.console.note(
             f"{plural(len(missing), 'wanted package')} not in the repository, so not published: {', '.join(missing)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_world import SUBFOLDER, Cli, StandIn, data_of, name_of, tree, unprivileged
+from cli_world import OLD, ROOT, SUBFOLDER, Cli, StandIn, data_of, name_of, tree, unprivileged
 from platforms import needs_links
 from trust_world import Leading
 
@@ -147,6 +148,108 @@ def test_most_packages_are_not_taken_away_from_everybody_at_once(tool: Cli) -> N
     answer = tool.repo_json("publish", "depot", "--keys", "keys")
 
     assert (answer.code, answer.error["code"]) == (2, "would-empty-set")
+
+
+LOST = name_of("OL7-64")
+
+
+def _lose(tool: Cli) -> None:
+    (tool.repository / LOST).unlink()
+
+
+def _keep_only_an_older_one(tool: Cli) -> None:
+    _lose(tool)
+    tool.fill(("OL7-64",), OLD)
+
+
+def _rename_in_catalog(tool: Cli) -> None:
+    text = (ROOT / "catalog.yaml").read_text(encoding="utf-8")
+    (tool.folder / "catalog.yaml").write_text(text.replace("OL7-64", "OL7X-64"), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("before", "more"),
+    [
+        pytest.param(_lose, (), id="the file is gone"),
+        pytest.param(lambda _tool: None, ("--package", "RHEL7-64", "--package", "DEBIAN11-64", "--package", "Windows"),
+                     id="--package leaves it out"),
+        pytest.param(lambda tool: tool.config("profiles: {classic: {require: [RHEL7-64, DEBIAN11-64, Windows]}}"),
+                     ("--config", "config.yaml"), id="it is required no more"),
+        pytest.param(_rename_in_catalog, ("--catalog", "catalog.yaml"), id="the catalog does not know it any more"),
+        pytest.param(_keep_only_an_older_one, ("--release", "9.66"),
+                     id="--release leaves it out"),
+    ],
+)  # fmt: skip
+def test_a_loss_is_not_spread_to_all_followers_unless_it_was_named(
+    tool: Cli, before: Callable[[Cli], object], more: tuple[str, ...]
+) -> None:
+    root = _led(tool)
+    assert _mirror(tool, "--trust", root, "--yes").code == 0
+    before(tool)
+    old = tree(tool.folder / "depot")
+
+    answer = tool.repo_json("publish", "depot", "--keys", "keys", *more)
+
+    assert (answer.code, answer.error["code"]) == (2, "would-drop-packages"), answer.err
+    assert "OL7-64" in answer.error["message"]
+    assert "RHEL7-64" not in answer.error["message"]
+    assert tree(tool.folder / "depot") == old
+
+    # The command of the hint, as it is pasted.
+    words = shlex.split(answer.error["hint"].rpartition("on purpose: ")[2])
+    assert words[0] == "repo-manager"
+    answer = tool("--json", *words[1:])
+    assert (answer.code, answer.document["dropped"], answer.document["packages"]) == (0, ["OL7-64"], 3)
+    followed = _mirror(tool, "--yes")
+    assert followed.code == 0
+    assert [
+        (action["name"], action["reason"]) for action in followed.document["actions"] if action["action"] == "retire"
+    ] == [(LOST, "not in the set that is followed")]
+    assert _publish(tool, *more).document["dropped"] == [], "it was dropped before"
+
+
+def test_a_drop_that_has_no_effect_is_noted(tool: Cli) -> None:
+    _led(tool)
+
+    answer = _publish(tool, "--drop", "ol7-64", "--drop", "OL8-64", "--drop", "no such")
+
+    assert answer.document["dropped"] == []
+    assert "--drop OL7-64 has no effect: the package is in the repository" in answer.err
+    assert "--drop OL8-64 has no effect: the package is not in the published set" in answer.err
+    assert "--drop no such has no effect" in answer.err
+    assert answer.document["packages"] == 4
+
+
+def test_people_are_told_which_packages_were_dropped(tool: Cli) -> None:
+    _led(tool)
+    _lose(tool)
+
+    answer = tool.repo("publish", "depot", "--keys", "keys", "--drop", "ol7-64")
+
+    assert answer.code == 0
+    assert "dropped from the set: OL7-64; followers retire what they have of it" in answer.err
+    assert answer.err.count("OL7-64") == 1, "and not once more as a wanted package that was not published"
+
+
+@pytest.mark.parametrize("damaged", ["timestamp.json", "1.snapshot.json"])
+def test_a_loss_is_not_spread_because_the_published_metadata_are_damaged(tool: Cli, damaged: str) -> None:
+    _led(tool)
+    _lose(tool)
+    (tool.folder / "depot" / "metadata" / damaged).write_bytes(b"{}")
+
+    answer = tool.repo_json("publish", "depot", "--keys", "keys")
+
+    assert (answer.code, answer.error["code"]) == (2, "would-drop-packages")
+    assert _publish(tool, "--drop", "OL7-64").document["dropped"] == ["OL7-64"]
+
+
+def test_renewing_drops_nothing_and_needs_no_word_for_it(tool: Cli) -> None:
+    _led(tool)
+    _lose(tool)
+
+    document = _publish(tool, "--renew").document
+
+    assert (document["packages"], document["dropped"]) == (4, [])
 
 
 def test_a_broken_installer_is_not_published(tool: Cli) -> None:

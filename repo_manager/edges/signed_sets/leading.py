@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from repo_manager.edges.depots import Depot
     from repo_manager.edges.signed_sets.keys import Keys
+    from repo_manager.names import Token
 
 TARGETS_DAYS: Final = 365
 """How long the word on what the set holds is good at least: its key may be kept offline."""
@@ -70,6 +71,7 @@ class Published:
     """What came of it.
 
     `root` is what followers are told to trust, a sha256 in hex; `bytes_sent` counts installers; `deleted` counts files.
+    `dropped` are the packages that the set had before and has no more.
     """
 
     root: str
@@ -80,6 +82,7 @@ class Published:
     renewed: bool
     deleted: int
     remarks: tuple[str, ...] = ()
+    dropped: tuple[Token, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,32 @@ class Leader:
         except VerificationError:
             # Somebody else has the key. What is published next puts an end to it.
             return ()
+
+    @property
+    def last(self) -> tuple[Member, ...]:
+        """What the depot had when it was last whole, by name.
+
+        `current`, or where timestamp or snapshot are damaged, what the newest targets say that the keys in force have
+        signed: the next set replaces that one, and followers have what it names.
+        """
+        return self.current or self._newest_targets()
+
+    def _newest_targets(self) -> tuple[Member, ...]:
+        from tuf.api.exceptions import RepositoryError
+
+        if not self._chain.begun:
+            return ()
+        splits: Mapping[str, tuple[int, str] | None] = {path: split_metadata(path) for path in self._there}
+        found = sorted((split[0], path) for path, split in splits.items() if split and split[1] == Role.TARGETS.value)
+        for _, path in reversed(found):
+            data = read_if_any(self._depot, path, TARGETS_LIMIT)
+            try:
+                targets = read_metadata(data or b"", Role.TARGETS.value, path)
+                self._chain.root.verify_delegate(Role.TARGETS.value, targets.signed_bytes, targets.signatures)
+                return members(targets.signed, self._depot.name)
+            except (RepositoryError, ValueError, VerificationError):
+                continue
+        return ()
 
     def _members(self) -> tuple[Member, ...]:
         targets = self._held.get(Role.TARGETS)
