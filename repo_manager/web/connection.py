@@ -1,7 +1,7 @@
 """One connection: uvicorn's, with the patience and the limits that it does not have, and files carried by the system.
 
 uvicorn waits for ever for a first request, for the rest of a request's head, and for a client that does not read.
-Here all three end.
+Here all three end. h11 limits a head only while it is incomplete; here every head is limited.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import socket
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import h11
@@ -29,6 +30,14 @@ if TYPE_CHECKING:
     from uvicorn.server import ServerState
 
     from repo_manager.web.metrics import Metrics
+
+HEAD_BYTES: Final = 16 * 1024
+"""The longest head of a request: its first line, its headers and the empty line behind them."""
+
+_LINGER_BYTES: Final = 256 * 1024
+_LINGER_S: Final = 2.0
+"""How much more of a refused request is read and dropped, and how long: a connection that is closed with bytes unread
+is reset, and its client may never see the answer."""
 
 _SLICE_BYTES: Final = 1024 * 1024
 """How much is handed to the system at once: a client must take it within `Doors.stall_s`."""
@@ -84,15 +93,40 @@ class Seat:
             del by_client[self._client]
 
 
+class _LimitedHeads(h11.Connection):
+    """Refuses a head that is longer than `HEAD_BYTES`, also one that arrives in one piece."""
+
+    head_too_long = False
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA | h11.PAUSED]:
+        """See the base class."""
+        if self.their_state is not h11.IDLE:
+            return super().next_event()
+        before = len(self.trailing_data[0])
+        try:
+            event = super().next_event()
+        except h11.RemoteProtocolError as error:
+            self.head_too_long = error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            raise
+        if isinstance(event, h11.Request) and before - len(self.trailing_data[0]) > HEAD_BYTES:
+            self.head_too_long = True
+            raise h11.RemoteProtocolError("head too long", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        return event
+
+
 class Connection(H11Protocol):
     """See the module. It has its place already, and gives it up when it has gone."""
 
     def __init__(self, config: Config, server_state: ServerState, doors: Doors, seat: Seat) -> None:
         super().__init__(config, server_state, {})
+        self.conn: _LimitedHeads = _LimitedHeads(h11.SERVER, HEAD_BYTES)
+        # How many bytes of a refused request are still read and dropped; None while none was refused.
+        self._dropping: int | None = None
         self.doors = doors
         self._seat = seat
         self._head = _Patience(self._lose)
         self._stall = _Patience(self._lose)
+        self._linger = _Patience(self._abort)
 
         self.app = self._watched(self.app)
 
@@ -112,16 +146,44 @@ class Connection(H11Protocol):
         """It has gone."""
         self._head.stop()
         self._stall.stop()
+        self._linger.stop()
         self._seat.leave()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Wait no longer than is right for the rest of a head; whatever comes after it is the application's."""
+        if self._dropping is not None:
+            self._dropping -= len(data)
+            if self._dropping < 0:
+                self.transport.abort()
+            return
         super().data_received(data)
         if self.conn.their_state is not h11.IDLE:
             self._head.stop()
         elif not self._head.waits:
             self._head.wait(self.loop, self.doors.head_s)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request, with 431 where its head is too long."""
+        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            # In the middle of an answer there is no way to send another.
+            self.transport.abort()
+            return
+        if not self.conn.head_too_long:
+            super().send_400_response(msg)
+            return
+        self.doors.metrics.refused("head")
+        status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        headers = [(b"Content-Length", b"0"), (b"Connection", b"close")]
+        answer = h11.Response(status_code=status, headers=headers, reason=status.phrase.encode("ascii"))
+        self.transport.write((self.conn.send(answer) or b"") + (self.conn.send(h11.EndOfMessage()) or b""))
+        if not self.transport.can_write_eof():
+            # With TLS, the end of the session is sent before the connection is closed.
+            self.transport.close()
+            return
+        self.transport.write_eof()
+        self._dropping = _LINGER_BYTES
+        self._linger.wait(self.loop, _LINGER_S)
 
     def pause_writing(self) -> None:
         """The client does not take what is sent: it has so long to begin again."""
@@ -186,6 +248,9 @@ class Connection(H11Protocol):
             # There is no way to say so in the middle of a body.
             self.transport.abort()
         return 0
+
+    def _abort(self) -> None:
+        self.transport.abort()
 
     def _lose(self) -> None:
         self.doors.metrics.refused("slow")

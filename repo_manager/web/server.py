@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
     from repo_manager.web.connection import Seat
 
-HEAD_BYTES: Final = 16 * 1024
-"""The longest head of a request."""
-
 _ADDRESS: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})", re.ASCII)
 _HIGHEST_PORT: Final = 65535
 _LOOK_AT_CERTIFICATES_S: Final = 60
@@ -287,7 +284,6 @@ def _config(app: ASGIApp, terms: Terms) -> uvicorn.Config:
         forwarded_allow_ips=list(terms.behind),
         timeout_keep_alive=terms.doors.idle_s,
         timeout_graceful_shutdown=terms.drain_s,
-        h11_max_incomplete_event_size=HEAD_BYTES,
         **more,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import ssl
@@ -151,10 +152,112 @@ def _link(served: Served) -> socket.socket:
     return socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10)
 
 
-def test_a_head_that_is_too_long_is_refused(folder: Path) -> None:
+def _heard(link: socket.socket, *pieces: bytes) -> bytes:
+    """All that the server says to these pieces, to the end of the connection. It may end before all were sent."""
+    heard = b""
+    with contextlib.suppress(ConnectionError):
+        for piece in pieces:
+            link.sendall(piece)
+    with contextlib.suppress(ConnectionError):
+        while piece := link.recv(1 << 16):
+            heard += piece
+    return heard
+
+
+def _head(size: int, more: bytes = b"") -> bytes:
+    """The head of a request that has so many bytes with the empty line behind it."""
+    start, end = b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + more + b"X: ", b"\r\n\r\n"
+    return start + b"a" * (size - len(start) - len(end)) + end
+
+
+_LIMIT = 16 * 1024
+_CLOSE = b"Connection: close\r\n"
+
+
+@pytest.mark.parametrize("size", [100, _LIMIT - 1, _LIMIT])
+@pytest.mark.parametrize("step", [7, 1000, _LIMIT])
+def test_a_head_up_to_the_limit_is_answered_however_it_comes(folder: Path, size: int, step: int) -> None:
+    head = _head(size, _CLOSE)
     with serving(folder) as running, _link(running) as link:
-        link.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 20_000)
-        assert link.recv(1000).startswith(b"HTTP/1.1 400 ")
+        heard = _heard(link, *(head[at : at + step] for at in range(0, len(head), step)))
+    assert heard.startswith(b"HTTP/1.1 200 ")
+    assert heard.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize(
+    ("request_", "why"),
+    [
+        (_head(_LIMIT + 1), "one byte too many"),
+        (_head(200_000), "one long header"),
+        (b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"X: a\r\n" * 4000 + b"\r\n", "many headers"),
+        (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", "a long first line"),
+        (b"HEAD /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", "a method whose answers have no body"),
+        (b"POST /reports/a HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nX: " + b"a" * 20_000 + b"\r\n\r\nx", "a body"),
+        (_head(20_000)[:-4], "its end never comes"),
+        (b"A" * 20_000, "no line ends"),
+        (_head(_LIMIT) * 3 + _head(_LIMIT + 1), "behind others that are answered"),
+    ],
+)
+@pytest.mark.parametrize("step", [1000, 1 << 20])
+def test_a_head_over_the_limit_is_refused_and_the_connection_ends(
+    folder: Path, request_: bytes, why: str, step: int
+) -> None:
+    with serving(folder) as running:
+        with _link(running) as link:
+            heard = _heard(link, *(request_[at : at + step] for at in range(0, len(request_), step)))
+        answered = request_.count(_head(_LIMIT))
+        assert heard.count(b"HTTP/1.1 200 ") == answered, why
+        assert heard.count(b"HTTP/1.1 431 ") == 1, why
+        assert heard.endswith(b"Connection: close\r\n\r\n"), why
+        assert 'repo_manager_refused_total{reason="head"} 1' in "\n".join(running.site.metrics.families())
+        until(lambda: running.site.metrics.connections == 0, "the connection is closed")
+
+
+def test_a_request_behind_one_that_was_refused_is_not_answered(folder: Path) -> None:
+    with serving(folder) as running, _link(running) as link:
+        heard = _heard(link, _head(_LIMIT + 1) + _head(100, _CLOSE))
+    assert heard.count(b"HTTP/1.1 ") == 1
+    assert heard.startswith(b"HTTP/1.1 431 ")
+    assert running.entries == []
+
+
+def test_heads_that_never_end_take_a_bounded_memory_and_hold_up_no_one_else(folder: Path) -> None:
+    with serving(folder) as running, contextlib.ExitStack() as stack:
+        links = [stack.enter_context(_link(running)) for _ in range(20)]
+        for link in links:
+            link.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 16_000)
+        assert running.get("/healthz").status_code == 200
+        until(lambda: running.site.metrics.connections >= 20, "all are in")
+        held = [len(found.conn.trailing_data[0]) for found in running.server.server_state.connections]  # type: ignore[union-attr]
+        assert max(held) <= _LIMIT
+        for link in links:
+            # Far more than is read of it.
+            with contextlib.suppress(ConnectionError):
+                link.sendall(b"a" * 3_000_000)
+        assert running.get("/healthz").status_code == 200
+        until(lambda: running.site.metrics.connections <= 1, "they are sent away")
+
+
+def test_a_head_over_the_limit_is_refused_over_tls_too(folder: Path, tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path, "leader")
+    trust = ssl.create_default_context(cafile=certificate)
+    trust.check_hostname = False
+    with (
+        serving(folder, certificate=Certificate(certificate, key)) as running,
+        _link(running) as link,
+        trust.wrap_socket(link) as wrapped,
+    ):
+        heard = _heard(wrapped, _head(_LIMIT + 1))
+    assert heard.startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_trailer_that_is_too_long_ends_the_connection(folder: Path) -> None:
+    begun = b"POST /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: "
+    with serving(folder) as running:
+        with _link(running) as link:
+            heard = _heard(link, begun, b"a" * 100_000)
+        assert heard.count(b"HTTP/1.1 ") <= 1
+        until(lambda: running.site.metrics.connections == 0, "the connection is closed")
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET /healthz HT", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /he"])
