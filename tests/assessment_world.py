@@ -130,6 +130,8 @@ HOSTILE: Final = (
     "[click](https://evil.example) {0}",
     "bell\x07 nul\x00 escape\x1b[31m",
     "right\u202etfel",
+    "two\nforged lines\r\x85forged",
+    "title \x1b]0;x\x07 \x9b31m",
     "half \udcff \ud800",
     "]]> & &amp; ' \"",
     "\ufffe\uffff\u2028",

@@ -156,15 +156,15 @@ def _skipped(case: _Case) -> Iterator[str]:
 
 def _output(case: _Case) -> Iterator[str]:
     said = [_told(finding) for finding in case.findings if finding.severity is not Severity.ERROR]
-    lines = [*case.output, *said]
+    lines = [*map(safe, case.output), *said]
     if lines:
         yield f"<system-out>{_text(chr(10).join(lines))}</system-out>"
 
 
 def _told(finding: Finding) -> str:
     return (
-        f"{finding.severity.value} {finding.code.value}: {sentence(finding)}\n"
-        f"({RULES[finding.code].meaning})\nto mend it: {finding.fix}"
+        f"{finding.severity.value} {finding.code.value}: {safe(sentence(finding))}\n"
+        f"({RULES[finding.code].meaning})\nto mend it: {safe(finding.fix)}"
     )
 
 
@@ -173,4 +173,5 @@ def _quoted(value: str) -> str:
 
 
 def _text(value: str) -> str:
-    return escape("\n".join(map(safe, value.split("\n"))))
+    """A text of several lines whose parts from outside are safe: a line break in a name must not begin a line."""
+    return escape(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager.report.text import safe
@@ -12,8 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-# A cell that begins with one of these is run as a formula by common spreadsheets.
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+# Spreadsheets take what begins with one of these for a formula; in East Asian settings also their wide and small forms.
+# Where the system separates lists with semicolons, they split a cell there, whatever quotes are around it.
+_FORMULA: Final = re.compile(
+    r"(^|[;|])([\s\"']*)(?=[-=+@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b])",
+)
 
 
 def sheet(columns: tuple[str, ...], rows: Iterable[dict[str, Any]]) -> str:
@@ -27,4 +31,4 @@ def sheet(columns: tuple[str, ...], rows: Iterable[dict[str, Any]]) -> str:
 
 def _cell(value: object) -> str:
     text = "" if value is None else safe(str(value))
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    return _FORMULA.sub(r"\1\2'", text)

@@ -171,3 +171,18 @@ def test_hostile_names_stay_names(name: str) -> None:
 def test_any_name_makes_a_document_that_can_be_read(name: str) -> None:
     machine = Machine(name, "line 2", name, Wording.GIVEN)
     assert list(cases(judged([machine], tidy=True), "machines")) == [safe(name)]
+
+
+def test_names_neither_begin_lines_nor_bring_control_characters() -> None:
+    repository = "/srv/two\nforged lines\x1b[31m\u202e"
+    finding = Finding(
+        Code.STRAY, Severity.ERROR, "is no\nforged line", f"list '{repository}'", file="two\nforged lines\x1b[2J"
+    )
+    assessed = judged([Machine("a", "line 2", "nothing\nforged system \x1b[31m", Wording.GIVEN)])
+    told = replace(assessed.audit, repository=repository, findings=(*assessed.audit.findings, finding))
+    text = render(replace(assessed, audit=told))
+    SCHEMA.validate(text)
+    assert "forged lines" in text
+    for element in ET.fromstring(text).iter():  # noqa: S314 - our own
+        for value in (element.text or "", *element.attrib.values()):
+            assert all(line.isprintable() and not line.startswith("forged") for line in value.split("\n"))

@@ -32,6 +32,40 @@ def test_a_cell_cannot_be_taken_for_a_formula(start: str) -> None:
     assert sheet(("a",), [{"a": f"{start}1+1"}]) == f"a\n'{start}1+1"
 
 
+@pytest.mark.parametrize("start", ["\uff1d", "\uff0b", "\uff0d", "\uff20", "\ufe66", "\ufe62", "\ufe63", "\ufe6b"])
+def test_wide_and_small_forms_of_these_characters_begin_no_formula_either(start: str) -> None:
+    assert sheet(("a",), [{"a": f"{start}1+1"}]) == f"a\n'{start}1+1"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        ";=1+1",
+        "x;=1+1",
+        "x;\uff1d1+1",
+        "x; =1+1",
+        'x;"=1+1"',
+        "a,b;@SUM(1)",
+        "x|=1",
+        " =1+1",
+        '"=1+1',
+        ";;-1",
+    ],
+)
+@pytest.mark.parametrize("separator", [",", ";", "|"])
+def test_no_part_of_a_cell_is_a_formula_where_spreadsheets_split_at_another_separator(
+    cell: str, separator: str
+) -> None:
+    line = sheet(("n", "a"), [{"n": "x", "a": cell}]).partition("\n")[2]
+    split = [part for row in csv.reader([line], delimiter=separator) for part in row]
+    for part in (*split, *line.split(separator)):
+        assert not part.strip('" ').startswith(("=", "+", "-", "@", "\uff1d")), part
+
+
+def test_a_hyphen_inside_a_text_stays_as_it_is() -> None:
+    assert sheet(("a",), [{"a": "9.66-1; see -v a=b"}]) == "a\n9.66-1; see -v a=b"
+
+
 @pytest.mark.parametrize("control", ["\t", "\r", "\n"])
 def test_a_control_character_does_not_get_through(control: str) -> None:
     assert control not in sheet(("a",), [{"a": f"{control}=1"}]).removeprefix("a\n")
