@@ -15,9 +15,8 @@ from web_world import make_tokens, serving, write_set
 from repo_manager import fleet
 from repo_manager.edges.reports.folder import SERVERS_MOST
 from repo_manager.web.app import BODY_S
-from repo_manager.web.connection import Doors
+from repo_manager.web.connection import HEAD_BYTES, Doors
 from repo_manager.web.limits import Rate
-from repo_manager.web.server import HEAD_BYTES
 from repo_manager.web.tokens import Role
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "reference" / "http.md"
