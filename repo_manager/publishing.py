@@ -167,7 +167,7 @@ def publish(press: Press, order: Order, consent: Consent) -> Published:
     press.keys.prepare()
     owner = {**press.owner, "command": "publish", "since": timestamp(press.now)}
     with Lock(press.keys.folder / "lock", owner):
-        leader = Leader(press.keys, press.depot, press.now)
+        leader = Leader(press.keys, press.depot, press.now, verify=order.verify)
         dropped: tuple[Token, ...] = ()
         if order.items is not None:
             dropped = guard(leader.last, order.items, press.depot.name, consent.drop, press.command)
@@ -175,7 +175,9 @@ def publish(press: Press, order: Order, consent: Consent) -> Published:
                 guard_versions(leader.last, order.items, press.depot.name)
             for remark in _without_effect(leader.last, order.items, consent.drop, press.depot.name):
                 press.voice.note(remark)
-        progress = press.voice.reading(sum(item.member.size_bytes for item in order.items or ()))
+        read = leader.last if order.verify else ()
+        sizes = [member.size_bytes for member in (*read, *(item.member for item in order.items or ()))]
+        progress = press.voice.reading(sum(sizes))
         try:
             return replace(leader.publish(order, progress), dropped=dropped)
         finally:

@@ -77,6 +77,7 @@ FLAG_OPTIONS: Final = (
     "online",
     "polling",
     "renew",
+    "verify",
     "no_report",
     "save",
 )

@@ -16,7 +16,8 @@ from repo_manager.cli.root import run_of
 from repo_manager.cli.voice import TerminalVoice
 from repo_manager.edges.disk.paths import place_of, shown
 from repo_manager.edges.signed_sets.keys import PASSPHRASE_VARIABLE, Keys, Role, require_trust
-from repo_manager.errors import InputError
+from repo_manager.errors import InputError, VerificationError
+from repo_manager.report.documents import error_facts
 from repo_manager.report.text import plural, safe, size
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from repo_manager.cli.run import Run
     from repo_manager.edges.depots import Depot
-    from repo_manager.edges.signed_sets.leading import Item, Order, Published
+    from repo_manager.edges.signed_sets.leading import Item, Order, Published, Verified
     from repo_manager.names import Token
     from repo_manager.publishing import Consent
 
@@ -64,6 +65,13 @@ def publish(
         list[Role] | None,
         options.option("--rotate", "Replace this key by a new one; may be given several times."),
     ] = None,
+    verify: Annotated[
+        bool,
+        options.option(
+            "--verify",
+            "Read every published file, and send again what is damaged or missing.",
+        ),
+    ] = False,
     release: options.Release = selections.AUTO,
     package: options.Packages = None,
     drop: options.Drop = None,
@@ -87,12 +95,12 @@ def publish(
     try:
         _check_places(dest, ring.folder, None if renew else run.folder.path)
         items, missing = (None, ()) if renew else _items(run, release, tuple(package or ()))
-        order = Order(items, expires, frozenset(rotate or ()))
+        order = Order(items, expires, frozenset(rotate or ()), verify)
         consent = Consent(_names_release(release), _tokens(drop or (), run))
         published = _publish(run, depot, ring, order, consent, options.again(context, run.command))
     finally:
         depot.close()
-    _report(run, dest, published, missing)
+    _report(run, dest, ring, published, missing)
 
 
 def _names_release(text: str) -> bool:
@@ -174,7 +182,8 @@ def _check_places(dest: str, keys: Path, repository: Path | None) -> None:
         )
 
 
-def _report(run: Run, dest: str, published: Published, missing: Sequence[str]) -> None:
+def _report(run: Run, dest: str, keys: Keys, published: Published, missing: Sequence[str]) -> None:
+    damage = _damage(dest, published)
     document: dict[str, Any] = {
         "schema": "repo-manager/publish/1",
         "root": published.root,
@@ -187,7 +196,13 @@ def _report(run: Run, dest: str, published: Published, missing: Sequence[str]) -
         "deleted": published.deleted,
         "missing": list(missing),
         "dropped": list(published.dropped),
+        "rotated": [role.value for role in published.rotated],
+        "root_version": published.root_version,
+        "newest_root": published.newest_root,
+        **_verified(published.verified),
     }
+    if damage is not None:
+        document["error"] = error_facts(damage)
     run.console.emit(document)
     for remark in published.remarks:
         run.console.note(remark)
@@ -199,12 +214,63 @@ def _report(run: Run, dest: str, published: Published, missing: Sequence[str]) -
             f"{plural(len(missing), 'wanted package')} not in the repository, so not published: {', '.join(missing)}"
         )
     place = safe(dest if "://" in dest else shown(dest))
+    unchanged = f"nothing to do: {place} has this set, version {published.version}"
+    if published.rotated:
+        unchanged = f"the set at {place} is unchanged, version {published.version}"
     lines = [
         f"published {plural(published.packages, 'package')} to {place}, version {published.version}; sent"
         f" {size(published.bytes_sent)}"
         if published.renewed or published.bytes_sent
-        else f"nothing to do: {place} has this set, version {published.version}",
+        else unchanged,
+        *_about_keys(keys, published),
+        *_about_files(published.verified),
         f"valid until {published.expires:%Y-%m-%d %H:%M} UTC",
         f"followers trust it by: --trust {published.root}",
     ]
     run.console.answer("\n".join(lines))
+    if damage is not None:
+        run.console.error(damage)
+        raise typer.Exit(damage.exit_code)
+
+
+def _verified(verified: Verified | None) -> dict[str, Any]:
+    """The part of the document that says what --verify found; `verified` is null without it."""
+    if verified is None:
+        return {"verified": None, "repaired": [], "damaged": [], "foreign": []}
+    return {
+        "verified": verified.files,
+        "repaired": [{"path": flaw.path, "problem": flaw.problem} for flaw in verified.repaired],
+        "damaged": [{"path": flaw.path, "problem": flaw.problem} for flaw in verified.damaged],
+        "foreign": list(verified.foreign),
+    }
+
+
+def _about_keys(keys: Keys, published: Published) -> Iterable[str]:
+    if published.rotated:
+        yield f"replaced {plural(len(published.rotated), 'key')}: {', '.join(published.rotated)}"
+        yield f"root metadata: version {published.root_version}, SHA-256 {published.newest_root}"
+    if Role.ROOT in published.rotated:
+        yield f"the new root key is in {safe(shown(keys.folder))}: keep root.pem offline"
+
+
+def _about_files(verified: Verified | None) -> Iterable[str]:
+    if verified is None:
+        return
+    counts = f"{len(verified.repaired)} repaired, {len(verified.damaged)} damaged"
+    yield f"verified {plural(verified.files, 'published file')}: {counts}"
+    for label, flaws in (("repaired", verified.repaired), ("damaged", verified.damaged)):
+        yield from (f"  {label}: {safe(flaw.path)}: {safe(flaw.problem)}" for flaw in flaws)
+    yield from (f"  not part of the set, left alone: {safe(path)}" for path in verified.foreign)
+
+
+def _damage(dest: str, published: Published) -> VerificationError | None:
+    """What could not be repaired, as an error."""
+    if published.verified is None or not published.verified.damaged:
+        return None
+    flaws = published.verified.damaged
+    names = ", ".join(f"{flaw.path} ({flaw.problem})" for flaw in flaws)
+    return VerificationError(
+        "published-damaged",
+        f"{dest}: {plural(len(flaws), 'published file')} could not be repaired: {names}",
+        "make the repository right with 'repo-manager sync', then run publish --verify there, without --renew",
+    )

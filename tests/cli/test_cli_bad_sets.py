@@ -256,7 +256,9 @@ def test_an_installer_that_is_refused_leaves_the_others_and_is_fetched_when_it_i
     answer = pair.mirror(*more)
 
     assert (answer.code, answer.document["error"]["code"]) == (exit_code, code), answer.err
-    assert (" deleted where the set lies" in answer.document["error"]["hint"]) == (exit_code == ExitCode.VERIFICATION)
+    assert ("publish --verify at the leader" in answer.document["error"]["hint"]) == (
+        exit_code == ExitCode.VERIFICATION
+    )
     assert {path: digest for path, digest in pair.state().items() if SUBFOLDER not in path} == before
     assert [path for path in pair.state() if path.startswith(f"{SUBFOLDER}/staging")] == []
     next(pair.leader.depot.rglob("*UBUNTU*"), pair.leader.depot / "x").unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
 import shutil
@@ -422,6 +423,205 @@ def test_a_key_is_replaced_on_request(tool: Cli) -> None:
 
     assert (tool.folder / "keys" / "timestamp.pem").read_bytes() != before
     assert _mirror(tool).code == 0
+
+
+# publish --verify
+
+
+def _target(tool: Cli, token: str) -> Path:
+    (path,) = (tool.folder / "depot" / "targets").glob(f"*.{name_of(token)}")
+    return path
+
+
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        pytest.param(_flip, "its bytes are not those that were published", id="a flipped byte"),
+        pytest.param(lambda path: path.write_bytes(b"short"), "it has 5 bytes instead of", id="cut off"),
+        pytest.param(lambda path: path.unlink(), "it is missing", id="gone"),
+    ],
+)
+def test_verify_sends_again_what_is_damaged_and_followers_can_go_on(
+    tool: Cli, damage: Callable[[Path], object], problem: str
+) -> None:
+    root = _led(tool)
+    whole = tree(tool.folder / "depot")
+    damage(_target(tool, "OL7-64"))
+    assert _mirror(tool, "--trust", root, "--yes", "--no-report").code != 0
+
+    document = _publish(tool, "--verify").document
+
+    (repaired,) = document["repaired"]
+    assert (document["damaged"], document["foreign"]) == ([], [])
+    assert repaired["path"].endswith(LOST)
+    assert problem in repaired["problem"]
+    assert document["verified"] == 8, "four installers, root, targets, snapshot, timestamp"
+    assert document["bytes_sent"] == len(data_of(LOST))
+    assert tree(tool.folder / "depot") == whole
+    assert _mirror(tool, "--trust", root, "--yes").code == 0
+    assert _publish(tool, "--verify").document["repaired"] == []
+
+
+def test_without_verify_nothing_is_read_and_the_damage_stays(tool: Cli) -> None:
+    _led(tool)
+    _flip(_target(tool, "OL7-64"))
+
+    document = _publish(tool).document
+
+    assert (document["verified"], document["repaired"], document["bytes_sent"]) == (None, [], 0)
+
+
+def test_verify_looks_at_everything_and_leaves_alone_what_is_not_part_of_the_set(tool: Cli) -> None:
+    _led(tool)
+    (tool.folder / "depot" / "targets" / "notes.txt").write_bytes(b"mine")
+    _flip(_target(tool, "OL7-64"))
+    _target(tool, "Windows").unlink()
+
+    answer = tool.repo("publish", "depot", "--keys", "keys", "--verify")
+
+    assert answer.code == 0
+    assert "verified 8 published files: 2 repaired, 0 damaged" in answer.out
+    assert "  not part of the set, left alone: targets/notes.txt" in answer.out
+    assert "nothing to do" not in answer.out
+    assert (tool.folder / "depot" / "targets" / "notes.txt").read_bytes() == b"mine"
+
+
+def test_what_verify_cannot_repair_is_an_error_and_the_rest_is_repaired(tool: Cli) -> None:
+    _led(tool)
+    _flip(_target(tool, "OL7-64"))
+    _flip(_target(tool, "Windows"))
+    # The memory says that the repository's file is whole, and it is not any more.
+    path = tool.repository / LOST
+    before = path.stat()
+    _flip(path)
+    (memory,) = (file for file in tool.cache.iterdir() if not file.name.endswith(".kernels.json"))
+    document = json.loads(memory.read_text("ascii"))
+    after = path.stat()
+    document["files"][LOST][1:4] = [
+        after.st_mtime_ns,
+        0 if sys.platform == "win32" else after.st_ctime_ns,
+        after.st_ino,
+    ]
+    memory.write_text(json.dumps(document), "ascii")
+    assert before.st_size == after.st_size
+
+    answer = tool.repo_json("publish", "depot", "--keys", "keys", "--verify")
+
+    assert answer.code == 4
+    assert answer.document["error"]["code"] == "published-damaged"
+    assert LOST in answer.document["error"]["message"]
+    assert [flaw["path"].endswith(LOST) for flaw in answer.document["damaged"]] == [True]
+    assert [flaw["path"].endswith(name_of("Windows")) for flaw in answer.document["repaired"]] == [True]
+
+
+def test_verify_with_renew_reads_and_sends_nothing(tool: Cli) -> None:
+    _led(tool)
+    _flip(_target(tool, "OL7-64"))
+
+    answer = tool.json("publish", "depot", "--keys", "keys", "--renew", "--verify")
+
+    assert (answer.code, answer.document["error"]["code"]) == (4, "published-damaged")
+    assert (answer.document["repaired"], answer.document["bytes_sent"]) == ([], 0)
+    assert "--renew sends nothing again" in answer.document["damaged"][0]["problem"]
+
+
+@pytest.mark.parametrize("name", ["timestamp.json", "1.snapshot.json", "1.targets.json", "1.root.json"])
+@pytest.mark.parametrize("how", ["damaged", "missing"])
+def test_verify_repairs_metadata(tool: Cli, name: str, how: str) -> None:
+    root = _led(tool)
+    path = tool.folder / "depot" / "metadata" / name
+    if how == "missing":
+        path.unlink()
+    else:
+        _flip(path)
+    assert _mirror(tool, "--trust", root, "--yes").code != 0
+
+    document = _publish(tool, "--verify").document
+
+    assert f"metadata/{name}" in [flaw["path"] for flaw in document["repaired"]]
+    assert document["damaged"] == []
+    assert _mirror(tool, "--trust", root, "--yes").code == 0
+
+
+def test_a_root_of_other_keys_is_not_taken_for_damage(tool: Cli) -> None:
+    _led(tool)
+    other = Leading(tool.folder / "other")
+    other.publish()
+    shutil.copy(other.path("root", 1), tool.folder / "depot" / "metadata" / "1.root.json")
+
+    answer = tool.repo_json("publish", "depot", "--keys", "keys", "--verify")
+
+    assert (answer.code, answer.error["code"]) == (4, "foreign-set")
+
+
+def test_there_is_nothing_to_verify_where_nothing_was_published(tool: Cli) -> None:
+    tool.fill(FOUR)
+
+    answer = tool.repo_json("publish", "depot", "--keys", "keys", "--verify")
+
+    assert (answer.code, answer.error["code"]) == (2, "nothing-to-verify")
+    assert not (tool.folder / "depot").exists()
+
+
+def test_a_depot_that_went_away_is_not_verified(tool: Cli) -> None:
+    _led(tool)
+    shutil.rmtree(tool.folder / "depot")
+
+    answer = tool.repo_json("publish", "depot", "--keys", "keys", "--verify")
+
+    assert (answer.code, answer.error["code"]) == (3, "source-went-away")
+
+
+# publish --rotate
+
+
+@pytest.mark.parametrize("role", ["root", "targets", "snapshot", "timestamp"])
+def test_rotate_says_what_it_has_rotated(tool: Cli, role: str) -> None:
+    root = _led(tool)
+    assert _mirror(tool, "--trust", root, "--yes").code == 0
+    before = {path.name: path.read_bytes() for path in (tool.folder / "keys").glob("*.pem")}
+
+    answer = tool.repo("publish", "depot", "--keys", "keys", "--rotate", role)
+
+    assert answer.code == 0
+    assert "nothing to do" not in answer.out
+    assert f"replaced 1 key: {role}\n" in answer.out
+    after = {path.name: path.read_bytes() for path in (tool.folder / "keys").glob("*.pem")}
+    assert {name for name in before if before[name] != after[name]} == {f"{role}.pem"}
+    document = _publish(tool).document
+    newest = max((tool.folder / "depot" / "metadata").glob("*.root.json"), key=lambda path: int(path.name[0]))
+    assert (document["root"], document["rotated"]) == (root, [])
+    assert document["newest_root"] == hashlib.sha256(newest.read_bytes()).hexdigest()
+    assert f"root metadata: version {document['root_version']}, SHA-256 {document['newest_root']}" in answer.out
+    assert _mirror(tool, "--yes").code == 0
+
+
+def test_all_keys_that_were_rotated_are_named(tool: Cli) -> None:
+    _led(tool)
+    words = [word for role in ("timestamp", "root", "snapshot", "targets") for word in ("--rotate", role)]
+
+    document = _publish(tool, *words).document
+
+    assert document["rotated"] == ["root", "targets", "snapshot", "timestamp"]
+
+
+@pytest.mark.parametrize("role", ["root", "targets", "timestamp"])
+def test_without_the_root_key_no_key_is_rotated(tool: Cli, role: str) -> None:
+    _led(tool)
+    (tool.folder / "keys" / "root.pem").rename(tool.folder / "offline.pem")
+    before = tree(tool.folder)
+
+    answer = tool.repo_json("publish", "depot", "--keys", "keys", "--rotate", role)
+
+    assert (answer.code, answer.error["code"]) == (2, "key-missing")
+    assert "root.pem" in answer.error["message"]
+    assert tree(tool.folder) == before
 
 
 # mirror

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from repo_manager.edges.signed_sets.keys import Role
 from repo_manager.edges.signed_sets.root_chain import RootChain, published_meanwhile, read_if_any, refuse_taken
 from repo_manager.edges.signed_sets.signed_set import (
+    ABSENT,
     SNAPSHOT_LIMIT,
     TARGETS_LIMIT,
     TIMESTAMP,
@@ -59,11 +60,37 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to publish. `items` is None where the set shall only be renewed; `rotate` names keys to replace."""
+    """What to publish. `items` is None where the set shall only be renewed; `rotate` names keys to replace.
+
+    `verify` reads all that is published, and sends again what is damaged.
+    """
 
     items: tuple[Item, ...] | None
     days: int
     rotate: frozenset[Role] = frozenset()
+    verify: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """A file of the depot that is not as it was published: its path there, and what is wrong with it."""
+
+    path: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What reading the published files showed.
+
+    `files` counts those that were read. `damaged` are those that could not be repaired, `foreign` the paths in the
+    set's folders that are not part of a set; they are left alone.
+    """
+
+    files: int
+    repaired: tuple[Flaw, ...] = ()
+    damaged: tuple[Flaw, ...] = ()
+    foreign: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +98,9 @@ class Published:
     """What came of it.
 
     `root` is what followers are told to trust, a sha256 in hex; `bytes_sent` counts installers; `deleted` counts files.
-    `dropped` are the packages that the set had before and has no more.
+    `dropped` are the packages that the set had before and has no more. `rotated` names the keys that were replaced;
+    `root_version` and `newest_root` (a sha256 in hex) are of the newest root metadata. `verified` is None where that
+    was not asked for.
     """
 
     root: str
@@ -83,6 +112,10 @@ class Published:
     deleted: int
     remarks: tuple[str, ...] = ()
     dropped: tuple[Token, ...] = ()
+    rotated: tuple[Role, ...] = ()
+    root_version: int = 1
+    newest_root: str = ""
+    verified: Verified | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +136,12 @@ class _Held:
 
 
 class Leader:
-    """Publishes to one depot with one folder of keys, at one time. To be used by one run at a time."""
+    """Publishes to one depot with one folder of keys, at one time. To be used by one run at a time.
 
-    def __init__(self, keys: Keys, depot: Depot, now: datetime) -> None:
+    `verify` says that what is published may be damaged: see `Order`.
+    """
+
+    def __init__(self, keys: Keys, depot: Depot, now: datetime, *, verify: bool = False) -> None:
         self._keys = keys
         self._depot = depot
         self._now = now.astimezone(UTC)
@@ -113,8 +149,9 @@ class Leader:
         self._seen = dict(keys.seen(self._place))
         self._days = {role: self._seen[_days_of(role)] for role in _ROLES if _days_of(role) in self._seen}
         self._remarks: list[str] = []
+        self._unsound: dict[str, str] = {}
         self._there = self._listed()
-        self._chain = RootChain(keys, depot, self._there, self._now)
+        self._chain = RootChain(keys, depot, self._there, self._now, verify=verify)
         self._chain.load()
         self._held: dict[Role, _Held] = {}
         if self._chain.begun:
@@ -165,23 +202,32 @@ class Leader:
         `progress` is told of every so many bytes sent.
 
         Raises:
-            InputError: `key-missing`: a key is needed that is not here; `nothing-to-renew`.
+            InputError: `key-missing`: a key is needed that is not here; `nothing-to-renew`; `nothing-to-verify`.
             VerificationError: `set-went-back`; `digest-mismatch`: a file is not what it was.
             TransferError: `published-meanwhile`: another machine publishes there with the same keys.
             TransferError, MachineError: the depot or the disk refused; readers see the old set.
         """
+        if order.verify:
+            self._refuse_nothing()
         wanted = self._wanted(order)
         self._check_keys(wanted, order)
         if self._chain.begun:
             self._chain.begin(order.rotate)
-        sent = sum(self._send(item, progress) for item in order.items or ())
+        verified = self._verify(wanted, order.items or (), progress) if order.verify else None
+        damaged = {flaw.path for flaw in verified.damaged} if verified else set[str]()
+        sound = [member for member in wanted if member.path not in damaged]
+        sent = sum(self._send(item, progress) for item in order.items or () if item.member.path not in damaged)
+        if verified:
+            sent += sum(
+                member.size_bytes for member in wanted if member.path in {flaw.path for flaw in verified.repaired}
+            )
         if not self._chain.begun:
             self._chain.begin(order.rotate)
         renewed = self._sign(wanted, order)
         versions = {role.value: held.version for role, held in self._held.items()}
         self._keys.remember(self._place, {**versions, **{_days_of(role): days for role, days in self._days.items()}})
         if sent or renewed:
-            self._look_again(wanted)
+            self._look_again(sound)
         self._chain.finish()
         deleted = self._clear()
         return Published(
@@ -193,7 +239,70 @@ class Leader:
             renewed=renewed,
             deleted=deleted,
             remarks=tuple(self._remarks),
+            rotated=tuple(role for role in Role if role in self._chain.rotated),
+            root_version=int(self._chain.root.version),
+            newest_root=self._chain.newest_digest,
+            verified=verified,
         )
+
+    # Whether what is published is still what was published
+
+    def _refuse_nothing(self) -> None:
+        if not self._there and not self._seen:
+            raise InputError(
+                "nothing-to-verify",
+                f"{self._depot.name} has no published set to verify",
+                "check DEST; to publish a set there, leave --verify out",
+            )
+
+    def _verify(self, wanted: Sequence[Member], items: Sequence[Item], progress: Callable[[int], None]) -> Verified:
+        """Read what the depot has of the set, and send again what is not as it was published."""
+        published = {member.path for member in self.last}
+        sources = {item.member.path: item for item in items}
+        # What is wrong with metadata is replaced by what is written next.
+        repaired = [Flaw(path, problem) for path, problem in (self._chain.broken | self._unsound).items()]
+        damaged: list[Flaw] = []
+        old = [member for member in wanted if member.path in published or member.path in self._there]
+        for member in old:
+            problem = self._problem(member, progress)
+            if not problem:
+                continue
+            left = self._repair(member, sources.get(member.path), progress)
+            if left is None:
+                repaired.append(Flaw(member.path, problem))
+            else:
+                damaged.append(Flaw(member.path, f"{problem}; {left}"))
+        foreign = sorted(path for path in self._there if not belongs(path))
+        read = len(old) + len(self._held) + self._chain.length + len(self._unsound)
+        return Verified(read, tuple(repaired), tuple(damaged), tuple(foreign))
+
+    def _problem(self, member: Member, progress: Callable[[int], None]) -> str:
+        """What is wrong with an installer in the depot; nothing where all of its bytes are right."""
+        size = self._there.get(member.path)
+        if size is None:
+            return "it is missing"
+        if size != member.size_bytes:
+            return f"it has {size} bytes instead of {member.size_bytes}"
+        digest = hashlib.sha256()
+        try:
+            for piece in self._depot.stream(member.path):
+                digest.update(piece)
+                progress(len(piece))
+        except TransferError as error:
+            if error.code not in ABSENT:
+                raise
+            return "it is missing"
+        return "" if digest.hexdigest() == member.sha256 else "its bytes are not those that were published"
+
+    def _repair(self, member: Member, item: Item | None, progress: Callable[[int], None]) -> str | None:
+        """Send a damaged installer again. None where its bytes are right now, else why they are not."""
+        if item is None:
+            return "--renew sends nothing again"
+        try:
+            self._upload(item, progress)
+        except VerificationError as error:
+            return f"it cannot be sent again: {error.message}"
+        return "it was sent again, and is still damaged" if self._problem(member, progress) else None
 
     # What there is
 
@@ -223,6 +332,7 @@ class Leader:
 
         data = read_if_any(self._depot, path, limit) if path in self._there else None
         if data is None:
+            self._unsound[path] = "it is missing"
             return False
         try:
             found = read_metadata(data, role.value, f"{self._depot.name}: {path}")
@@ -230,7 +340,8 @@ class Leader:
                 meta.verify_length_and_hashes(data)
             self._chain.root.verify_delegate(role.value, found.signed_bytes, found.signatures)
         except (RepositoryError, ValueError, VerificationError):
-            self._remarks.append(f"{path} is not signed with the keys in force; it is made anew")
+            self._remarks.append(f"{path} is not signed with the keys in force; it is written again")
+            self._unsound[path] = "its signature or its digest is wrong"
             return False
         self._held[role] = _Held(found.signed, data)
         return True
@@ -274,9 +385,12 @@ class Leader:
 
     def _send(self, item: Item, progress: Callable[[int], None]) -> int:
         """Send an installer that is not there; returns how many bytes that took."""
-        member, done = item.member, 0
-        if self._there.get(member.path) == member.size_bytes:
+        if self._there.get(item.member.path) == item.member.size_bytes:
             return 0
+        return self._upload(item, progress)
+
+    def _upload(self, item: Item, progress: Callable[[int], None]) -> int:
+        member, done = item.member, 0
 
         def told(count: int) -> None:
             nonlocal done
@@ -284,6 +398,7 @@ class Leader:
             done = count
 
         self._depot.upload(member.path, item.path, sha256=member.sha256 or "", progress=told)
+        self._there[member.path] = member.size_bytes
         return member.size_bytes
 
     def _sign(self, wanted: Sequence[Member], order: Order) -> bool:

@@ -41,16 +41,33 @@ _SIGNING: Final = (Role.TARGETS, Role.SNAPSHOT, Role.TIMESTAMP)
 class RootChain:
     """The roots of one set, kept with the keys and laid into the depot.
 
-    `there` has the size of every file of the depot, by path.
+    `there` has the size of every file of the depot, by path. `verify` compares every root in the depot with the one
+    that is kept here, and writes again what is no root metadata. `broken` has the paths of those with what is wrong,
+    and `rotated` the keys that have been replaced.
     """
 
-    def __init__(self, keys: Keys, depot: Depot, there: Mapping[str, int], now: datetime) -> None:
+    def __init__(
+        self, keys: Keys, depot: Depot, there: Mapping[str, int], now: datetime, *, verify: bool = False
+    ) -> None:
         self._keys = keys
         self._depot = depot
         self._there = there
         self._now = now
         self._files: list[bytes] = []
         self._newest: Metadata[Root] | None = None
+        self._verify = verify
+        self.broken: dict[str, str] = {}
+        self.rotated: set[Role] = set()
+
+    @property
+    def length(self) -> int:
+        """How many roots there are."""
+        return len(self._files)
+
+    @property
+    def newest_digest(self) -> str:
+        """The sha256 of the newest root's bytes, in hex."""
+        return hashlib.sha256(self._files[-1]).hexdigest()
 
     @property
     def begun(self) -> bool:
@@ -79,10 +96,15 @@ class RootChain:
             self._take(data, f"{self._keys.folder}: root {number}")
         known = len(self._files)
         # The newest that is known as well: another machine with the same keys may have signed another one.
-        for number in sorted({1, known}) if known else ():
+        first_and_last = {1, known} if known else set[int]()
+        for number in range(1, known + 1) if self._verify else sorted(first_and_last):
             found = self._in_depot(number)
-            if found is not None and found != self._files[number - 1]:
-                raise _foreign(self._depot)
+            if self._verify and found is None and self._there:
+                self.broken[metadata_path(number, "root")] = "it is missing"
+            elif found is not None and found != self._files[number - 1]:
+                if not self._verify or _is_root(found):
+                    raise _foreign(self._depot)
+                self.broken[metadata_path(number, "root")] = "it is not root metadata"
         while (more := self._in_depot(len(self._files) + 1)) is not None:
             self._take(more, f"{self._depot.name}: root {len(self._files) + 1}")
         if known == 0 and self._files and not self._ours():
@@ -107,7 +129,7 @@ class RootChain:
             path = metadata_path(number, "root")
             if path not in self._there and self._there:
                 refuse_taken(self._depot, path)
-            if self._there.get(path) != len(data):
+            if path in self.broken or self._there.get(path) != len(data):
                 self._depot.write(path, data)
         self._go_on()
 
@@ -137,6 +159,7 @@ class RootChain:
             self._depot.write(path, self._files[-1])
         for role in done:
             self._keys.succeed(role)
+        self.rotated.update(done)
 
     def signers(self, role: Role) -> tuple[CryptoSigner, ...]:
         """The keys that are here and may sign for a role; nothing where none is."""
@@ -156,6 +179,7 @@ class RootChain:
         heir = self._successor(Role.ROOT)
         if heir is not None and self.begun and self.root.roles["root"].keyids == [heir.public_key.keyid]:
             self._keys.succeed(Role.ROOT)
+            self.rotated.add(Role.ROOT)
 
     def _first(self) -> None:
         from tuf.api.metadata import Root
@@ -272,6 +296,18 @@ def published_meanwhile(depot: Depot, path: str) -> TransferError:
         f"{depot.name}: somebody else published there at the same time ({path})",
         "run again; let one machine alone publish to a place",
     )
+
+
+def _is_root(data: bytes) -> bool:
+    """Whether these are root metadata, signed by those whom they name."""
+    from tuf.api.exceptions import RepositoryError
+
+    try:
+        found: Metadata[Any] = read_metadata(data, "root", "")
+        found.signed.verify_delegate("root", found.signed_bytes, found.signatures)
+    except (RepositoryError, ValueError, VerificationError):
+        return False
+    return True
 
 
 _FOREIGN_HINT: Final = "name the keys that this set was published with, or publish to another place"

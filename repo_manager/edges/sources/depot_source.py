@@ -147,4 +147,4 @@ class DepotSource:
 def _advise(error: VerificationError, path: str, sha256: str | None) -> None:
     """Say what helps where a set was verified and its installer is another: to fetch it again brings the same bytes."""
     if sha256 is not None:
-        error.hint = f"have {path} deleted where the set lies, and the set published again; then run again"
+        error.hint = f"run publish --verify at the leader, which sends {path} again; then run again"

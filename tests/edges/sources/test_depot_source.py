@@ -119,7 +119,7 @@ def test_wrong_bytes_leave_nothing_behind(depot: FolderDepot, tmp_path: Path, da
         DepotSource(depot).fetch(NAME, part, sha256=DIGEST, size_bytes=len(DATA))
 
     assert code in {None, failure.value.code}
-    assert f"have {PATH} deleted" in failure.value.hint, "to fetch it again brings the same bytes"
+    assert f"--verify at the leader, which sends {PATH} again" in failure.value.hint, "to fetch it again is no help"
     assert not part.exists()
     assert not part.with_name("x.part.json").exists()
 
