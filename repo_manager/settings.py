@@ -95,8 +95,8 @@ NUMBER_OPTIONS: Final = (
     "time_limit",
 )
 
-COMMAND_LINE_ONLY: Final = ("replace_trust", "accept_expired", "unsigned", "drop")
-"""Options that lower trust for one run. A key or a variable could be forgotten, and would lower it for every run."""
+COMMAND_LINE_ONLY: Final = ("replace_trust", "accept_expired", "unsigned", "drop", "allow_plain_http")
+"""Options that lower trust or secrecy for one run. A forgotten key or variable would lower it for every run."""
 
 
 @dataclass(frozen=True, slots=True)

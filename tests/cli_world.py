@@ -116,7 +116,10 @@ class QuickRun(Run):
 
     def downloader(self, extra_hosts: tuple[str, ...] = ()) -> Downloader:
         hosts = CATALOG.hosts | set(self.settings.hosts) | set(extra_hosts)
-        return Downloader(Policy(hosts=frozenset(hosts), attempts=2, trust_env=False), sleep=lambda _: None)
+        return Downloader(
+            Policy(hosts=frozenset(hosts), attempts=2, trust_env=False, plain_http=self.plain_http),
+            sleep=lambda _: None,
+        )
 
 
 @dataclass(frozen=True)

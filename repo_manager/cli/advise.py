@@ -55,9 +55,11 @@ def advise(
         ),
     ] = selections.LATEST,
     package: options.Packages = None,
+    allow_plain_http: options.AllowPlainHttp = False,
 ) -> None:
     """Say in which steps servers and agents get to a newer release, and what to place at each. Changes nothing."""
     run = run_of(context)
+    run.plain_http = allow_plain_http
     classic = run.profile.classic
     target = advice.choose_target(advise_to, run.catalog, classic=classic)
     request = run.request(release=advise_to, packages=tuple(package or ()))

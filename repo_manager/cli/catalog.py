@@ -95,10 +95,12 @@ def update(
         ),
     ] = None,
     dry_run: options.DryRun = False,
+    allow_plain_http: options.AllowPlainHttp = False,
     yes: options.Yes = False,
 ) -> None:
     """Take in a newer official list of download links. Shows the difference before writing."""
     run = run_of(context)
+    run.plain_http = allow_plain_http
     text = run.catalog_text()
     catalog = catalogs.parse(text, str(run.catalog_path))
     target = _target(run, update_to)

@@ -40,12 +40,14 @@ def download(
     source: options.Source = None,
     signatures: options.Signatures = None,
     dry_run: options.DryRun = False,
+    allow_plain_http: options.AllowPlainHttp = False,
 ) -> None:
     """Fetch and verify packages into any folder, for carrying to a server without internet.
 
     A SHA256SUMS file is written beside them. What is there already and whole is not fetched again.
     """
     run = run_of(context)
+    run.plain_http = allow_plain_http
     run.expect_signatures(signatures)
     listing = _listing(run) if release.strip().lower() == selections.AUTO else None
     request = Request(release=release, packages=tuple(package), classic=run.profile.classic)

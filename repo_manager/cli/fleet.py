@@ -76,6 +76,7 @@ def audit(
             max=1000,
         ),
     ] = _TIME_LIMIT_S,
+    allow_plain_http: options.AllowPlainHttp = False,
 ) -> None:
     """Say who is behind, who differs in what, who is silent, and who cannot be looked at. Changes nothing.
 
@@ -83,6 +84,7 @@ def audit(
     names. Ends with 1 where servers merely differ, and with 7 where one failed, is silent or out of reach.
     """
     run = run_of(context)
+    run.plain_http = allow_plain_http
     inventory = _inventory(fleet)
 
     def choose(parameter: str, given: _Value | None, listed: _Value | None) -> _Value | None:

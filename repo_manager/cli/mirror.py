@@ -105,6 +105,7 @@ def mirror(
     package: options.Packages = None,
     signatures: options.Signatures = None,
     dry_run: options.DryRun = False,
+    allow_plain_http: options.AllowPlainHttp = False,
     yes: options.Yes = False,
     no_restart: options.NoRestart = False,
 ) -> None:
@@ -116,6 +117,7 @@ def mirror(
     Afterwards it reports how it went to where the set lies, if reports are taken there.
     """
     run = run_of(context)
+    run.plain_http = allow_plain_http
     windows = tuple(maintenance.parse(text) for text in window or ())
     rate = _rate(limit_rate)
     anchor = _anchor(trust, root, unsigned=unsigned)
@@ -220,9 +222,12 @@ def _reporter(run: Run, told: Destination) -> Reporter:
     from repo_manager.edges.reports.sending import Post
 
     ring = run.reporting_keyring()
+    post = Post(run.policy(brisk=True), ring, partial(run.depot, brisk=True, ring=ring))
+    if told.asked and told.place is not None:
+        post.refuse_plain_http(told.place)
     return Reporter(
         destination=told,
-        sender=Post(run.policy(brisk=True), ring, partial(run.depot, brisk=True, ring=ring)),
+        sender=post,
         refusals=Refusals(run.folder.path),
         now=run.now,
         voice=TerminalVoice(run.console, ask=False),

@@ -91,6 +91,12 @@ Drop = Annotated[
         metavar="PACKAGE",
     ),
 ]
+AllowPlainHttp = Annotated[
+    bool,
+    command_line_option(
+        "--allow-plain-http", "Send a token or password to another machine over http://, where others can read it."
+    ),
+]
 Signatures = Annotated[
     Policy | None,
     option("--signatures", "What it means when an installer for Windows is not signed as expected."),

@@ -75,6 +75,7 @@ def publish(
     release: options.Release = selections.AUTO,
     package: options.Packages = None,
     drop: options.Drop = None,
+    allow_plain_http: options.AllowPlainHttp = False,
 ) -> None:
     """Sign the set and publish it for others to follow.
 
@@ -88,6 +89,7 @@ def publish(
     from repo_manager.publishing import Consent
 
     run = run_of(context)
+    run.plain_http = allow_plain_http
     ring = Keys(
         keys or settings.machine_wide(run.environ).parent / "keys", run.environ.get(PASSPHRASE_VARIABLE) or None
     )

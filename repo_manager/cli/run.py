@@ -80,6 +80,8 @@ class Run:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     changing: bool = True
     """Whether the command may place files; what is expected of their signatures depends on it."""
+    plain_http: bool = False
+    """Whether a token or password may go to another machine over http."""
 
     def give(self, name: str, value: object) -> None:
         """An option given after the command, which counts more than before it."""
@@ -358,6 +360,7 @@ class Run:
             backoff_s=0.5,
             proxy=self.settings.proxy,
             ca_file=self.settings.ca_file,
+            plain_http=self.plain_http,
         )
         return replace(policy, attempts=1, connect_timeout_s=5, stall_timeout_s=5) if brisk else policy
 
@@ -373,6 +376,7 @@ class Run:
                 backoff_s=0.5,
                 proxy=self.settings.proxy,
                 ca_file=self.settings.ca_file,
+                plain_http=self.plain_http,
             )
         )
 

@@ -38,6 +38,7 @@ def sync(
     manual_only: options.ManualOnly = False,
     signatures: options.Signatures = None,
     dry_run: options.DryRun = False,
+    allow_plain_http: options.AllowPlainHttp = False,
     yes: options.Yes = False,
     no_restart: options.NoRestart = False,
 ) -> None:
@@ -48,6 +49,7 @@ def sync(
     kill at any moment.
     """
     run = run_of(context)
+    run.plain_http = allow_plain_http
     request = run.request(release=release, packages=tuple(package or ()), manual_only=manual_only)
     check_source(source, run.folder.path)
     run.expect_signatures(signatures)

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import urlsplit
 
+from repo_manager.addresses import shown
 from repo_manager.edges.depots import store_errors
 from repo_manager.edges.depots.contract import (
     HINT_AGAIN,
@@ -33,6 +35,7 @@ from repo_manager.edges.depots.waiting import wait_for
 from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.sources._transport import PassingError
 from repo_manager.edges.sources.fetched import never
+from repo_manager.edges.sources.http_rules import check_secret
 from repo_manager.edges.sources.retrying import Failures, Retrying
 from repo_manager.errors import InputError, MachineError, RepoManagerError, TransferError, install_hint
 
@@ -85,7 +88,7 @@ def open_store(
     """The depot at `az://container/path` or `s3://bucket/path`.
 
     Raises:
-        InputError: `unknown-source`, `objects-not-installed`, `bad-store-settings`.
+        InputError: `unknown-source`, `objects-not-installed`, `bad-store-settings`, `secret-over-http`.
         MachineError: `no-ca-file`.
     """
     place = locate(address)
@@ -96,6 +99,9 @@ def open_store(
             install_hint("objects"),
         )
     settings = (azure_settings if place.scheme == "az" else s3_settings)(place, keyring)
+    if settings.sends_secret:
+        endpoint = settings.values["endpoint"]
+        check_secret(policy, scheme="http", host=urlsplit(endpoint).hostname or "", url=shown(endpoint))
     return ObjectDepot(address.rstrip("/"), settings, policy, cancelled=cancelled, sleep=sleep)
 
 

@@ -54,6 +54,12 @@ class Settings:
     plain_http: bool = False
     expires: float | None = None
 
+    @property
+    def sends_secret(self) -> bool:
+        """Whether a signature or a bearer token goes to an endpoint over http. A key only signs, and is not sent."""
+        anonymous = self.values.get("skip_signature", "").lower() in {"1", "true"}
+        return self.scheme == "az" and self.plain_http and not anonymous and "account_key" not in self.values
+
 
 def locate(address: str) -> Place:
     """Read `az://container/path` or `s3://bucket/path`.

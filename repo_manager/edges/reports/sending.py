@@ -8,6 +8,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from repo_manager import fleet
 from repo_manager.addresses import shown
@@ -62,6 +63,18 @@ class Post:
             InputError: the address holds a secret, or the token is none.
         """
         return kind_of(place) is not Kind.WEB or self._keyring.token is not None
+
+    def refuse_plain_http(self, place: str) -> None:
+        """Refuse a place to which the token would go unencrypted, before anything is done.
+
+        Raises:
+            InputError: `secret-over-http`.
+        """
+        from repo_manager.edges.sources.http_rules import check_secret
+
+        if kind_of(place) is Kind.WEB and self._keyring.token is not None:
+            parts = urlsplit(place)
+            check_secret(self._policy, scheme=parts.scheme.lower(), host=parts.hostname or "", url=shown(place))
 
     @property
     def identity(self) -> str:

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.addresses import host_entry, shown
-from repo_manager.edges.sources.http_rules import PASSING, check_hop, host_of
+from repo_manager.edges.sources.http_rules import PASSING, check_hop, check_secret, host_of
 from repo_manager.errors import InputError, MachineError, TransferError
 
 if TYPE_CHECKING:
@@ -122,6 +122,7 @@ class Transport:
         """Send one request, with a body where there is one, and follow its redirects, each under the policy's rules.
 
         Raises:
+            InputError: `secret-over-http`.
             PassingError: `cannot-connect`, `stalled`, `cut-off`.
             TransferError: `refused-scheme`, `refused-downgrade`, `refused-host`, `too-many-redirects`,
                 `bad-address`, `certificate-refused`, `proxy-refused`.
@@ -136,6 +137,8 @@ class Transport:
             for _ in range(self._policy.redirects_max + 1):
                 where = shown(str(target))
                 self._check(target, before, where)
+                if target.userinfo or "Authorization" in headers:
+                    check_secret(self._policy, scheme=target.scheme, host=target.host, url=where)
                 request = self._client.build_request(method, target, headers=dict(headers), content=content)
                 response = self._client.send(request, stream=True)
                 if response.status_code not in _REDIRECTS or "location" not in response.headers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -39,6 +40,7 @@ class Policy:
         proxy: a URL; None for what the environment says, if `trust_env`.
         ca_file: certificates to trust instead of the system's store.
         max_size_bytes: a longer body is refused.
+        plain_http: whether a token or password may go to another machine over http.
     """
 
     hosts: frozenset[str]
@@ -55,6 +57,7 @@ class Policy:
     ca_file: Path | None = None
     user_agent: str = "repo-manager"
     max_size_bytes: int = 8 << 30
+    plain_http: bool = False
 
     def backoff(self, failures: int, random: float) -> float:
         """How long to wait after so many failures in a row: full jitter, `random` being in [0, 1)."""
@@ -70,6 +73,33 @@ def host_of(url: str) -> str:
     except ValueError:
         return ""
     return host_entry(parts.scheme.lower(), host, port) if _HOST.fullmatch(host) else ""
+
+
+def check_secret(policy: Policy, *, scheme: str, host: str, url: str) -> None:
+    """Raise where a token or password would go to another machine unencrypted.
+
+    Args:
+        policy: whether that was allowed.
+        scheme: of the address that is asked.
+        host: without brackets.
+        url: for the message, already `shown`.
+
+    Raises:
+        InputError: `secret-over-http`.
+    """
+    if scheme == "http" and not policy.plain_http and not _is_this_machine(host):
+        raise InputError(
+            "secret-over-http",
+            f"{url}: a token or password would be sent unencrypted, and others on the network could read it",
+            "use https://; or add --allow-plain-http if the network is trusted",
+        )
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"
 
 
 def required_host(url: str) -> str:
