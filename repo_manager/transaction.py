@@ -75,12 +75,20 @@ class Store(Protocol):
         """The journal of a transaction that was neither committed nor taken back."""
         ...
 
+    def drop_closed(self) -> None:
+        """Remove what is left of a journal that is closed. To be called where `pending` is None."""
+        ...
+
     def size(self, path: str) -> int | None:
         """The size of a file in bytes, None when there is none. Links are not followed."""
         ...
 
+    def same(self, path: str, other: str) -> bool:
+        """Whether two names belong to one file: a move was stopped between giving the new name and removing the old."""
+        ...
+
     def move(self, origin: str, destination: str) -> None:
-        """Rename, never onto something that exists."""
+        """Rename, never onto another file. Finishes a move that was stopped between its two names."""
         ...
 
     def settle(self) -> None:
@@ -88,11 +96,11 @@ class Store(Protocol):
         ...
 
     def commit(self, journal: Journal) -> None:
-        """Close the journal: what it says is now so."""
+        """Close the journal: what it says is now so. After a failure `pending` tells whether it is closed."""
         ...
 
     def abandon(self, journal: Journal) -> None:
-        """Close the journal: what it says has been taken back."""
+        """Close the journal: what it says was undone. After a failure `pending` tells whether it is closed."""
         ...
 
 
@@ -133,16 +141,20 @@ def carry_out(plan: Plan, identity: str, command: str, means: Means) -> Outcome:
     A failure comes back in the outcome, after everything was put back. Only an interruption
     (KeyboardInterrupt) is raised, after everything was put back.
 
+    Closing the journal is the commit point: a failure behind it comes back in the outcome as `not-confirmed`,
+    and nothing is undone, because no journal would explain an undo that is killed.
+
     Raises:
         MachineError: a file that should come in is not there, and nothing was begun; or putting back
-            failed too, and the next run does it.
+            failed too, and the next run does it; or `outcome-unknown`: whether the journal was closed cannot be
+            read, and the next run decides.
         ServiceError: the state of the service cannot be told, and nothing was begun.
     """
     wants_restart = plan.restart is not None
     was = means.service.state() if wants_restart else ServiceState.ABSENT
     journal = Journal(identity, command, moves_of(plan, identity), was)
     _see_what_comes(journal, means.store)
-    seen = False
+    seen = closing = False
     try:
         means.store.begin(journal)
     except RepoManagerError as error:
@@ -157,15 +169,43 @@ def carry_out(plan: Plan, identity: str, command: str, means: Means) -> Outcome:
         seen = wants_restart
         report = restart(means.service, means.clock, means.patience) if wants_restart else _untouched(means)
         _look(journal, means.store)
+        closing = True
         means.store.commit(journal)
     except RepoManagerError as error:
+        if closing and not _still_open(means.store, error):
+            return Outcome(identity, _results(plan, Result.DONE, report), report, _not_confirmed(error))
         return _put_back(plan, journal, means, error, seen=seen)
-    except BaseException:
+    except BaseException as error:
         # An interruption may come just after the journal was closed: then all of it has happened.
-        if means.store.pending() is not None:
+        if not closing or _still_open(means.store, error):
             undo(journal, means, seen=seen)
         raise
     return Outcome(identity, _results(plan, Result.DONE, report), report)
+
+
+def _still_open(store: Store, error: BaseException) -> bool:
+    """Whether the journal is open after closing it ended with an error.
+
+    Raises:
+        MachineError: it cannot be read. To undo without a journal, or to keep half a change, would be a guess.
+    """
+    try:
+        return store.pending() is not None
+    except RepoManagerError as second:
+        first = f"{error.message}\n  and " if isinstance(error, RepoManagerError) else "the run was interrupted, and "
+        raise MachineError(
+            "outcome-unknown",
+            f"{first}the journal cannot be read, so the change may be complete or not: {second.message}",
+            "correct what is named above and run the same command again; it keeps the change or undoes it",
+        ) from error
+
+
+def _not_confirmed(error: RepoManagerError) -> MachineError:
+    return MachineError(
+        "not-confirmed",
+        f"the change was made, but the disk did not confirm it: {error.message}",
+        "have the volume checked; after a power cut the next run may find the change undone, and makes it again",
+    )
 
 
 def recover(means: Means) -> Journal | None:
@@ -176,7 +216,9 @@ def recover(means: Means) -> Journal | None:
         ServiceError: the files are back, the service is not.
     """
     journal = means.store.pending()
-    if journal is not None:
+    if journal is None:
+        means.store.drop_closed()
+    else:
         undo(journal, means)
     return journal
 
@@ -193,7 +235,7 @@ def undo(journal: Journal, means: Means, *, seen: bool = True) -> None:
     try:
         _take_back(journal, means, seen=seen)
     except KeyboardInterrupt:
-        # Whoever wants the run to end wants it to end well. There is only one interruption: once more, and go.
+        # There is only one interruption: finish the undo and the service, then end. Moves that were undone stay so.
         _take_back(journal, means, seen=seen)
         raise
 
@@ -202,8 +244,10 @@ def _take_back(journal: Journal, means: Means, *, seen: bool) -> None:
     store = means.store
     for move in reversed(journal.moves):
         size = store.size(move.destination)
-        # Another size means that somebody else has put another file there: it is none of ours to move.
-        if size is not None and move.size_bytes in {None, size} and store.size(move.origin) is None:
+        # Another size means that another program has put another file there: that one is not moved.
+        if size is None or move.size_bytes not in {None, size}:
+            continue
+        if store.size(move.origin) is None or store.same(move.origin, move.destination):
             means.say(f"{move.destination} -> {move.origin}")
             store.move(move.destination, move.origin)
     store.settle()
@@ -213,8 +257,17 @@ def _take_back(journal: Journal, means: Means, *, seen: bool) -> None:
             again(means.service, means.clock, means.patience)
     finally:
         # The files are back, whatever the service does: a service that stays down must not keep
-        # later runs from mending the folder.
+        # later runs from correcting the folder.
+        _abandon(journal, store)
+
+
+def _abandon(journal: Journal, store: Store) -> None:
+    try:
         store.abandon(journal)
+    except RepoManagerError:
+        # Closed, though the disk did not confirm it: a journal that a power cut brings back has nothing to undo.
+        if store.pending() is not None:
+            raise
 
 
 _UP: Final = frozenset({ServiceState.RUNNING, ServiceState.STARTING})

@@ -243,6 +243,12 @@ class Faulty:
             raise Killed
         return self._store.size(path)
 
+    def drop_closed(self) -> None:
+        self._store.drop_closed()
+
+    def same(self, path: str, other: str) -> bool:
+        return self._store.same(path, other)
+
     def move(self, origin: str, destination: str) -> None:
         self._write(f"move {origin} -> {destination}", lambda: self._store.move(origin, destination))
 

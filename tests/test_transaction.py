@@ -97,11 +97,18 @@ def service_at(site: Site, **moods: Any) -> MemoryService:  # noqa: ANN401 - the
     return MemoryService(FakeClock(), reads=reads, **moods)
 
 
-def run(site: Site, service: MemoryService | None = None, *, store: Store | None = None, plan: Plan = PLAN) -> Outcome:
+def run(
+    site: Site,
+    service: MemoryService | None = None,
+    *,
+    store: Store | None = None,
+    plan: Plan = PLAN,
+    identity: str = IDENTITY,
+) -> Outcome:
     if service is not None:
         plan = plan.with_restart(service.name)
     at_work = service or MemoryService(FakeClock(), ServiceState.ABSENT)
-    return carry_out(plan, IDENTITY, "sync", means_of(store or site.store, at_work, at_work.clock))
+    return carry_out(plan, identity, "sync", means_of(store or site.store, at_work, at_work.clock))
 
 
 def results(outcome: Outcome) -> list[Result]:
@@ -308,6 +315,67 @@ def test_an_interruption_just_after_the_end_takes_nothing_back(site: Site) -> No
     assert site.store.pending() is None
 
 
+def test_a_failure_after_the_journal_was_closed_is_reported_and_undoes_nothing(site: Site) -> None:
+    """Without a journal nothing would explain an undo that is killed halfway."""
+
+    def fail(number: int) -> None:
+        if number == WRITES - 1:
+            raise MachineError("disk-error", "no answer")
+
+    outcome = run(site, service_at(site), store=Faulty(site.store, after=fail))
+    assert outcome.error is not None
+    assert (outcome.error.code, outcome.error.exit_code) == ("not-confirmed", 3)
+    assert "no answer" in outcome.error.message
+    assert results(outcome) == [Result.DONE] * 6
+    assert site.files() == AFTER
+    assert site.store.pending() is None
+
+
+@pytest.mark.parametrize("stop", [MachineError("disk-error", "no answer"), KeyboardInterrupt()])
+def test_where_it_cannot_be_read_whether_the_journal_was_closed_nothing_is_undone(
+    stop: BaseException, tmp_path: Path
+) -> None:
+    site = lay_out(tmp_path)
+    unreadable = tmp_path / ".repo-manager" / "journal.json"
+
+    def fail(number: int) -> None:
+        if number == WRITES - 1:
+            unreadable.mkdir()
+            raise stop
+
+    with pytest.raises(MachineError) as caught:
+        run(site, service_at(site), store=Faulty(site.store, after=fail))
+    assert caught.value.code == "outcome-unknown"
+    assert caught.value.hint
+    assert site.files() == AFTER
+    unreadable.rmdir()
+    service = service_at(site)
+    assert recover(means_of(site.store, service, service.clock)) is None
+    assert site.files() == AFTER
+
+
+def test_an_undo_whose_end_the_disk_does_not_confirm_is_an_undo(site: Site) -> None:
+    def fail(number: int) -> None:
+        # begin, one move, the one that fails, one move back, settle, abandon
+        if number == 6:
+            raise MachineError("disk-error", "no answer")
+
+    full = MachineError("disk-full", "no room")
+    outcome = run(site, service_at(site), store=Faulty(site.store, {3: full}, after=fail))
+    assert outcome.error is full
+    assert site.files() == BEFORE
+    assert site.store.pending() is None
+
+
+def test_a_transaction_does_not_begin_under_a_name_that_was_used(site: Site) -> None:
+    run(site)
+    site.write(f"staging/{NEW}", SIZE)
+    outcome = run(site, plan=Plan((PLACE,)))
+    assert outcome.error is not None
+    assert outcome.error.code == "name-taken"
+    assert site.store.pending() is None
+
+
 def test_when_putting_back_fails_too_it_is_said_and_the_next_run_does_it(site: Site) -> None:
     faults: dict[int, RepoManagerError | Killed | KeyboardInterrupt] = {
         4: MachineError("disk-full", "no room"),
@@ -448,6 +516,7 @@ def test_the_disk_remembers_what_happened_and_forgets_what_was_taken_back(tmp_pa
     folder = cast("Folder", site.store)
     run(site, service_at(site, starts=(Start.FAILS, Start.WELL)))
     assert folder.history() == ()
-    run(site, service_at(site))
-    assert [journal.identity for journal in folder.history()] == [IDENTITY]
+    later = "20260501T120000Z-0002"
+    run(site, service_at(site), identity=later)
+    assert [journal.identity for journal in folder.history()] == [later]
     assert folder.trim(keep=0, days=0, now=datetime(2026, 5, 2, tzinfo=UTC)) == ()

@@ -11,6 +11,7 @@ from repo_manager.edges.disk.paths import component, reachable, shown
 from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.disk.renaming import Mover
 from repo_manager.edges.disk.writing import write_whole
+from repo_manager.edges.sources.fetching import size_of
 from repo_manager.errors import InputError, MachineError
 from repo_manager.names import InvalidNameError
 
@@ -51,6 +52,10 @@ class Carrier:
     def staged(self, name: str) -> Path:
         """Where it lies when it is whole."""
         return self.folder / component(name)
+
+    def left_over(self, name: str) -> int:
+        """How many bytes the file of that name has; 0 where there is none."""
+        return size_of(self.staged(name))
 
     def promote(self, name: str) -> None:
         """It is whole."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 import scenarios
-from scenarios import check, left_over, snapshot, some_of, steps_of
+from scenarios import KILLED, check, in_child, left_over, snapshot, some_of, steps_of
 
 from repo_manager.edges.disk.folder import no_step
 from repo_manager.errors import MachineError, RepoManagerError
@@ -98,6 +100,10 @@ def test_a_refusal_at_any_step_leaves_the_folder_as_before_or_as_after(
         elif error.code == "not-put-back":
             assert for_ever, context
             assert (world.repository / ".repo-manager" / "journal.json").exists(), context
+        elif error.code == "not-confirmed":
+            # The journal is closed: nothing may be undone any more.
+            assert steps[number - 1].startswith(("close", "sync")), context
+            assert now.state == goal.state, context
         else:
             assert (type(error), error.code) == (MachineError, code), context
             assert error.hint, context
@@ -107,6 +113,50 @@ def test_a_refusal_at_any_step_leaves_the_folder_as_before_or_as_after(
         assert outcome is None or outcome.error is None, context
         assert snapshot(world).state == goal.state, context
         assert left_over(world) == [], context
+
+
+@pytest.mark.skipif(not scenarios.can_fork, reason="needs a process that can be copied")
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["sync", "prune", "restore"])
+def test_a_failure_after_each_rename_and_a_kill_in_what_follows_leave_no_mixture(command: str, tmp_path: Path) -> None:
+    """A journal that was closed is never undone: a kill in that undo would leave what no journal explains."""
+    make, operation = scenarios.OPERATIONS[command]
+    begin = make(tmp_path / "begin")
+    whole = begin.at(tmp_path / "whole")
+    steps = [what for what in steps_of(operation, whole) if of_the_disk(what)]
+    before, goal = snapshot(begin), snapshot(whole)
+    happened = len(scenarios.bench(whole).folder.history())
+    first = next(number for number, what in enumerate(steps, 1) if what == "write journal.new")
+    last = next(number for number, what in enumerate(steps, 1) if what.startswith("close")) + 2
+    assert steps[last - 1] == "sync .repo-manager"
+
+    for number in range(first, last + 1):
+        for more in range(1, 3 * (last - first)):
+            world = begin.at(tmp_path / f"{number}-{more}")
+            step = FailAt(number, FAULTS["broken"][0], for_ever=False)
+            ended = in_child(lambda: operation(world, FailThenKill(step, number + more)))  # noqa: B023 - done at once
+            context = f"{command} fails at step {number}: {steps[number - 1]}, and is killed {more} steps later"
+            check(before, world, goal)
+            outcome = operation(world, no_step)
+            assert outcome is None or outcome.error is None, context
+            assert snapshot(world).state == goal.state, context
+            assert left_over(world) == [], context
+            assert len(scenarios.bench(world).folder.history()) == happened, context
+            shutil.rmtree(world.root)
+            if ended != KILLED:
+                break
+
+
+class FailThenKill:
+    """Fails as it is told to, and ends the process before the disk's step of that number."""
+
+    def __init__(self, fail: FailAt, number: int) -> None:
+        self._fail, self._number = fail, number
+
+    def __call__(self, what: str) -> None:
+        self._fail(what)
+        if self._fail.count == self._number:
+            os._exit(KILLED)
 
 
 def test_no_refusal_goes_unnoticed_and_a_hopeless_disk_is_reported(tmp_path: Path) -> None:

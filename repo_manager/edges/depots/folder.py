@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.edges.depots.contract import Blob, absent, changed, checked, checked_prefix, other_bytes, too_large
+from repo_manager.edges.disk.opening import write_all
 from repo_manager.edges.disk.paths import inside, is_link, reachable, real, shown
 from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.disk.renaming import Mover, sync_folder
@@ -102,7 +103,7 @@ class FolderDepot:
     def write(self, path: str, data: bytes) -> None:
         """See `Depot.write`."""
         with self._staged(path) as file:
-            _write_all(file, data)
+            write_all(file, data)
 
     def upload(self, path: str, file: Path, *, sha256: str, progress: Callable[[int], None]) -> None:
         """See `Depot.upload`."""
@@ -111,7 +112,7 @@ class FolderDepot:
         with _source(file) as source, self._staged(path) as target:
             while count := _read_source(source, buffer, file):
                 digest.update(buffer[:count])
-                _write_all(target, buffer[:count])
+                write_all(target, buffer[:count])
                 done += count
                 progress(done)
             if digest.hexdigest() != sha256:
@@ -259,13 +260,6 @@ class FolderDepot:
                 left.unlink()
                 return True
         return False
-
-
-def _write_all(file: io.FileIO, data: bytes | memoryview) -> None:
-    rest = memoryview(data)
-    while rest:
-        # An unbuffered write may take less than it was given.
-        rest = rest[file.write(rest) :]
 
 
 def _date_apart(staged: Path, place: Path) -> None:

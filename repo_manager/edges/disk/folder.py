@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Final
 from repo_manager.edges.disk import journals
 from repo_manager.edges.disk import retired as retirement
 from repo_manager.edges.disk.journals import Record
+from repo_manager.edges.disk.opening import doubtful, write_all
 from repo_manager.edges.disk.paths import (
     SUBFOLDER,
     component,
@@ -39,7 +40,7 @@ from repo_manager.edges.disk.paths import (
     shown,
 )
 from repo_manager.edges.disk.refusals import disk_error
-from repo_manager.edges.disk.renaming import Mover, sync_folder
+from repo_manager.edges.disk.renaming import Mover
 from repo_manager.edges.disk.retired import REASONS, Retired, timestamp
 from repo_manager.edges.disk.scanning import keeping_time, scan
 from repo_manager.edges.disk.writing import write_whole
@@ -49,12 +50,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
+    from repo_manager.edges.disk.renaming import System
     from repo_manager.repository import Entry
     from repo_manager.transaction import Journal
 
 __all__ = ["SUBFOLDER", "Folder", "Record", "Retired", "component", "no_step", "timestamp"]
 
 _PARTS_KEPT: Final = timedelta(days=7)
+
+_JOURNAL: Final = "journal.json"
+_UNDONE: Final = "-undone"
 
 # The second is what a run that was killed while it wrote the first leaves.
 _BESIDE: Final = frozenset({REASONS, f"{REASONS}.new"})
@@ -72,12 +77,17 @@ class Folder:
     """
 
     def __init__(
-        self, path: Path, *, step: Callable[[str], None] = no_step, sleep: Callable[[float], None] = time.sleep
+        self,
+        path: Path,
+        *,
+        step: Callable[[str], None] = no_step,
+        sleep: Callable[[float], None] = time.sleep,
+        system: System | None = None,
     ) -> None:
         self.path = reachable(path)
         self.sub = self.path / SUBFOLDER
         self._step = step
-        self._mover = Mover(sleep)
+        self._mover = Mover(sleep, system)
 
     # Looking
 
@@ -103,14 +113,14 @@ class Folder:
         if not self.sub.exists():
             with _translated(self.sub), keeping_time(self.path):
                 self._step(f"make {self.sub.name}")
-                self.sub.mkdir(exist_ok=True)
+                self._mover.make_folder(self.sub)
         for name in ("staging", "retired", "transactions"):
             with _translated(self.sub / name):
                 refuse_elsewhere(self.sub / name, self.path)
                 if not (self.sub / name).is_dir():
                     self._step(f"make {name}")
                     # Never the folder above as well: where a share or volume went away, it would be a new, empty one.
-                    (self.sub / name).mkdir(exist_ok=True)
+                    self._mover.make_folder(self.sub / name)
 
     @property
     def lock_path(self) -> Path:
@@ -124,6 +134,17 @@ class Folder:
     def part(self, name: str) -> Path:
         """Where a file is written while it is fetched."""
         return inside(self.sub / "staging", f"{component(name)}.part")
+
+    def left_over(self, name: str) -> int:
+        """How many bytes an earlier run has staged under that name; 0 where they are not to be used again."""
+        path = self.staged(name)
+        try:
+            found = path.lstat()
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise disk_error(error, path) from error
+        return 0 if doubtful(found) else found.st_size
 
     def promote(self, name: str) -> None:
         """A fetched file is whole: from `part` to `staged`."""
@@ -142,7 +163,7 @@ class Folder:
         oldest = (now - _PARTS_KEPT).timestamp()
         with contextlib.suppress(OSError), os.scandir(self.sub / "staging") as entries:
             for entry in entries:
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError, MachineError):
                     if entry.stat(follow_symlinks=False).st_mtime < oldest:
                         # What is still held after a week is no matter of seconds.
                         self._mover.delete_now(Path(entry.path))
@@ -150,15 +171,29 @@ class Folder:
     # The store of a transaction
 
     def begin(self, journal: Journal) -> None:
-        """Write the journal down, synced."""
-        self._write_json(self.sub / "journal.json", journals.journal_to_json(journal))
+        """Write the journal down, synced. All that it builds on is on the disk before."""
+        if self._closed(journal.identity):
+            raise _name_taken(self.sub / _closed_as(journal.identity))
+        # A run that was killed may have made these folders and not synced them.
+        self._sync(self.path, self.sub / "retired", self.sub / "transactions")
+        self._write_json(self.sub / _JOURNAL, journals.journal_to_json(journal))
 
     def pending(self) -> Journal | None:
         """The journal of a transaction that has not ended."""
-        data = self._read_json(self.sub / "journal.json")
-        if data is None and self.size("journal.json") is not None:
-            raise journals.unreadable_journal()
-        return None if data is None else journals.journal_from_json(data)
+        data = self._read_json(self.sub / _JOURNAL)
+        if data is None:
+            if self.size(_JOURNAL) is not None:
+                raise journals.unreadable_journal()
+            return None
+        journal = journals.journal_from_json(data)
+        # Under its name among the transactions it is closed, even where its old name is still there.
+        return None if self._closed(journal.identity) else journal
+
+    def drop_closed(self) -> None:
+        """Remove the old name of a journal that is closed, where a kill or a power cut has left it."""
+        path = self.sub / _JOURNAL
+        with _translated(path), contextlib.suppress(FileNotFoundError):
+            self._mover.delete(path)
 
     def size(self, path: str) -> int | None:
         """The size of a file in bytes, None when there is none."""
@@ -169,15 +204,31 @@ class Folder:
         except OSError as error:
             raise disk_error(error, self._resolve(path)) from error
 
+    def same(self, path: str, other: str) -> bool:
+        """Whether two names belong to one file, as a move by link and unlink leaves them that was killed in between."""
+        one, two = self._resolve(path), self._resolve(other)
+        try:
+            return os.path.samestat(one.lstat(), two.lstat())
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise disk_error(error, one) from error
+
     def move(self, origin: str, destination: str) -> None:
-        """Rename within the volume, never onto something that exists."""
+        """Rename within the volume, never onto another file. Both names of one file become the new one alone."""
         old, new = self._resolve(origin), self._resolve(destination)
         if self.size(destination) is not None:
-            raise _name_taken(new)
+            if not self.same(origin, destination):
+                raise _name_taken(new)
+            with _translated(old):
+                self._step(f"finish {origin} -> {destination}")
+                self._mover.delete(old)
+            return
         with _translated(old):
             if not new.parent.is_dir():
                 self._step(f"make {new.parent.name}")
-                new.parent.mkdir(exist_ok=True)
+                # On the disk before anything is moved into it.
+                self._mover.make_folder(new.parent)
             self._step(f"move {origin} -> {destination}")
             try:
                 self._mover.rename(old, new)
@@ -185,11 +236,9 @@ class Folder:
                 raise _name_taken(new) from error
 
     def settle(self) -> None:
-        """Sync the folders that moves have changed."""
-        for path in (self.path, self.sub, self.sub / "staging", *_subfolders(self.sub / "retired")):
-            with _translated(path):
-                self._step(f"sync {path.name}")
-                sync_folder(path)
+        """Sync the folders that moves have changed, those first into which files went out of the repository."""
+        retired = self.sub / "retired"
+        self._sync(*_subfolders(retired), retired, self.path, self.sub / "staging", self.sub)
 
     def commit(self, journal: Journal) -> None:
         """Close the journal with one rename: from now on the transaction has happened."""
@@ -197,15 +246,26 @@ class Folder:
 
     def abandon(self, journal: Journal) -> None:
         """Close the journal of a transaction that was taken back."""
-        self._close(journal, "-undone")
+        self._close(journal, _UNDONE)
 
     def _close(self, journal: Journal, suffix: str) -> None:
-        path = self.sub / "journal.json"
+        path, closed = self.sub / _JOURNAL, self.sub / _closed_as(journal.identity, suffix)
         with _translated(path):
             self._step(f"close the journal{suffix}")
             with contextlib.suppress(FileNotFoundError):
-                self._mover.replace(path, self.sub / "transactions" / f"{journal.identity}{suffix}.json")
-            sync_folder(self.sub)
+                self._mover.rename(path, closed)
+        # The new name first: without either of them nothing would be known of the transaction.
+        self._sync(closed.parent, self.sub)
+
+    def _closed(self, identity: str) -> bool:
+        """Whether a transaction has ended, well or undone."""
+        return any(self.size(_closed_as(identity, suffix)) is not None for suffix in ("", _UNDONE))
+
+    def _sync(self, *folders: Path) -> None:
+        for path in folders:
+            with _translated(path):
+                self._step(f"sync {path.name}")
+                self._mover.sync_folder(path)
 
     # What was, and what can be had back
 
@@ -252,7 +312,7 @@ class Folder:
             else:
                 gone.append(file)
         for folder in _subfolders(self.sub / "retired"):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, MachineError):
                 beside = [path for path in folder.iterdir() if path.name in _BESIDE]
                 if len(beside) == len(list(folder.iterdir())):
                     for path in beside:
@@ -302,17 +362,23 @@ class Folder:
         temporary = path.with_suffix(".new")
         with _translated(path):
             self._step(f"write {temporary.name}")
-            # Made anew: what lies there may be a link that leads elsewhere.
-            with contextlib.suppress(FileNotFoundError):
-                self._mover.delete(temporary)
-            with temporary.open("x", encoding="utf-8") as file:
-                json.dump(data, file, indent=1)
-                file.flush()
-                self._step(f"sync {temporary.name}")
-                os.fsync(file.fileno())
-            self._step(f"rename {temporary.name} -> {path.name}")
-            self._mover.replace(temporary, path)
-            sync_folder(path.parent)
+            try:
+                with self._mover.create(temporary) as file:
+                    write_all(file, json.dumps(data, indent=1).encode("ascii"))
+                    self._step(f"sync {temporary.name}")
+                    os.fsync(file.fileno())
+                self._step(f"rename {temporary.name} -> {path.name}")
+                self._mover.replace(temporary, path)
+            except OSError:
+                # What a sync refused may not be on the disk even where a second one succeeds.
+                with contextlib.suppress(OSError, MachineError):
+                    self._mover.delete_now(temporary)
+                raise
+        self._sync(path.parent)
+
+
+def _closed_as(identity: str, suffix: str = "") -> str:
+    return f"transactions/{identity}{suffix}.json"
 
 
 def _name_taken(path: Path) -> MachineError:

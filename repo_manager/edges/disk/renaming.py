@@ -8,6 +8,7 @@ the file, where Windows tells.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import sys
@@ -15,6 +16,7 @@ import time
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from repo_manager.edges.disk.holders import ACCESS_DENIED, PASSING, Examined, code_of, examine, refusal
+from repo_manager.edges.disk.opening import create_own, not_plain, read_own
 
 if TYPE_CHECKING:
     import io
@@ -31,7 +33,7 @@ class System(Protocol):
     """What the operating system does with names. All but `examine` raise OSError."""
 
     def rename(self, old: Path, new: Path) -> None:
-        """Give a file a name that is free."""
+        """Give a file a name that is free. Raises FileExistsError where it is not."""
         ...
 
     def replace(self, old: Path, new: Path) -> None:
@@ -40,6 +42,14 @@ class System(Protocol):
 
     def delete(self, path: Path) -> None:
         """Delete a file."""
+        ...
+
+    def make_folder(self, path: Path) -> None:
+        """Make a folder in one that exists, unless it is there."""
+        ...
+
+    def sync_folder(self, path: Path) -> None:
+        """Bring the names in a folder to the disk."""
         ...
 
     def examine(self, path: Path) -> Examined:
@@ -51,7 +61,8 @@ class Mover:
     """Moves and deletes files.
 
     Every method raises MachineError (`file-in-use`, `no-rights`) for what was still held after some
-    seconds, and OSError for whatever else the system refuses.
+    seconds, and for links and pipes in the place of the tool's own folders and files; OSError for
+    whatever else the system refuses.
     """
 
     def __init__(self, sleep: Callable[[float], None] = time.sleep, system: System | None = None) -> None:
@@ -70,13 +81,30 @@ class Mover:
         """Delete a file, even one that is read-only."""
         self._patiently(lambda: _writable_again(path, lambda: self._system.delete(path)), (path,))
 
+    def create(self, path: Path) -> io.FileIO:
+        """Make a new file of the tool's own and open it. Whatever else has its name is deleted, but no folder."""
+        with contextlib.suppress(FileNotFoundError):
+            if stat.S_ISDIR(path.lstat().st_mode) and not path.is_symlink():
+                raise not_plain(path)
+            self.delete(path)
+        return create_own(path)
+
     def delete_now(self, path: Path) -> None:
-        """Delete a file without waiting for anybody. Raises OSError alone."""
+        """Delete a file without waiting."""
         _writable_again(path, lambda: self._system.delete(path))
 
+    def make_folder(self, path: Path) -> None:
+        """Make a folder that is on the disk when this returns. Never the folder above it as well."""
+        self._system.make_folder(path)
+        self._system.sync_folder(path.parent)
+
+    def sync_folder(self, path: Path) -> None:
+        """Bring the names in a folder to the disk. Raises OSError alone."""
+        self._system.sync_folder(path)
+
     def read(self, path: Path) -> bytes:
-        """The bytes of a small file, which may be on its way to being replaced."""
-        return self._patiently(path.read_bytes, (path,))
+        """The bytes of a small file of the tool's own, which may be on its way to being replaced."""
+        return self._patiently(lambda: read_own(path), (path,))
 
     def open(self, path: Path) -> io.FileIO:
         """A file to read without a second buffer, which may be on its way to being replaced."""
@@ -160,38 +188,78 @@ if sys.platform == "win32":
             """Delete a file."""
             path.unlink()
 
+        def make_folder(self, path: Path) -> None:
+            """Make a folder in one that exists, unless it is there."""
+            path.mkdir(exist_ok=True)
+
+        def sync_folder(self, path: Path) -> None:
+            """Nothing to do here, where a move comes back when it is on the disk."""
+
         def examine(self, path: Path) -> Examined:
             """Say what stands in the way of changing it."""
             return examine(path)
 
-    def sync_folder(path: Path) -> None:
-        """Make renames durable: nothing to do here, where a move comes back when it is on the disk."""
-
 else:
+    from repo_manager.edges.disk.noreplace import WAYS, CannotError
+    from repo_manager.edges.disk.opening import folder_of
+
+    if TYPE_CHECKING:
+        from repo_manager.edges.disk.noreplace import Way
 
     class OwnSystem:
-        """Any other system. What was moved is on the disk after `sync_folder`."""
+        """Any other system. What was moved is on the disk after `sync_folder`.
+
+        `ways` are the ways to rename without replacing, the best first; see `noreplace`.
+        """
+
+        ways: tuple[Way, ...] = WAYS
 
         def rename(self, old: Path, new: Path) -> None:
             """Give a file a name that is free."""
-            old.rename(new)
+            with folder_of(old) as origin, folder_of(new) as destination:
+                for way in self.ways:
+                    try:
+                        way(origin, destination)
+                    except CannotError:
+                        continue
+                    return
 
         def replace(self, old: Path, new: Path) -> None:
             """Give a file a name, whoever has it."""
-            old.replace(new)
+            with folder_of(old) as (above, name), folder_of(new) as (below, other):
+                os.replace(name, other, src_dir_fd=above, dst_dir_fd=below)
 
         def delete(self, path: Path) -> None:
             """Delete a file."""
-            path.unlink()
+            with folder_of(path) as (folder, name):
+                os.unlink(name, dir_fd=folder)
+
+        def make_folder(self, path: Path) -> None:
+            """Make a folder in one that exists, unless it is there."""
+            with folder_of(path) as (folder, name), contextlib.suppress(FileExistsError):
+                os.mkdir(name, dir_fd=folder)
+
+        def sync_folder(self, path: Path) -> None:
+            """Bring the names in a folder to the disk."""
+            # What is synced must be open for reading: `folder_of` opens the folder in a way that needs no right.
+            with folder_of(path / "x") as (folder, _):
+                descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+            try:
+                os.fsync(descriptor)
+            except OSError as error:
+                # Some network and FUSE file systems have no such call.
+                if error.errno not in _NO_SUCH_CALL:
+                    raise
+            finally:
+                os.close(descriptor)
 
         def examine(self, path: Path) -> Examined:
             """Say what stands in the way of changing it."""
             return examine(path)
 
-    def sync_folder(path: Path) -> None:
-        """Make renames durable."""
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    _NO_SUCH_CALL: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP})
+
+
+def sync_folder(path: Path) -> None:
+    """Bring the names in a folder to the disk: files that were renamed into it, or deleted."""
+    OwnSystem().sync_folder(path)

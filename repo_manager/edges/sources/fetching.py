@@ -47,6 +47,10 @@ class Staging(Protocol):
         """The path of the whole file."""
         ...
 
+    def left_over(self, name: str) -> int:
+        """How many bytes an earlier run has left under the whole file's name; 0 where they are not to be used."""
+        ...
+
     def promote(self, name: str) -> None:
         """The part is whole."""
         ...
@@ -170,13 +174,13 @@ class Fetcher:
         self, downloads: Sequence[Download], staging: Staging, pool: ThreadPoolExecutor
     ) -> dict[str, int | RepoManagerError | None]:
         """The size of each that is not there yet; the error of what no source has, as there is no need to try again."""
-        missing = [item for item in downloads if not _there(staging.staged(item.name))]
+        missing = [item for item in downloads if not staging.left_over(item.name)]
         asked = [(item.name, pool.submit(self._size, item)) for item in missing]
         return {name: _result(job) for name, job in asked}
 
     def _check_room(self, needed: int, names: Iterable[str], staging: Staging) -> None:
         """See that everything fits before the first byte. Unknown sizes count as nothing."""
-        needed -= sum(_there(staging.part(name)) for name in names)
+        needed -= sum(size_of(staging.part(name)) for name in names)
         free = staging.free_bytes()
         if needed + self._reserve_bytes > free:
             raise MachineError(
@@ -211,7 +215,7 @@ class Fetcher:
     def _fetch(self, item: Download, staging: Staging, progress: Callable[[str, int], None]) -> Stage:
         name = names.parse(item.name)
         whole = staging.staged(item.name)
-        if size_bytes := _there(whole):
+        if size_bytes := staging.left_over(item.name):
             # What is not whole after all, or another build, is replaced when the download is.
             with contextlib.suppress(VerificationError, OSError):
                 contents = contents_of(whole, name)
@@ -219,7 +223,6 @@ class Fetcher:
                 if item.size_bytes in {None, size_bytes} and (item.sha256 or sha256).lower() == sha256:
                     return Stage(item.name, sha256, size_bytes, self._signature(whole, name), contents.kernels)
         part = staging.part(item.name)
-        _clear_the_way(part)
 
         def told(count: int) -> None:
             progress(item.name, count)
@@ -320,20 +323,12 @@ def _is_url(source: str) -> bool:
     return "://" in source and not smb.is_share(source)
 
 
-def _clear_the_way(part: Path) -> None:
-    """Remove what is no file: a link would have its target overwritten, a pipe would hold us up for ever."""
-    for path in (part, part.with_name(f"{part.name}.json")):
-        try:
-            if not stat.S_ISREG(path.lstat().st_mode):
-                path.unlink()
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise disk_error(error, path) from error
+def size_of(path: Path) -> int:
+    """How many bytes a file has; 0 where there is none. Links and pipes are no files: they are replaced.
 
-
-def _there(path: Path) -> int:
-    """How many bytes lie there; 0 when there is no such file. Links and pipes are none: they are replaced."""
+    Raises:
+        MachineError: the disk refused.
+    """
     try:
         found = path.lstat()
         return found.st_size if stat.S_ISREG(found.st_mode) else 0

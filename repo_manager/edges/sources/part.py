@@ -14,22 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.edges.contents.archive import Contents, Inspector, MismatchError
+from repo_manager.edges.disk.opening import doubtful, open_own, read_own, write_all
 from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.disk.renaming import Mover
-from repo_manager.errors import VerificationError
+from repo_manager.errors import MachineError, VerificationError
 
 if TYPE_CHECKING:
     import io
     from types import TracebackType
     from typing import Self
 
-    from repo_manager.errors import MachineError
     from repo_manager.names import InstallerName
 
 _READ: Final = 256 << 10
-
-# Files are written and read as they are, without a second buffer in between.
-_UNBUFFERED: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +82,7 @@ class Part:
     def resume(self) -> None:
         """Take up what an earlier run left, reading it once through the inspector; or leave it unread.
 
-        Leftovers that cannot be the beginning of this installer are dropped, without a word.
+        Leftovers that cannot be the beginning of this installer, or that others may write to, are dropped.
 
         Raises:
             MachineError: the disk refused.
@@ -94,13 +91,16 @@ class Part:
         if self.origin is None:
             return
         try:
-            self._file = self.path.open("r+b", buffering=_UNBUFFERED)
+            self._file = open_own(self.path, os.O_RDWR)
+            if doubtful(os.fstat(self._file.fileno())):
+                self.discard()
+                return
             buffer = bytearray(_READ)
             while count := self._file.readinto(buffer):
                 self._inspector.feed(memoryview(buffer)[:count])
                 self.size_bytes += count
             self.pieced = bool(self.size_bytes)
-        except (FileNotFoundError, VerificationError):
+        except (FileNotFoundError, VerificationError, MachineError):
             self.discard()
         except OSError as error:
             raise self._refused(error) from error
@@ -114,7 +114,7 @@ class Part:
             with suppress(FileNotFoundError):
                 Mover().delete(self._record)
             if self._file is None:
-                self._file = self.path.open("wb", buffering=_UNBUFFERED)
+                self._file = Mover().create(self.path)
             else:
                 self._file.seek(0)
                 self._file.truncate()
@@ -128,7 +128,8 @@ class Part:
         if origin is None:
             return
         try:
-            self._record.write_text(json.dumps(asdict(origin)), "utf-8")
+            with Mover().create(self._record) as file:
+                write_all(file, json.dumps(asdict(origin)).encode("ascii"))
         except OSError as error:
             raise self._refused(error) from error
 
@@ -169,15 +170,23 @@ class Part:
                 expected=sha256.lower(),
                 found=contents.sha256,
             )
+        self._sync()
         try:
-            if self._file is not None:
-                os.fsync(self._file.fileno())
             self.close()
             with suppress(FileNotFoundError):
                 Mover().delete(self._record)
         except OSError as error:
             raise self._refused(error) from error
         return contents
+
+    def _sync(self) -> None:
+        try:
+            if self._file is not None:
+                os.fsync(self._file.fileno())
+        except OSError as error:
+            # The system may take these bytes for written from now on, so a second sync would prove nothing.
+            self.discard()
+            raise disk_error(error, self.path) from error
 
     def discard(self) -> None:
         """Remove the part and its record, as far as the disk lets us; a leftover is swept by recovery."""
@@ -187,8 +196,8 @@ class Part:
         self.pieced = False
         self._inspector = Inspector(self._name)
         for path in (self._record, self.path):
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
+            with suppress(OSError, MachineError):
+                Mover().delete_now(path)
 
     def close(self) -> None:
         """Let go of the file; what was written stays. `finish` has synced what matters before."""
@@ -225,9 +234,9 @@ def check_size(name: InstallerName, *, expected: int | None, found: int) -> None
 def _read_record(path: Path) -> Origin | None:
     """The record, or None when there is none that can be believed."""
     try:
-        values = json.loads(path.read_text("utf-8"))
+        values = json.loads(read_own(path))
         origin = Origin(**values)
-    except (OSError, ValueError, TypeError):
+    except (OSError, MachineError, ValueError, TypeError, RecursionError):
         return None
     texts = (origin.etag, origin.last_modified)
     sound = isinstance(origin.url, str) and all(text is None or isinstance(text, str) for text in texts)

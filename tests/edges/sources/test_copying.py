@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from platforms import needs_links
+from small_disk import mounted
 
 from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.sample import sample_installer
@@ -170,16 +171,48 @@ def test_cancelling_stops_the_copy(base: Path, part: Path) -> None:
     assert not part.exists()
 
 
-@needs_links
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_full_disk_is_the_machines_fault_and_gives_its_space_back(base: Path, part: Path) -> None:
-    part.symlink_to("/dev/full")
+    with mounted(part.parent, 200_000):
+        with pytest.raises(MachineError) as failure:
+            CopySource(base).fetch(NAME, part)
 
+        assert failure.value.code == "no-space"
+        assert list(part.parent.iterdir()) == []
+
+
+def test_a_part_that_the_disk_did_not_confirm_is_not_used_again(
+    base: Path, part: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a sync that failed the system may call the lost bytes written: a second sync proves nothing."""
+    sync, failed = os.fsync, list[int]()
+
+    def fail_once(descriptor: int) -> None:
+        if not failed:
+            failed.append(descriptor)
+            raise OSError(errno.EIO, "input/output error")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail_once)
     with pytest.raises(MachineError) as failure:
         CopySource(base).fetch(NAME, part)
-
-    assert failure.value.code == "no-space"
+    assert failure.value.code == "disk-error"
     assert list(part.parent.iterdir()) == []
+
+    CopySource(base).fetch(NAME, part)
+    assert part.read_bytes() == DATA
+
+
+@needs_links
+def test_a_link_in_the_place_of_a_part_is_replaced_and_its_target_stays(base: Path, part: Path) -> None:
+    victim = part.parent.parent / "victim"
+    victim.write_text("precious", encoding="utf-8")
+    part.symlink_to(victim)
+
+    CopySource(base).fetch(NAME, part)
+
+    assert victim.read_text(encoding="utf-8") == "precious"
+    assert not part.is_symlink()
+    assert part.read_bytes() == DATA
 
 
 def test_a_staging_folder_that_is_gone_is_the_machines_fault(base: Path, tmp_path: Path) -> None:
