@@ -117,7 +117,7 @@ class DeclinedError(RepoManagerError):
 
     def __init__(self) -> None:
         super().__init__(
-            "declined", "the plan was not agreed to", "run the same command again and answer y, or add --yes"
+            "declined", "cancelled; nothing was changed", "run the same command again and answer y, or add --yes"
         )
 
 

@@ -59,8 +59,8 @@ class Trusting:
 class Follower:
     """One repository that follows one depot, for one run.
 
-    `remembers` says whether what is seen is kept, as it is by all but a preview. `found` is the set, once it was asked
-    for; None for a plain folder. `seen` and `judged` are what the last plan was made of.
+    `found` is the set, once it was asked for; None for a plain folder. `seen` and `judged` are what the last plan was
+    made of.
     """
 
     depot: Depot
@@ -72,7 +72,6 @@ class Follower:
     trusting: Trusting
     wanted: Wanted = Wanted()
     voice: Voice = field(default_factory=Voice)
-    remembers: bool = True
     found: SignedSet | None = None
     seen: Seen | None = field(default=None, repr=False)
     judged: Audit | None = field(default=None, repr=False)
@@ -80,22 +79,30 @@ class Follower:
     _unsaved: Memory | None = field(default=None, repr=False)
 
     def plan(self, seen: Seen) -> Plan:
-        """What makes the repository what the leader has. Asks the leader at the first call, under the caller's lock.
+        """What makes the repository what the leader has. Asks the leader at the first call.
+
+        What was learned of the set is remembered only under the caller's lock.
 
         Raises:
             RepoManagerError: the set is refused, cannot be had, or is empty.
         """
-        members = self._asked_for()
+        members = self._asked_for(locked=seen.locked)
         targets = [self._target(member) for member in members]
         seen = replace(seen, verdicts=self._against_digests(seen, members))
         known = {target.token: target for target in targets if self.catalog.known(target.token)}
         newest = max((target.name.release for target in targets), default=self.catalog.latest)
         self.seen, self.judged = seen, self.judge(seen, Selection(newest, tuple(known), known))
         plan = plans.mirror(seen.listing, targets, self.judged, seen.verdicts, limited=bool(self.wanted.packages))
-        if self._unsaved is not None and not plan.moves:
+        # Another leader counts once the repository is as that one has it: a refused plan must change nothing.
+        if seen.locked and not (self.trusting.afresh and plan.moves):
+            self._remember()
+        return plan
+
+    def _remember(self) -> None:
+        """Save what was learned of the set."""
+        if self._unsaved is not None:
             self.store.save(self._unsaved)
             self._unsaved = None
-        return plan
 
     def facts(self) -> Mapping[str, object]:
         """What the report says of the set."""
@@ -105,13 +112,13 @@ class Follower:
             facts["set"] = {"root": found.root, "version": found.version, "expires": found.expires.isoformat()}
         return facts
 
-    def _asked_for(self) -> tuple[Member, ...]:
+    def _asked_for(self, *, locked: bool) -> tuple[Member, ...]:
         if self._members is None:
-            listed = self._plain() if self.trusting.unsigned else self._signed()
+            listed = self._plain() if self.trusting.unsigned else self._signed(locked=locked)
             self._members = self._limited(listed)
         return self._members
 
-    def _signed(self) -> tuple[Member, ...]:
+    def _signed(self, *, locked: bool) -> tuple[Member, ...]:
         from repo_manager.edges.signed_sets.following import follow
         from repo_manager.edges.signed_sets.keys import require_trust
 
@@ -122,11 +129,9 @@ class Follower:
             self.depot, memory, anchor=self.trusting.anchor, accept_expired=self.trusting.accept_expired, now=now
         )
         self.found = followed.found
-        if self.remembers and self.trusting.afresh:
-            # Another leader counts once the repository is as that one has it: a refused plan must change nothing.
-            self._unsaved = followed.memory
-        elif self.remembers:
-            self.store.save(followed.memory)
+        self._unsaved = followed.memory
+        if locked and not self.trusting.afresh:
+            self._remember()
         if self.found.expires <= now:
             self.voice.note("the time of this set is over; it was taken all the same, as asked")
         self.voice.detail(

@@ -72,10 +72,14 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What an operation sees under its lock: the folder, and what reading it showed."""
+    """What an operation sees: the folder, and what reading it showed.
+
+    `locked` is False in a preview: then nothing may be kept of what was seen.
+    """
 
     listing: Listing
     verdicts: Mapping[str, Verdict]
+    locked: bool = False
 
 
 Planner = Callable[[Seen], Plan]
@@ -155,7 +159,7 @@ def perform(bench: Workbench, task: Task) -> Outcome:
         identity = bench.folder.next_identity(bench.now())
         if left is not None:
             bench.voice.note(f"put back what an interrupted run ({left.command}, {left.identity}) had left half done")
-        plan = _planned(bench, task, _look(bench, task))
+        plan = _planned(bench, task, _look(bench, task, locked=True))
         if plan.actions and not bench.voice.agree(plan):
             results = tuple((action, Result.SKIPPED) for action in plan.actions)
             return Outcome(identity, results, _state(bench), DeclinedError())
@@ -188,13 +192,13 @@ def look(bench: Workbench) -> Listing:
     return repository.survey(shown(bench.folder.path), bench.folder.scan())
 
 
-def _look(bench: Workbench, task: Task) -> Seen:
+def _look(bench: Workbench, task: Task, *, locked: bool = False) -> Seen:
     listing = look(bench)
     files = task.matter(listing)
     checker = bench.checker()
     progress = bench.voice.reading(checker.unread_bytes(files))
     try:
-        return Seen(listing, checker.read(listing, files, progress))
+        return Seen(listing, checker.read(listing, files, progress), locked)
     finally:
         bench.voice.finished()
 
@@ -325,7 +329,7 @@ def _look_again(bench: Workbench, task: Task) -> None:
     """Exit 0 means that the goal was looked at and holds."""
     if not task.converges:
         return
-    left = task.planner(_look(bench, task))
+    left = task.planner(_look(bench, task, locked=True))
     if left.moves:
         names = ", ".join(sorted({move.name for move in left.moves})[:3])
         raise GoalMissedError(

@@ -48,7 +48,9 @@ def main(arguments: Sequence[str], make: Callable[[dict[str, Any]], Run] | None 
     def begin(given: dict[str, Any]) -> Run:
         from repo_manager.cli.run import Run
 
-        runs.append((make or Run)(given))
+        run = (make or Run)(given)
+        run.words = tuple(arguments)
+        runs.append(run)
         return runs[-1]
 
     code = _run(arguments, begin, runs)

@@ -175,7 +175,7 @@ def _verdicts(run: Run, checker: Checker, listing: Listing, *, deep: bool) -> Ma
     if not deep:
         return checker.known(listing)
     files = tuple(file for file in listing.files if file.installer is not None)
-    voice = TerminalVoice(run.console, ask=False)
+    voice = TerminalVoice(run.console)
     try:
         return checker.read(listing, files, voice.reading(checker.unread_bytes(files)))
     finally:

@@ -114,7 +114,7 @@ def update(
     run.console.answer("\n".join(linklist.describe(found)))
     writing = bool(found.wanted) and not dry_run
     if writing:
-        if not (yes or run.console.agreed("Write it?")):
+        if not (yes or run.agreed(f"Write {target}?")):
             raise DeclinedError
         _write(target, amended)
     run.console.emit(

@@ -14,7 +14,7 @@ from repo_manager.cli.voice import TerminalVoice
 from repo_manager.edges.disk.folder import Folder
 from repo_manager.edges.disk.paths import reachable, shown
 from repo_manager.edges.windows.service import AbsentService
-from repo_manager.errors import ExitCode, RepoManagerError
+from repo_manager.errors import DeclinedError, ExitCode, RepoManagerError
 from repo_manager.operation import Task, exit_code, perform, preview
 from repo_manager.report import documents, tables
 from repo_manager.restart import ServiceReport, ServiceState
@@ -59,10 +59,15 @@ def change(
             run.console.answer(tables.plan(plan, run.console.width))
         return
     try:
+        if not yes and not run.console.can_ask:
+            _refuse_unconfirmed(run, bench, task)
         outcome = perform(bench, task)
     finally:
         run.say_of_signatures()
-    second = equalise(run, bench) if outcome.error is None else None
+    second = None
+    if outcome.error is None:
+        # One question for both folders: the second one gets what was agreed to for the first.
+        second = equalise(run, bench, ask=None if yes or outcome.results else run.agreed)
     document = {**documents.outcome(outcome), **facts()}
     document["signatures_not_checked"] = sorted(run.signatures.unchecked)
     if second is not None:
@@ -71,35 +76,66 @@ def change(
     errors = [done.error for done in (outcome, second) if done is not None and done.error is not None]
     for error in errors:
         run.console.error(error)
-    code = ExitCode.PARTIAL if second is not None and second.error is not None else exit_code(outcome)
+    code = exit_code(outcome)
+    if second is not None and second.error is not None:
+        code = exit_code(second) if isinstance(second.error, DeclinedError) else ExitCode.PARTIAL
     run.console.emit({**document, **ended(code, errors[0] if errors else None)})
     raise typer.Exit(code)
 
 
-def equalise(run: Run, bench: Workbench, voice: Voice | None = None) -> Outcome | None:
+def _refuse_unconfirmed(run: Run, bench: Workbench, task: Task) -> None:
+    """Without `--yes` and a terminal a run may only find that there is nothing to do.
+
+    Raises:
+        InputError: `confirmation-needed`.
+    """
+    plan = preview(bench, task)
+    text = tables.plan(plan, run.console.width)
+    if not plan.actions:
+        path = _second_folder(run)
+        if path is None or not path.is_dir():
+            return
+        second = preview(_second_bench(run, bench, path), _copy_of(run, run.listing()))
+        if not second.actions:
+            return
+        text = f"{_title(path)}\n\n{tables.plan(second, run.console.width)}"
+    raise run.unconfirmed(text)
+
+
+def equalise(
+    run: Run, bench: Workbench, voice: Voice | None = None, *, ask: Callable[[str, str], bool] | None = None
+) -> Outcome | None:
     """Give the second folder what the repository has, where the configuration asks for one and it exists.
 
     Evidence: the overview of August 2020 asked for a copy in the web server's `sw` folder; later ones do not.
     """
-    if run.profile.second_folder is None:
+    path = _second_folder(run)
+    if path is None:
         return None
-    path = reachable(Path(run.profile.second_folder))
     if not path.is_dir():
         (voice or run.console).note(f"the second folder {shown(path)} does not exist; nothing was copied there")
         return None
-    folder = Folder(path)
-    bench = replace(
-        bench,
-        folder=folder,
-        service=AbsentService(""),
-        checker=lambda: run.checker(folder),
-        voice=voice or TerminalVoice(run.console, ask=False, title=f"in the second folder {shown(path)}"),
-    )
+    bench = _second_bench(run, bench, path)
+    bench = replace(bench, voice=voice or TerminalVoice(run.console, ask=ask, title=_title(path)))
     try:
         return perform(bench, _copy_of(run, run.listing()))
     except RepoManagerError as error:
         state = ServiceReport(restarted=False, state=ServiceState.ABSENT)
         return Outcome("", (), state, error)
+
+
+def _second_folder(run: Run) -> Path | None:
+    named = run.profile.second_folder
+    return None if named is None else reachable(Path(named))
+
+
+def _second_bench(run: Run, bench: Workbench, path: Path) -> Workbench:
+    folder = Folder(path)
+    return replace(bench, folder=folder, service=AbsentService(""), checker=lambda: run.checker(folder))
+
+
+def _title(path: Path) -> str:
+    return f"in the second folder {shown(path)}"
 
 
 def _copy_of(run: Run, primary: Listing) -> Task:

@@ -63,10 +63,15 @@ class Console:
         if self.verbosity >= 0:
             _say(safe_lines(redacted(text)), sys.stderr)
 
-    def agreed(self, question: str) -> bool:
-        """Ask whether to go on. Where nobody can answer nobody is asked, and that is a yes."""
-        if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
-            return True
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person sees a question and can answer it."""
+        return is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+    def agreed(self, question: str, about: str = "") -> bool:
+        """Show what the question is about, also with -q, and ask it."""
+        if about:
+            _say(safe_lines(about), sys.stderr)
         print(f"\n{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a question to a person
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 

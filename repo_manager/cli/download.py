@@ -58,7 +58,7 @@ def download(
         return
     carrier = Carrier(to)
     carrier.prepare()
-    voice = TerminalVoice(run.console, ask=False)
+    voice = TerminalVoice(run.console)
     fetcher = run.fetcher(source_hosts(source))
     try:
         collected = fetcher.collect(items, carrier, voice.fetching(items), voice.sized)

@@ -186,7 +186,7 @@ class _Survey:
         from repo_manager.edges.reports.looking import Sight, look_at
 
         sight = Sight(partial(self._run.depot, brisk=True), self._checker, self.deep)
-        voice = TerminalVoice(self._run.console, ask=False)
+        voice = TerminalVoice(self._run.console)
         count = sum(server.repository is not None for server in self._servers)
         try:
             self.looks = look_at(self._servers, sight, self._patience_s, voice.counting("looking at servers", count))

@@ -53,7 +53,7 @@ def survey(run: Run, paths: Sequence[Path], listing: Listing, checker: Checker) 
     """
     for path in paths:
         run.console.detail(f"reading {path}")
-    voice = TerminalVoice(run.console, ask=False)
+    voice = TerminalVoice(run.console)
     voice.working("reading the machines")
     try:
         inventory = inventories.read(paths)

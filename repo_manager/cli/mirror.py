@@ -143,8 +143,7 @@ def mirror(
         now=run.now,
         trusting=Trusting(anchor, accept_expired=accept_expired, afresh=replace_trust, unsigned=unsigned),
         wanted=wanted,
-        voice=TerminalVoice(run.console, ask=False),
-        remembers=not dry_run,
+        voice=TerminalVoice(run.console),
     )
     teller = _Teller(run, follower, reporter, name)
     try:
@@ -181,7 +180,7 @@ def _change(
         if first and closed_s and plan.moves and not dry_run:
             raise ClosedWindowError(len(plan.moves), closed_s)
         # What was begun in time is looked at in the end, whatever the time.
-        first = False
+        first = first and not seen.locked
         return plan
 
     task = Task("mirror", planner, installers, restart=not no_restart and not closed_s)
@@ -230,7 +229,7 @@ def _reporter(run: Run, told: Destination) -> Reporter:
         sender=post,
         refusals=Refusals(run.folder.path),
         now=run.now,
-        voice=TerminalVoice(run.console, ask=False),
+        voice=TerminalVoice(run.console),
     )
 
 

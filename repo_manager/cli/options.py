@@ -82,7 +82,7 @@ Source = Annotated[
 ]
 ManualOnly = Annotated[bool, option("--manual-only", "Only packages that must be placed by hand.")]
 DryRun = Annotated[bool, option("--dry-run", "Print the plan, change nothing.")]
-Yes = Annotated[bool, option("--yes", "Do not ask before changing.", short="-y")]
+Yes = Annotated[bool, option("--yes", "Do not ask before changing; needed where there is no terminal.", short="-y")]
 Drop = Annotated[
     list[str] | None,
     command_line_option(

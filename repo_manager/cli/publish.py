@@ -132,7 +132,7 @@ def _items(run: Run, release: str, packages: tuple[str, ...]) -> tuple[tuple[Ite
     wish = publishing.Wish(frozenset(among), asked, selection.tokens, only)
     files = publishing.candidates(listing, wish)
     checker = run.checker()
-    voice = TerminalVoice(run.console, ask=False)
+    voice = TerminalVoice(run.console)
     try:
         verdicts = checker.read(listing, files, voice.reading(checker.unread_bytes(files)))
     finally:
@@ -145,7 +145,7 @@ def _publish(run: Run, depot: Depot, keys: Keys, order: Order, consent: Consent,
     from repo_manager import publishing
 
     owner: dict[str, str | int] = {"pid": os.getpid(), "host": socket.gethostname()}
-    voice = TerminalVoice(run.console, ask=False)
+    voice = TerminalVoice(run.console)
     press = publishing.Press(keys, depot, run.now(), owner, voice, command)
     return publishing.publish(press, order, consent)
 

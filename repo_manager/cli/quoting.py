@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # PowerShell takes typographic quotes for plain ones.
 _READ_IN_QUOTES: Final = re.compile('[$`"\u201c\u201d\u201e]')
@@ -15,6 +18,20 @@ _PLAIN: Final = frozenset("-_./:\\")
 def quoted(word: str, *, windows: bool = sys.platform == "win32") -> str:
     """A word for a command line of this system's shell: PowerShell on Windows, any POSIX shell elsewhere."""
     return _for_powershell(word) if windows else shlex.quote(word)
+
+
+def repeated(words: Sequence[str], option: str) -> str:
+    """Tell to run a command line of this tool again with one more option.
+
+    The line itself is repeated only where it is short and no address in it can hold a secret.
+    """
+    end = words.index("--") if "--" in words else len(words)
+    line = " ".join(["repo-manager", *map(quoted, [*words[:end], option, *words[end:]])])
+    secret = any("://" in word and any(mark in word for mark in "@?#") for word in words)
+    return f"run the same command with {option}" if secret or len(line) > _LONGEST else f"run '{line}'"
+
+
+_LONGEST: Final = 300
 
 
 def _for_powershell(word: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import repo_manager
 from repo_manager import repository, settings
 from repo_manager.cli.console import Console
-from repo_manager.cli.quoting import quoted
+from repo_manager.cli.quoting import quoted, repeated
 from repo_manager.edges.disk.paths import reachable, shown
 from repo_manager.edges.disk.scanning import scan
 from repo_manager.errors import InputError, RepoManagerError
@@ -82,6 +82,8 @@ class Run:
     """Whether the command may place files; what is expected of their signatures depends on it."""
     plain_http: bool = False
     """Whether a token or password may go to another machine over http."""
+    words: tuple[str, ...] = ()
+    """The command line, without the program's name."""
 
     def give(self, name: str, value: object) -> None:
         """An option given after the command, which counts more than before it."""
@@ -380,6 +382,26 @@ class Run:
             )
         )
 
+    def agreed(self, question: str, about: str = "") -> bool:
+        """Show what a change is, and ask the person at the terminal.
+
+        Raises:
+            InputError: `confirmation-needed`: there is no terminal.
+        """
+        if not self.console.can_ask:
+            raise self.unconfirmed(about)
+        return self.console.agreed(question, about)
+
+    def unconfirmed(self, about: str = "") -> InputError:
+        """Show what a change is. Returns the error of one without `--yes` where there is no terminal to ask on."""
+        if about:
+            self.console.note(about)
+        return InputError(
+            "confirmation-needed",
+            "a change needs a confirmation, and there is no terminal to ask on; nothing was changed",
+            f"{repeated(self.words, '--yes')} to apply the plan, or with --dry-run to print it only",
+        )
+
     def workbench(self, *, yes: bool, fetcher: Fetcher | None = None) -> Workbench:
         """What an operation on the repository is handed."""
         import socket
@@ -398,7 +420,7 @@ class Run:
             now=self.now,
             owner={"pid": os.getpid(), "host": socket.gethostname()},
             retention=Retention(self.settings.retired_keep, self.settings.retired_days),
-            voice=TerminalVoice(self.console, ask=not yes),
+            voice=TerminalVoice(self.console, ask=None if yes else self.agreed),
         )
 
     @property

@@ -24,9 +24,12 @@ _BAR: Final = 20
 
 
 class TerminalVoice(Voice):
-    """Speaks through a console; asks only where somebody can answer. `title` stands above the plan."""
+    """Speaks through a console. `ask` asks a question about a text; None does not ask.
 
-    def __init__(self, console: Console, *, ask: bool, title: str = "") -> None:
+    `title` is printed above the plan.
+    """
+
+    def __init__(self, console: Console, *, ask: Callable[[str, str], bool] | None = None, title: str = "") -> None:
         self._console = console
         self._ask = ask
         self._title = title
@@ -41,11 +44,14 @@ class TerminalVoice(Voice):
         self._console.detail(text)
 
     def agree(self, plan: Plan) -> bool:
-        """Show the plan; ask where that was not waived."""
+        """Show the plan; ask unless `--yes` was given."""
+        text = tables.plan(plan, self._console.width)
         if self._title:
-            self._console.note(f"\n{self._title}\n")
-        self._console.note(tables.plan(plan, self._console.width))
-        return not self._ask or self._console.agreed("Go on?")
+            text = f"\n{self._title}\n\n{text}"
+        if self._ask is not None:
+            return self._ask("Apply these changes?", text)
+        self._console.note(text)
+        return True
 
     def reading(self, total_bytes: int) -> Callable[[int], None]:
         """A bar for all files together."""

@@ -15,7 +15,6 @@ from repo_manager import selection as selections
 from repo_manager.cli import StoppedError, options
 from repo_manager.cli.change import equalise, judge
 from repo_manager.cli.root import run_of
-from repo_manager.errors import DeclinedError
 from repo_manager.report import documents, tables
 from repo_manager.watching import Pace, Scope
 
@@ -74,7 +73,7 @@ def watch(
     log: LogFile = None,
     signatures: options.Signatures = None,
     dry_run: options.DryRun = False,
-    yes: options.Yes = False,
+    yes: options.Yes = False,  # noqa: ARG001 - every changing command knows --yes
     no_restart: options.NoRestart = False,
 ) -> None:
     """Stay, and put right what is dropped into the repository.
@@ -92,8 +91,6 @@ def watch(
     run.expect_signatures(signatures)
     wishes = _Wishes.of(settle, interval, window, polling=polling, dry_run=dry_run, no_restart=no_restart)
     _check(run)
-    if not (yes or dry_run or run.console.agreed(f"Retire wrong files in {run.path}, now and whenever they come?")):
-        raise DeclinedError
     from repo_manager.edges.windows.eventlog import open_log
 
     kept = open_log(log)

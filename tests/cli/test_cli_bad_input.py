@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 # Every command that looks at a repository, as it is given to one that is no good.
 LOOKING: Final = (("list",), ("audit",), ("audit", "--deep"), ("restore",))
-SYNC: Final = ("sync", "--source", "source")
-CHANGING: Final = (SYNC, (*SYNC, "--dry-run"), ("prune",), ("restore", "last"))
+SYNC: Final = ("sync", "--source", "source", "--yes")
+CHANGING: Final = (SYNC, (*SYNC, "--dry-run"), ("prune", "--yes"), ("restore", "last", "--yes"))
 
 
 def refused(answer: Answer, exit_code: int, *codes: str) -> dict[str, str]:
@@ -99,7 +99,17 @@ def test_a_folder_that_may_not_be_read(open_tool: Cli, command: tuple[str, ...])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="rights are another matter there")
-@pytest.mark.parametrize("command", [SYNC, ("prune",), ("add", f"source/{name_of('RHEL5-64')}")])
+@pytest.mark.parametrize(
+    "command",
+    [
+        SYNC,
+        (
+            "prune",
+            "--yes",
+        ),
+        ("add", f"source/{name_of('RHEL5-64')}", "--yes"),
+    ],
+)
 def test_a_folder_that_may_not_be_written(open_tool: Cli, command: tuple[str, ...]) -> None:
     open_tool.mess()
     open_tool.fill_source()
@@ -253,7 +263,7 @@ def test_no_network_is_said_at_once(tool: Cli) -> None:
     tool.mess()
     with untouched(tool):
         began = time.monotonic()
-        error = refused(tool.repo_json("sync", "--source", "http://127.0.0.1:9/"), 3, "cannot-connect")
+        error = refused(tool.repo_json("sync", "--source", "http://127.0.0.1:9/", "--yes"), 3, "cannot-connect")
         assert time.monotonic() - began < 20, "a bound against hanging, not a measurement"
     assert "127.0.0.1:9" in error["message"]
 
@@ -263,7 +273,7 @@ def test_a_server_that_refuses(tool: Cli, status: int) -> None:
     tool.mess()
     with serving() as server, untouched(tool):
         server.url(f"/{name_of('RHEL5-64')}", always(status))
-        answer = tool.repo_json("sync", "--package", "RHEL5-64", "--source", server.base)
+        answer = tool.repo_json("sync", "--package", "RHEL5-64", "--source", server.base, "--yes")
     assert answer.code == 3
     assert str(status) in answer.document["error"]["message"]
     assert answer.document["error"]["hint"]
@@ -274,7 +284,7 @@ def test_a_login_page_instead_of_a_file(tool: Cli) -> None:
     with serving() as server, untouched(tool):
         page = b"<!doctype html><html><body>please log in</body></html>" * 20
         server.url(f"/{name_of('RHEL5-64')}", always(200, {"Content-Type": "text/html"}, page))
-        answer = tool.repo_json("sync", "--package", "RHEL5-64", "--source", server.base)
+        answer = tool.repo_json("sync", "--package", "RHEL5-64", "--source", server.base, "--yes")
     assert answer.code == 4
     assert answer.document["error"]["hint"]
 
@@ -285,20 +295,20 @@ def test_a_login_page_instead_of_a_file(tool: Cli) -> None:
 def test_an_address_that_cannot_be_asked(tool: Cli, source: str) -> None:
     tool.mess()
     with untouched(tool):
-        refused(tool.repo_json("sync", "--source", source), 2, "bad-address")
+        refused(tool.repo_json("sync", "--source", source, "--yes"), 2, "bad-address")
 
 
 @pytest.mark.parametrize("source", ["ftp://example.org/x", "file:///etc", "s3://bucket", "http://"])
 def test_a_source_of_a_kind_we_do_not_read(tool: Cli, source: str) -> None:
     tool.mess()
     with untouched(tool):
-        refused(tool.repo_json("sync", "--source", source), 2, "unknown-source")
+        refused(tool.repo_json("sync", "--source", source, "--yes"), 2, "unknown-source")
 
 
 def test_a_source_folder_that_is_not_there(tool: Cli) -> None:
     tool.mess()
     with untouched(tool):
-        answer = tool.repo_json("sync", "--source", "nowhere")
+        answer = tool.repo_json("sync", "--source", "nowhere", "--yes")
     assert answer.code == 3
     assert answer.document["error"]["hint"]
 
@@ -307,13 +317,13 @@ def test_an_empty_source_does_not_empty_the_repository(tool: Cli) -> None:
     tool.mess()
     tool.source.mkdir()
     with untouched(tool):
-        assert tool.repo("sync", "--source", "source").code == 3
+        assert tool.repo("sync", "--source", "source", "--yes").code == 3
 
 
 def test_a_source_that_is_the_repository_itself(tool: Cli) -> None:
     tool.mess()
     with untouched(tool):
-        answer = tool.repo_json("sync", "--source", "repo")
+        answer = tool.repo_json("sync", "--source", "repo", "--yes")
     assert answer.code in {2, 3}
     assert answer.document["error"]["hint"]
 
@@ -351,7 +361,7 @@ def test_a_full_volume(tool: Cli, way: str) -> None:
             for path in tool.source.iterdir():
                 server.url(f"/{path.name}", _without_length(path.read_bytes()))
             source = "source" if way == "folder" else server.base
-            answer = tool.repo_json("--config", config, "sync", *arguments, "--source", source)
+            answer = tool.repo_json("--config", config, "sync", *arguments, "--source", source, "--yes")
         assert answer.code == 3, answer.err
         assert answer.document["error"]["code"] == "no-space"
         assert answer.document["error"]["hint"]
@@ -386,7 +396,7 @@ def test_ctrl_c_in_the_middle_of_a_download_leaves_the_folder_as_it_was(tool: Cl
     before = tree(tool.repository)
     with serving() as server:
         server.url(f"/{name_of('RHEL5-64')}", _slowly(data, released))
-        arguments = ["--repository", "repo", "sync", "--package", "RHEL5-64", "--source", server.base]
+        arguments = ["--repository", "repo", "sync", "--package", "RHEL5-64", "--source", server.base, "--yes"]
         with subprocess.Popen(
             [sys.executable, "-m", "repo_manager", *arguments, *(["--json"] if as_json else [])],
             cwd=tool.folder,
@@ -396,7 +406,7 @@ def test_ctrl_c_in_the_middle_of_a_download_leaves_the_folder_as_it_was(tool: Cl
         ) as child:
             part = tool.repository / ".repo-manager" / "staging" / f"{name_of('RHEL5-64')}.part"
             _wait_for(lambda: part.exists() and part.stat().st_size > 0)
-            second = tool.repo_json("prune")
+            second = tool.repo_json("prune", "--yes")
             child.send_signal(signal.SIGINT)
             out, err = child.communicate(timeout=20)
         released.set()
@@ -409,7 +419,7 @@ def test_ctrl_c_in_the_middle_of_a_download_leaves_the_folder_as_it_was(tool: Cl
     # What had arrived is gone on with; the lock is free.
     with serving() as server:
         server.url(f"/{name_of('RHEL5-64')}", Honest(data))
-        again = tool.repo("sync", "--package", "RHEL5-64", "--source", server.base)
+        again = tool.repo("sync", "--package", "RHEL5-64", "--source", server.base, "--yes")
     assert again.code == 0, again.err
     assert (tool.repository / name_of("RHEL5-64")).read_bytes() == data
 
@@ -453,7 +463,7 @@ def test_ctrl_c_while_a_server_says_nothing_ends_the_run(tool: Cli) -> None:
     released = threading.Event()
     with serving() as server:
         server.url(f"/{name_of('RHEL5-64')}", _silently(data_of(name_of("RHEL5-64")), released))
-        arguments = ["--repository", "repo", "sync", "--package", "RHEL5-64", "--source", server.base]
+        arguments = ["--repository", "repo", "sync", "--package", "RHEL5-64", "--source", server.base, "--yes"]
         with subprocess.Popen(
             [sys.executable, "-m", "repo_manager", *arguments],
             cwd=tool.folder,

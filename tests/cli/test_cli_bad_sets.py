@@ -50,7 +50,7 @@ class Pair:
         assert self.mirror("--trust", self.root).code == ExitCode.DONE
 
     def mirror(self, *more: str) -> Answer:
-        return self.tool("--json", "--repository", "follower", "mirror", self.source, *more)
+        return self.tool("--json", "--repository", "follower", "mirror", self.source, *more, "--yes")
 
     def state(self) -> dict[str, str]:
         """Every byte of the follower. Who had the lock and the empty folders for a change do not count."""
@@ -361,7 +361,7 @@ def test_a_first_set_in_the_middle_of_being_published_is_none(tool: Cli) -> None
     leader.path("timestamp").unlink()
     (tool.folder / "follower").mkdir()
 
-    answer = tool("--json", "--repository", "follower", "mirror", str(leader.depot), "--trust", root)
+    answer = tool("--json", "--repository", "follower", "mirror", str(leader.depot), "--trust", root, "--yes")
 
     assert (answer.code, answer.error["code"]) == (ExitCode.TRANSFER, "no-signed-set")
     assert [path for path in (tool.folder / "follower").rglob("*") if path.is_file() and path.name != "lock"] == []
@@ -472,7 +472,7 @@ print(code, status.partition("VmHWM:")[2].split()[0], file=sys.stderr)
 
 def _peak_kib(pair: Pair, environ: dict[str, str]) -> tuple[int, int]:
     """The exit code of following in a process of its own, and the most memory that it had."""
-    words = ["--json", "--repository", "follower", "mirror", pair.source]
+    words = ["--json", "--repository", "follower", "mirror", pair.source, "--yes"]
     done = subprocess.run(
         [sys.executable, "-c", _MEASURED, *words],
         cwd=pair.tool.folder,

@@ -91,10 +91,10 @@ def test_a_dry_run_shows_the_difference_and_writes_nothing(tool: Cli, arguments:
 
 def test_to_writes_beside_and_leaves_the_catalog_in_use_alone(tool: Cli) -> None:
     path = own(tool)
-    assert tool("--catalog", "mine.yaml", "catalog", "update", lists(tool), "--to", "other.yaml").code == 0
+    assert tool("--catalog", "mine.yaml", "catalog", "update", lists(tool), "--to", "other.yaml", "--yes").code == 0
     assert path.read_bytes() == OWN
     assert added(OWN, (tool.folder / "other.yaml").read_bytes())
-    assert tool("catalog", "update", lists(tool), "--to", "third.yaml").code == 0
+    assert tool("catalog", "update", lists(tool), "--to", "third.yaml", "--yes").code == 0
     assert (tool.folder / "third.yaml").read_bytes() == (tool.folder / "other.yaml").read_bytes()
 
 

@@ -145,7 +145,7 @@ def test_show_says_all_that_is_known_of_a_package(tool: Cli) -> None:
 def test_sync_says_what_became_of_every_action(tool: Cli) -> None:
     tool.mess()
     tool.service = StandIn()
-    answer = tool.repo_json("sync", "--source", str(tool.fill_source()))
+    answer = tool.repo_json("sync", "--source", str(tool.fill_source()), "--yes")
     assert answer.code == 0, answer.err
     document = answer.document
     assert document["schema"] == "repo-manager/sync/1"
@@ -190,7 +190,7 @@ def test_download_says_what_it_carried(tool: Cli) -> None:
 
 def test_restore_lists_what_was_done(tool: Cli) -> None:
     tool.mess()
-    identity = tool.repo_json("prune").document["transaction"]
+    identity = tool.repo_json("prune", "--yes").document["transaction"]
     answer = tool.repo_json("restore")
     assert answer.code == 0
     (item,) = answer.document["transactions"]
@@ -295,7 +295,7 @@ def test_exit_3_a_transfer_failed_and_what_was_whole_stays(tool: Cli) -> None:
     tool.mess()
     tool.fill_source(("RHEL5-64", "RHEL6-64"))
     before = tree(tool.repository)
-    answer = tool.repo_json("sync", "--source", "source", "--package", "RHEL5-64", "--package", "OL8-64")
+    answer = tool.repo_json("sync", "--source", "source", "--package", "RHEL5-64", "--package", "OL8-64", "--yes")
     assert answer.code == 3
     assert answer.document["error"]["code"]
     assert {item["result"] for item in answer.document["actions"] if item["action"] == "place"} <= {"skipped", "failed"}
@@ -316,7 +316,7 @@ def test_exit_4_something_is_not_what_it_should_be_and_nothing_of_it_is_placed(t
     }[fault]
     (tool.source / name).write_bytes(bad)
     before = tree(tool.repository)
-    answer = tool.repo_json("sync", "--source", "source")
+    answer = tool.repo_json("sync", "--source", "source", "--yes")
     assert answer.code == 4
     assert name in answer.document["error"]["message"]
     assert answer.document["error"]["hint"]
@@ -328,7 +328,7 @@ def test_exit_5_the_service_does_not_come_back_and_everything_is_as_it_was(tool:
     tool.fill_source()
     tool.service = StandIn(broken=1)
     before = tree(tool.repository)
-    answer = tool.repo_json("sync", "--source", "source")
+    answer = tool.repo_json("sync", "--source", "source", "--yes")
     assert answer.code == 5
     assert answer.document["schema"] == "repo-manager/sync/1"
     assert answer.document["error"]["code"] == "service-did-not-start"
@@ -343,7 +343,7 @@ def test_exit_5_for_people_names_the_service_and_what_to_do(tool: Cli) -> None:
     tool.mess()
     tool.fill_source()
     tool.service = StandIn(broken=9)
-    answer = tool.repo("sync", "--source", "source")
+    answer = tool.repo("sync", "--source", "source", "--yes")
     assert answer.code == 5
     assert "error[service-did-not-start]: 'InMage PushInstall'" in answer.err
     assert "hint: " in answer.err
@@ -354,14 +354,14 @@ def test_a_service_that_was_stopped_stays_stopped(tool: Cli) -> None:
 
     tool.mess()
     tool.service = StandIn(now=ServiceState.STOPPED)
-    answer = tool.repo_json("prune")
+    answer = tool.repo_json("prune", "--yes")
     assert (answer.code, tool.service.starts, tool.service.now) == (0, 0, ServiceState.STOPPED)
 
 
 def test_no_restart_leaves_the_service_alone(tool: Cli) -> None:
     tool.mess()
     tool.service = StandIn()
-    answer = tool.repo_json("prune", "--no-restart")
+    answer = tool.repo_json("prune", "--no-restart", "--yes")
     assert (answer.code, tool.service.starts) == (0, 0)
     assert answer.document["service"]["restarted"] is False
     assert all(item["action"] != "restart" for item in answer.document["actions"])
@@ -383,7 +383,7 @@ def test_exit_6_another_run_holds_the_lock(tool: Cli) -> None:
         assert child.stdin is not None
         assert child.stdout.readline() == "held\n"
         before = tree(tool.repository, own=False)
-        answer = tool.repo_json("prune")
+        answer = tool.repo_json("prune", "--yes")
         looked = tool.repo("audit")
         child.stdin.close()
     assert answer.code == 6
@@ -392,7 +392,7 @@ def test_exit_6_another_run_holds_the_lock(tool: Cli) -> None:
     assert answer.error["hint"]
     assert tree(tool.repository, own=False) == before
     assert looked.code == 1, "an audit needs no lock"
-    assert tool.repo("prune").code == 0, "the lock ends with its holder"
+    assert tool.repo("prune", "--yes").code == 0, "the lock ends with its holder"
 
 
 def test_exit_7_the_second_folder_cannot_be_written(tool: Cli) -> None:
@@ -402,7 +402,7 @@ def test_exit_7_the_second_folder_cannot_be_written(tool: Cli) -> None:
     second.mkdir()
     (second / ".repo-manager").write_bytes(b"in the way")
     config = tool.config("second_folder: sw\n")
-    answer = tool.repo_json("--config", config, "sync", "--source", "source")
+    answer = tool.repo_json("--config", config, "sync", "--source", "source", "--yes")
     assert answer.code == 7
     assert answer.document["second_folder"]["error"]["code"]
     assert "error[" in answer.err
@@ -417,7 +417,7 @@ def test_a_second_folder_is_made_equal(tool: Cli) -> None:
     second.mkdir()
     (second / "index.html").write_bytes(b"the web server's own")
     config = tool.config("second_folder: sw\n")
-    answer = tool.repo_json("--config", config, "sync", "--source", "source")
+    answer = tool.repo_json("--config", config, "sync", "--source", "source", "--yes")
     assert answer.code == 0, answer.err
     assert {path.name for path in second.iterdir() if path.is_file()} == tool.names() | {"index.html"}
     judged = tool.repo_json("--config", config, "audit", "--deep")
@@ -522,7 +522,7 @@ def test_a_traceback_is_shown_only_when_asked_for(tool: Cli) -> None:
 
 def test_people_read_beside_the_document_unless_quiet(tool: Cli) -> None:
     tool.mess()
-    answer = tool.repo_json("prune")
+    answer = tool.repo_json("prune", "--yes")
     assert json.loads(answer.out)
     assert "retired" in answer.err
     assert tool.repo_json("-q", "restart").err == ""

@@ -76,7 +76,7 @@ def test_what_an_audit_ends_with_can_be_pasted(tool: Cli) -> None:
     tool.mess()
     (line,) = (line for line in tool.repo("audit").out.splitlines() if line.startswith("what a code means: "))
     assert tool(*line.partition("repo-manager ")[2].split()).code == 0
-    tool.repo("prune")
+    tool.repo("prune", "--yes")
 
 
 # advise

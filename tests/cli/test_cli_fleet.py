@@ -39,7 +39,7 @@ def _led(tool: Cli, place: str = "depot", tokens: tuple[str, ...] = FOUR) -> str
 
 def _mirror(tool: Cli, host: str, *more: str, source: str = "depot") -> Answer:
     (tool.folder / host).mkdir(exist_ok=True)
-    return tool("--json", "--repository", host, "mirror", source, "--host", host, *more)
+    return tool("--json", "--repository", host, "mirror", source, "--host", host, *more, "--yes")
 
 
 def _kept(tool: Cli, host: str, place: str = "depot") -> dict[str, Any]:
@@ -205,7 +205,7 @@ def test_bad_input_is_refused_before_anything_is_fetched(tool: Cli, arguments: t
     root = _led(tool)
     (tool.folder / "ps-01").mkdir()
 
-    answer = tool("--json", "--repository", "ps-01", "mirror", "depot", "--trust", root, *arguments)
+    answer = tool("--json", "--repository", "ps-01", "mirror", "depot", "--trust", root, *arguments, "--yes")
 
     assert (answer.code, answer.error["code"]) == (2, code)
     assert list((tool.folder / "ps-01").iterdir()) == []
@@ -219,7 +219,7 @@ def test_a_place_without_rights_is_said_once(open_tool: Cli) -> None:
     for path in (tool.folder / "ps-01", *(tool.folder / "ps-01").rglob("*"), tool.folder.parent / "cache"):
         path.chmod(0o777)
     (tool.folder / "depot").chmod(0o755)
-    line = ("--repository", "ps-01", "mirror", "depot", "--host", "ps-01")
+    line = ("--repository", "ps-01", "mirror", "depot", "--host", "ps-01", "--yes")
 
     first, second = unprivileged(tool, *line), unprivileged(tool, *line)
 

@@ -170,7 +170,7 @@ def test_renderers_that_were_not_asked_for_are_not_loaded(messy: Cli, format_: s
         ("parse", "readme.txt", "Microsoft-ASR_UA_9.66.7567.1_RHEL9-64_GA_20Sep2025_release.tar.gz"),
         ("sync", "--dry-run", "--source", "source"),
         ("sync", "--source", "source", "--yes"),
-        ("sync", "--source", "nowhere"),
+        ("sync", "--source", "nowhere", "--yes"),
         ("prune", "--yes"),
         ("audit", "--release", "9.12"),
         ("lisst",),

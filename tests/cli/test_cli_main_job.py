@@ -36,14 +36,14 @@ def downloads(tool: Cli, *arguments: str) -> set[str]:
 def test_sync_makes_a_mess_whole_and_a_second_run_has_nothing_to_do(tool: Cli) -> None:
     tool.mess()
     tool.fill_source()
-    assert tool.repo("sync", "--source", "source").code == 0
+    assert tool.repo("sync", "--source", "source", "--yes").code == 0
     wanted = {name_of(token) for token in CLASSIC}
     assert tool.names() == wanted | {"RHEL7-64_pushinstallclient.tar.gz", "who-to-call.txt"}
     assert all((tool.repository / name).read_bytes() == data_of(name) for name in wanted)
     audit = tool.repo_json("audit", "--deep", "--fail-on", "warning")
     assert audit.code == 0
     before = tree(tool.repository)
-    again = tool.repo_json("sync", "--source", "source")
+    again = tool.repo_json("sync", "--source", "source", "--yes")
     assert (again.code, again.document["actions"]) == (0, [])
     assert tree(tool.repository, own=False) == {name: digest for name, digest in before.items() if ".repo" not in name}
 
@@ -52,14 +52,14 @@ def test_push_clients_and_foreign_files_are_untouched(tool: Cli) -> None:
     tool.mess()
     paths = [tool.repository / name for name in ("RHEL7-64_pushinstallclient.tar.gz", "who-to-call.txt")]
     before = [(path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino) for path in paths]
-    assert tool.repo("sync", "--source", str(tool.fill_source())).code == 0
-    assert tool.repo("prune").code == 0
+    assert tool.repo("sync", "--source", str(tool.fill_source()), "--yes").code == 0
+    assert tool.repo("prune", "--yes").code == 0
     assert [(path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino) for path in paths] == before
 
 
 def test_an_empty_repository_gets_the_newest_release(tool: Cli) -> None:
     tool.repository.mkdir()
-    assert tool.repo("sync", "--source", str(tool.fill_source())).code == 0
+    assert tool.repo("sync", "--source", str(tool.fill_source()), "--yes").code == 0
     assert tool.names() == {name_of(token) for token in CLASSIC}
 
 
@@ -81,7 +81,7 @@ def test_manual_only_looks_at_what_must_be_placed_by_hand_alone(tool: Cli) -> No
     tool.mess()
     assert downloads(tool, "--manual-only") == BY_HAND
     before = tool.names()
-    assert tool.repo("sync", "--manual-only", "--source", str(tool.fill_source())).code == 0
+    assert tool.repo("sync", "--manual-only", "--source", str(tool.fill_source()), "--yes").code == 0
     assert tool.names() - before == {name_of(token) for token in BY_HAND}
     assert before - tool.names() == set(), "what is none of its business stays"
 
@@ -129,7 +129,7 @@ def test_a_release_without_links_is_refused_where_it_is_not_there(tool: Cli, pre
     tool.repository.mkdir()
     tool.fill(present)
     before = tree(tool.repository)
-    answer = tool.repo_json("sync", "--release", "9.57")
+    answer = tool.repo_json("sync", "--release", "9.57", "--yes")
     assert (answer.code, answer.error["code"]) == (2, "no-links")
     assert "9.64, 9.65, 9.66" in answer.error["hint"]
     assert tree(tool.repository, own=False) == before
@@ -141,7 +141,7 @@ def test_sync_downloads_over_http_from_a_base_address(tool: Cli) -> None:
         for token in ("RHEL7-64", "OL8-64"):
             server.url(f"/agents/{name_of(token)}", Honest(data_of(name_of(token))))
         arguments = ("--release", "9.66", "--package", "RHEL7-64", "--package", "OL8-64")
-        answer = tool.repo_json("sync", *arguments, "--source", f"{server.base}/agents")
+        answer = tool.repo_json("sync", *arguments, "--source", f"{server.base}/agents", "--yes")
     assert answer.code == 0, answer.err
     assert tool.names() == {name_of("RHEL7-64"), name_of("OL8-64")}
     sources = {item["source"] for item in answer.document["actions"] if item["action"] == "download"}
@@ -151,21 +151,21 @@ def test_sync_downloads_over_http_from_a_base_address(tool: Cli) -> None:
 def test_superseded_files_come_back_byte_for_byte(tool: Cli) -> None:
     tool.mess()
     before = tree(tool.repository)
-    identity = tool.repo_json("sync", "--source", str(tool.fill_source())).document["transaction"]
+    identity = tool.repo_json("sync", "--source", str(tool.fill_source()), "--yes").document["transaction"]
     assert tree(tool.repository, own=False) != before
     listed = tool.repo_json("restore").document["transactions"]
     assert [item["id"] for item in listed] == [identity]
-    answer = tool.repo_json("restore", identity)
+    answer = tool.repo_json("restore", identity, "--yes")
     assert answer.code == 0, answer.err
     assert tree(tool.repository, own=False) == before
-    assert tool.repo("restore", "last").code == 0, "the undoing is undone"
+    assert tool.repo("restore", "last", "--yes").code == 0, "the undoing is undone"
     assert tool.names() >= {name_of(token) for token in CLASSIC}
 
 
 def test_restore_of_what_never_was_says_how_to_list(tool: Cli) -> None:
     tool.fill()
     for word in ("20200101T000000Z-0000", "last", "../../etc"):
-        answer = tool.repo_json("restore", word)
+        answer = tool.repo_json("restore", word, "--yes")
         assert (answer.code, answer.error["code"]) == (2, "unknown-transaction")
 
 
@@ -174,18 +174,18 @@ def test_prune_keeps_as_many_older_builds_as_told(tool: Cli) -> None:
     tool.repository.mkdir()
     for release in (OLD, CATALOG.releases[-3].release, NEW):
         tool.fill(("RHEL7-64",), release)
-        assert tool.repo("prune").code == 0
+        assert tool.repo("prune", "--yes").code == 0
     retired = tool.repository / ".repo-manager" / "retired"
     assert len(list(retired.rglob("*.tar.gz"))) == 2
     tool.put("Copy of RHEL7-64.tar.gz")
-    assert tool.repo("prune", "--keep", "1").code == 0
+    assert tool.repo("prune", "--keep", "1", "--yes").code == 0
     assert [path.name for path in retired.rglob("*_UA_*.tar.gz")] == [name_of("RHEL7-64", CATALOG.releases[-3].release)]
 
 
 def test_prune_downloads_nothing_and_leaves_the_last_good_installer(tool: Cli) -> None:
     tool.fill(("RHEL7-64",), OLD)
     broken = tool.put(name_of("RHEL7-64"), data_of(name_of("RHEL7-64"))[:700])
-    assert tool.repo("prune").code == 0
+    assert tool.repo("prune", "--yes").code == 0
     assert tool.names() == {name_of("RHEL7-64", OLD)}
     assert not broken.exists()
 
@@ -197,12 +197,12 @@ def test_add_places_a_good_file_and_retires_what_it_supersedes(tool: Cli) -> Non
     tool.fill(("RHEL7-64", "OL7-64"), OLD)
     tool.fill_source()
     tool.service = StandIn()
-    answer = tool.repo_json("add", f"source/{name_of('RHEL7-64')}", f"source/{name_of('RHEL5-64')}")
+    answer = tool.repo_json("add", f"source/{name_of('RHEL7-64')}", f"source/{name_of('RHEL5-64')}", "--yes")
     assert answer.code == 0, answer.err
     assert tool.names() == {name_of("RHEL7-64"), name_of("RHEL5-64"), name_of("OL7-64", OLD)}
     assert tool.service.starts == 1
     assert (tool.source / name_of("RHEL7-64")).is_file(), "the file that was brought stays where it was"
-    assert tool.repo("restore", "last").code == 0
+    assert tool.repo("restore", "last", "--yes").code == 0
     assert tool.names() == {name_of("RHEL7-64", OLD), name_of("OL7-64", OLD)}
 
 
@@ -239,7 +239,7 @@ def test_add_refuses_the_wrong_file_and_nothing_is_placed(
     }[fault]
     before = tree(tool.folder)
     # A good file beside the wrong one is not placed either.
-    answer = tool.repo_json("add", f"source/{name_of('RHEL5-64')}", file, *extra)
+    answer = tool.repo_json("add", f"source/{name_of('RHEL5-64')}", file, *extra, "--yes")
     assert (answer.code, answer.document["error"]["code"]) == (code, error)
     assert answer.document["error"]["hint"]
     assert f"error[{error}]" in answer.err
@@ -250,7 +250,7 @@ def test_add_refuses_the_wrong_file_and_nothing_is_placed(
 def test_add_of_an_older_file_is_possible_on_demand(tool: Cli) -> None:
     tool.fill(("RHEL7-64",))
     tool.fill_source(("RHEL7-64",), OLD)
-    assert tool.repo("add", "--allow-older", f"source/{name_of('RHEL7-64', OLD)}").code == 0
+    assert tool.repo("add", "--allow-older", f"source/{name_of('RHEL7-64', OLD)}", "--yes").code == 0
     assert tool.names() == {name_of("RHEL7-64", OLD)}
 
 
@@ -271,7 +271,7 @@ def test_a_carried_set_is_what_sha256sum_says(tool: Cli) -> None:
     assert (checked.returncode, checked.stdout.count(b": OK")) == (0, 3)
     placed = tool.repo
     tool.fill(("RHEL7-64",))
-    assert placed("add", *(str(path) for path in carry.glob("Microsoft*"))).code == 0
+    assert placed("add", *(str(path) for path in carry.glob("Microsoft*")), "--yes").code == 0
 
 
 def test_what_was_carried_whole_is_not_fetched_again(tool: Cli) -> None:
@@ -432,18 +432,18 @@ def test_a_file_that_was_dropped_by_hand_leads_to_one_restart(tool: Cli) -> None
     assert [item["action"] for item in plan.document["actions"]] == ["restart"]
     assert "restart the service InMage PushInstall: the set changed" in tool.repo("sync", "--dry-run").out
     assert tool.service.starts == 0
-    answer = tool.repo_json("prune")
+    answer = tool.repo_json("prune", "--yes")
     assert (answer.code, tool.service.starts) == (0, 1)
     assert [(item["action"], item["result"]) for item in answer.document["actions"]] == [("restart", "done")]
     assert tool.repo_json("audit").document["findings"] == []
-    assert tool.repo_json("prune").document["actions"] == []
+    assert tool.repo_json("prune", "--yes").document["actions"] == []
     assert tool.service.starts == 1
 
 
 def test_a_change_without_a_restart_leaves_one_pending(tool: Cli) -> None:
     tool.fill(("RHEL7-64",), OLD)
     tool.service = StandIn(since=time.time())
-    answer = tool.repo("add", str(tool.fill_source() / name_of("RHEL7-64")), "--no-restart")
+    answer = tool.repo("add", str(tool.fill_source() / name_of("RHEL7-64")), "--no-restart", "--yes")
     assert (answer.code, tool.service.starts) == (0, 0)
     found = tool.repo_json("audit", "--package", "RHEL7-64").document["findings"]
     assert [item["code"] for item in found] == ["restart-pending"]
@@ -454,8 +454,8 @@ def test_a_change_without_a_restart_leaves_one_pending(tool: Cli) -> None:
 def test_a_first_change_that_finds_nothing_to_do_restarts_nothing(tool: Cli) -> None:
     tool.fill()
     tool.service = StandIn(since=time.time())
-    assert tool.repo_json("prune").document["actions"] == []
-    assert tool.repo_json("prune").document["actions"] == []
+    assert tool.repo_json("prune", "--yes").document["actions"] == []
+    assert tool.repo_json("prune", "--yes").document["actions"] == []
     assert tool.service.starts == 0
 
 
@@ -463,7 +463,7 @@ def test_a_restart_alone_that_fails_says_so(tool: Cli) -> None:
     tool.fill()
     tool.service = StandIn(since=0, broken=9)
     before = tree(tool.repository, own=False)
-    answer = tool.repo_json("prune")
+    answer = tool.repo_json("prune", "--yes")
     assert answer.code == 5
     assert "error[service-did-not-start]" in answer.err
     assert [(item["action"], item["result"]) for item in answer.document["actions"]] == [("restart", "failed")]
@@ -472,10 +472,10 @@ def test_a_restart_alone_that_fails_says_so(tool: Cli) -> None:
 
 def test_a_restart_alone_is_no_change_that_could_be_taken_back(tool: Cli) -> None:
     tool.mess()
-    assert tool.repo("prune").code == 0
+    assert tool.repo("prune", "--yes").code == 0
     before = tool.repo_json("restore").document
     tool.service = StandIn(since=0)
-    assert tool.repo("prune").code == 0
+    assert tool.repo("prune", "--yes").code == 0
     assert tool.service.starts == 1
     assert tool.repo_json("restore").document == before
 
@@ -485,7 +485,7 @@ def test_a_service_that_may_not_be_restarted_is_noticed_before_anything_is_fetch
     tool.fill_source()
     tool.service = StandIn(refuses="service-access-denied")
     before = tree(tool.repository, own=False)
-    sync = ("sync", "--release", "latest", "--source", "source")
+    sync = ("sync", "--release", "latest", "--source", "source", "--yes")
     answer = tool.repo_json(*sync)
     assert (answer.code, answer.error["code"]) == (5, "service-access-denied")
     assert tree(tool.repository, own=False) == before
@@ -497,5 +497,5 @@ def test_a_service_that_is_stopped_needs_no_rights_to_stay_so(tool: Cli) -> None
     tool.repository.mkdir()
     tool.fill_source()
     tool.service = StandIn(now=ServiceState.STOPPED, refuses="service-access-denied")
-    assert tool.repo("sync", "--source", "source").code == 0
+    assert tool.repo("sync", "--source", "source", "--yes").code == 0
     assert tool.service.now is ServiceState.STOPPED

@@ -57,7 +57,7 @@ def whole(tool: Cli) -> None:
 
 def pruned(tool: Cli) -> None:
     messy(tool)
-    assert tool.repo("prune").code == 0
+    assert tool.repo("prune", "--yes").code == 0
 
 
 def broken_service(tool: Cli) -> None:
@@ -199,26 +199,26 @@ SCENES: Final[dict[str, tuple[Callable[[Cli], None], tuple[str, ...]]]] = {
     "show_windows": (nothing, ("show", "Windows", "--cs-ip", "10.0.0.4")),
     "show_unknown": (nothing, ("show", "RHEL77")),
     "sync_dry_run": (messy, (*REPO, "sync", "--source", "source", "--dry-run")),
-    "sync": (messy, (*REPO, "sync", "--source", "source")),
-    "sync_again": (whole, (*REPO, "sync", "--source", "source")),
-    "sync_broken_service": (broken_service, (*REPO, "sync", "--source", "source")),
-    "sync_cut_off": (cut_off, (*REPO, "sync", "--source", "source")),
-    "sync_missing": (messy, (*REPO, "sync", "--source", "nowhere")),
+    "sync": (messy, (*REPO, "sync", "--source", "source", "--yes")),
+    "sync_again": (whole, (*REPO, "sync", "--source", "source", "--yes")),
+    "sync_broken_service": (broken_service, (*REPO, "sync", "--source", "source", "--yes")),
+    "sync_cut_off": (cut_off, (*REPO, "sync", "--source", "source", "--yes")),
+    "sync_missing": (messy, (*REPO, "sync", "--source", "nowhere", "--yes")),
     "sync_no_links": (messy, (*REPO, "sync", "--release", "9.57")),
     "sync_unknown_release": (messy, (*REPO, "sync", "--release", "9.12")),
     "download": (incoming, ("download", "RHEL5-64", "RHEL6-64", "--source", "source", "--to", "carry")),
     "download_dry_run": (nothing, ("download", "RHEL5-64", "Windows", "--dry-run")),
-    "add": (missing_ol8, (*REPO, "add", f"source/{name_of('OL7-64')}")),
-    "add_mislabelled": (missing_ol8, (*REPO, "add", f"source/{name_of('OL8-64')}")),
+    "add": (missing_ol8, (*REPO, "add", f"source/{name_of('OL7-64')}", "--yes")),
+    "add_mislabelled": (missing_ol8, (*REPO, "add", f"source/{name_of('OL8-64')}", "--yes")),
     "add_older": (incoming, (*REPO, "add", f"source/{name_of('RHEL5-64', OLD)}")),
-    "add_allow_older": (incoming, (*REPO, "add", f"source/{name_of('RHEL5-64', OLD)}", "--allow-older")),
+    "add_allow_older": (incoming, (*REPO, "add", f"source/{name_of('RHEL5-64', OLD)}", "--allow-older", "--yes")),
     "add_foreign": (incoming, (*REPO, "add", "source/agent.tar.gz")),
     "prune_dry_run": (messy, (*REPO, "prune", "--dry-run")),
-    "prune": (messy, (*REPO, "prune")),
-    "prune_again": (whole, (*REPO, "prune")),
+    "prune": (messy, (*REPO, "prune", "--yes")),
+    "prune_again": (whole, (*REPO, "prune", "--yes")),
     "restore_none": (whole, (*REPO, "restore")),
     "restore": (pruned, (*REPO, "restore")),
-    "restore_last": (pruned, (*REPO, "restore", "last")),
+    "restore_last": (pruned, (*REPO, "restore", "last", "--yes")),
     "restart": (whole, (*REPO, "restart")),
     "catalog_check": (nothing, ("catalog", "check")),
     "catalog_check_bad": (ten_mistakes, ("catalog", "check", "mine.yaml")),
@@ -339,10 +339,10 @@ def test_hostile_names_are_shown_on_every_console_without_harm(
 def test_prune_and_restore_carry_hostile_names_byte_for_byte(tool: Cli) -> None:
     hostile(tool)
     before = {os.fsencode(path.name) for path in tool.repository.iterdir()}
-    assert tool.repo("prune").code == 0
+    assert tool.repo("prune", "--yes").code == 0
     between = {os.fsencode(path.name) for path in tool.repository.iterdir()} - {b".repo-manager"}
     assert before - between == {b"Microsoft-ASR_UA_\xff_copy.tar.gz"}
-    assert tool.repo("restore", "last").code == 0
+    assert tool.repo("restore", "last", "--yes").code == 0
     assert {os.fsencode(path.name) for path in tool.repository.iterdir()} - {b".repo-manager"} == before
 
 
@@ -368,6 +368,7 @@ def test_a_change_is_made_whole_when_nobody_reads_on(tool: Cli) -> None:
             "prune",
             "-v",
             "--json",
+            "--yes",
             cwd=tool.folder,
             stdout=pipe,
             stderr=pipe,
@@ -454,10 +455,10 @@ def test_a_change_on_a_terminal_asks_first_unless_told_not_to(tool: Cli) -> None
     before = tool.names()
     with_yes = on_a_terminal(tool, "prune", "--dry-run", "--yes")
     assert with_yes[0] == 0
-    assert "Go on?" not in with_yes[1]
+    assert "Apply these changes?" not in with_yes[1]
     assert tool.names() == before
     code, said = on_a_terminal(tool, "prune", "--yes")
-    assert (code, "Go on?" in said) == (0, False)
+    assert (code, "Apply these changes?" in said) == (0, False)
     assert tool.names() < before
 
 
@@ -470,9 +471,29 @@ def test_the_answer_to_the_question_counts(tool: Cli, answer: bytes, code: int, 
     before = tool.names()
     found, said = on_a_terminal(tool, "prune", typed=answer)
     assert found == code
-    assert "Go on? [y/N]" in said
+    assert "Apply these changes? [y/N]" in said
     assert ("error[declined]" in said) == (not changed)
     assert (tool.names() != before) == changed
+
+
+@needs_terminals
+def test_who_is_asked_sees_the_plan_also_with_quiet(tool: Cli) -> None:
+    messy(tool)
+    code, said = on_a_terminal(tool, "-q", "prune", typed=b"n\n")
+    assert code == 1
+    assert "retire 4 files" in said[: said.index("Apply these changes?")]
+
+
+@needs_terminals
+@pytest.mark.parametrize(("answer", "code", "changed"), [(b"y\n", 0, True), (b"n\n", 1, False)])
+def test_a_change_of_the_second_folder_alone_is_asked_for(tool: Cli, answer: bytes, code: int, changed: bool) -> None:  # noqa: FBT001 - a row of the table
+    tool.fill()
+    (tool.folder / "second").mkdir()
+    config = tool.config("second_folder: second\n")
+    found, said = on_a_terminal(tool, "--config", config, "prune", typed=answer)
+    assert found == code, said
+    assert said.index("in the second folder") < said.index("Apply these changes?")
+    assert bool(list((tool.folder / "second").glob("Microsoft*"))) == changed
 
 
 @needs_terminals
@@ -485,7 +506,7 @@ def test_a_catalog_is_written_only_once_that_was_agreed_to(tool: Cli, answer: by
     catalog.write_text(older, encoding="utf-8")
     found, said = on_a_terminal(tool, "--json", "--catalog", "mine.yaml", "catalog", "update", "links.md", typed=answer)
     assert found == code, said
-    assert "Write it? [y/N]" in said
+    assert "Write mine.yaml? [y/N]" in said
     assert ('"written": true' in said) == written
     assert (catalog.read_text(encoding="utf-8") != older) == written
 

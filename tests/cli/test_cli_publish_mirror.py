@@ -41,7 +41,7 @@ def _follower(tool: Cli) -> Path:
 
 def _mirror(tool: Cli, *more: str, source: str = "depot") -> Answer:
     _follower(tool)
-    return tool("--json", "--repository", "follower", "mirror", source, *more)
+    return tool("--json", "--repository", "follower", "mirror", source, *more, "--yes")
 
 
 def _led(tool: Cli) -> str:
@@ -854,6 +854,18 @@ def test_one_package_can_be_followed_and_all_others_left_alone(tool: Cli) -> Non
 
     assert answer.code == 0
     assert set(_installers(tool.folder / "follower")) == {name_of("OL8-64"), name_of("Windows")}
+
+
+def test_a_key_is_not_trusted_before_the_change_was_confirmed(tool: Cli) -> None:
+    root = _led(tool)
+    folder = _follower(tool)
+    words = ("--json", "--repository", "follower", "mirror", "depot")
+    answer = tool(*words, "--trust", root)
+    assert (answer.code, answer.error["code"]) == (2, "confirmation-needed")
+    assert list(folder.iterdir()) == []
+    assert tool(*words, "--yes").error["code"] == "no-trust"
+    assert _mirror(tool, "--trust", root).code == 0
+    assert tool(*words).code == 0, "nothing to do"
 
 
 def test_a_dry_run_trusts_nobody_for_good(tool: Cli) -> None:

@@ -346,5 +346,5 @@ def test_fixes_carry_the_options_of_the_run(tool: Cli) -> None:
     words = tool(*arguments, "audit", "--release", "latest").out.splitlines()[-1]
     assert words == f"to mend it: {begin}"
     tool.fill_source()
-    assert tool(*finding["fix"].split()[1:], "--source", "source").code == 0
+    assert tool(*finding["fix"].split()[1:], "--source", "source", "--yes").code == 0
     assert tool.names() == {name_of("RHEL7-64")}

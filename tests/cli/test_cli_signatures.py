@@ -44,7 +44,7 @@ def findings(tool: Cli, *arguments: str) -> list[tuple[str, str]]:
 def test_sync_places_what_the_expected_publisher_signed(tool: Cli, name: str) -> None:
     offer(tool, signed(name))
     tool.config(CONFIG)
-    answer = tool.repo("--config", "config.yaml", "sync", "--source", "source", "--package", "Windows")
+    answer = tool.repo("--config", "config.yaml", "sync", "--source", "source", "--package", "Windows", "--yes")
     assert answer.code == 0, answer.err
     assert tool.names() == {EXE}
     assert "signature" not in answer.err
@@ -57,7 +57,16 @@ def test_sync_places_nothing_when_a_signature_will_not_do(tool: Cli, data: bytes
     tool.config(CONFIG)
     before = tree(tool.repository, own=False)
     answer = tool.repo_json(
-        "--config", "config.yaml", "sync", "--source", "source", "--package", "Windows", "--package", "RHEL7-64"
+        "--config",
+        "config.yaml",
+        "sync",
+        "--source",
+        "source",
+        "--package",
+        "Windows",
+        "--package",
+        "RHEL7-64",
+        "--yes",
     )
     assert (answer.code, answer.document["error"]["code"]) == (4, code)
     assert EXE in answer.document["error"]["message"]
@@ -70,7 +79,7 @@ def test_add_and_its_dry_run_refuse_alike(tool: Cli, data: bytes, code: str) -> 
     offer(tool, data)
     tool.config(CONFIG)
     for more in ((), ("--dry-run",)):
-        answer = tool.repo_json("--config", "config.yaml", "add", f"source/{EXE}", *more)
+        answer = tool.repo_json("--config", "config.yaml", "add", f"source/{EXE}", *more, "--yes")
         assert (answer.code, answer.document["error"]["code"]) == (4, code)
     assert tool.names() == set()
 
@@ -101,7 +110,7 @@ def test_an_unsigned_program_is_placed_unless_signatures_are_required(
 ) -> None:
     offer(tool, program())
     tool.config(f"signature_roots: {json.dumps(str(ROOT))}\n")
-    words = ("--config", "config.yaml", "sync", "--source", "source", "--package", "Windows")
+    words = ("--config", "config.yaml", "sync", "--source", "source", "--package", "Windows", "--yes")
     answer = tool.repo(*words, *arguments)
     assert answer.code == code, answer.err
     assert tool.names() == ({EXE} if code == 0 else set())
@@ -125,6 +134,7 @@ def test_a_publisher_in_the_catalog_is_required_and_the_configuration_beats_it(t
         "source",
         "--package",
         "Windows",
+        "--yes",
     )
     (tool.source / EXE).write_bytes(signed("good"))
     assert tool.repo_json(*words).document["error"]["code"] == "other-publisher"
@@ -134,7 +144,7 @@ def test_a_publisher_in_the_catalog_is_required_and_the_configuration_beats_it(t
 
 def test_a_spoilt_signature_is_refused_whoever_is_expected(tool: Cli) -> None:
     offer(tool, flipped(signed("good"), 0x250))
-    words = ("sync", "--source", "source", "--package", "Windows")
+    words = ("sync", "--source", "source", "--package", "Windows", "--yes")
     assert tool.repo(*words).code == 4
     assert tool.repo(*words, "--signatures", "warn").code == 4
     assert tool.repo(*words, "--signatures", "off").code == 0
@@ -150,7 +160,7 @@ def test_an_audit_warns_and_sync_replaces(tool: Cli, data: bytes, code: str) -> 
     assert findings(tool, *words, "--signatures", "require") == [(code, "error")]
     assert findings(tool, *words, "--signatures", "off") == []
     offer(tool, signed("good"))
-    answer = tool.repo_json("--config", "config.yaml", "sync", "--source", "source", "--package", "Windows")
+    answer = tool.repo_json("--config", "config.yaml", "sync", "--source", "source", "--package", "Windows", "--yes")
     assert answer.code == 0, answer.err
     assert [action["action"] for action in answer.document["actions"]][:3] == ["download", "retire", "place"]
     assert answer.document["actions"][0]["reason"] == "the file in the folder has not the signature it should have"
@@ -193,7 +203,7 @@ def test_a_second_audit_remembers_the_signature_and_what_is_expected_may_change(
 def test_what_was_placed_is_known_with_its_signature(tool: Cli) -> None:
     offer(tool, signed("stamped"))
     tool.config(CONFIG)
-    assert tool.repo("--config", "config.yaml", "sync", "--source", "source", "--package", "Windows").code == 0
+    assert tool.repo("--config", "config.yaml", "sync", "--source", "source", "--package", "Windows", "--yes").code == 0
     answer = tool.repo_json("--config", "config.yaml", "audit", "--package", "Windows")
     assert answer.document["packages"][0]["signer"] == PUBLISHER
 
@@ -203,7 +213,7 @@ def test_prune_retires_a_program_that_is_not_signed_as_expected(tool: Cli) -> No
     tool.put(EXE, program())
     tool.put(older, signed("good"))
     tool.config(CONFIG)
-    assert tool.repo("--config", "config.yaml", "prune").code == 0
+    assert tool.repo("--config", "config.yaml", "prune", "--yes").code == 0
     assert tool.names() == {older}
 
 
@@ -241,7 +251,7 @@ def without_the_library(folder: Path) -> dict[str, str]:
 def test_without_the_library_it_is_said_what_was_not_checked(tool: Cli) -> None:
     offer(tool, flipped(signed("good"), 0x250))
     env = without_the_library(tool.folder)
-    words = ("--repository", "repo", "sync", "--source", "source", "--package", "Windows", "--no-restart")
+    words = ("--repository", "repo", "sync", "--source", "source", "--package", "Windows", "--no-restart", "--yes")
     refused = real(*words, "--signatures", "require", cwd=tool.folder, env=env)
     assert refused.returncode == 2
     assert b"error[no-signature-library]" in refused.stderr

@@ -112,7 +112,7 @@ def test_every_command_survives_all_hostile_names_together(tmp_path: Path) -> No
         (("audit", "--output", f"{report}.txt"), {ExitCode.FINDINGS}),
         (("sync", *source, "--dry-run"), {ExitCode.DONE}),
         (("sync", *source, "--dry-run", "--json"), {ExitCode.DONE}),
-        (("-v", "sync", *source, "--json"), {ExitCode.DONE}),
+        (("-v", "sync", *source, "--json", "--yes"), {ExitCode.DONE}),
         (("audit", "--deep", "--json"), {ExitCode.DONE}),
         (("restore",), {ExitCode.DONE}),
         (("-v", "restore", "last", "--yes"), {ExitCode.DONE}),
@@ -190,7 +190,7 @@ def test_what_is_no_file_in_the_staging_area_is_neither_read_nor_written_through
     before = snapshot(world)
     done = cli(
         world,
-        *("--repository", str(world.repository), "sync", "--release", "latest"),
+        *("--repository", str(world.repository), "sync", "--release", "latest", "--yes"),
         *("--source", str(world.source), "--yes"),
     )
     assert done.returncode == ExitCode.DONE, done.stderr

@@ -66,7 +66,7 @@ def test_every_name_is_shown_on_every_console(encoding: dict[str, str], tmp_path
     assert FACE in text
 
     source = ("--release", "latest", "--source", str(world.source), "--yes")
-    done = run(world, encoding, "-v", *line, "sync", *source)
+    done = run(world, encoding, "-v", *line, "sync", *source, "--yes")
     assert done.returncode == ExitCode.DONE, done.stderr
     assert (world.repository / name_of("Windows")).exists()
     assert not (world.repository / RUSSIAN).exists()
@@ -82,7 +82,7 @@ def test_an_error_about_such_a_name_is_a_sentence(
     world = scenarios.build(tmp_path / "world")
     for arguments in (
         ("--repository", f"{tmp_path}\\{RUSSIAN}", "list", *more),
-        ("--repository", str(world.repository), "add", f"{tmp_path}\\{FACE}", *more),
+        ("--repository", str(world.repository), "add", f"{tmp_path}\\{FACE}", *more, "--yes"),
         ("show", RUSSIAN, *more),
         (*more, FACE),
     ):
