@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from repo_manager.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from repo_manager.document import Mapping as Section
     from repo_manager.names import Release
@@ -95,7 +95,14 @@ NUMBER_OPTIONS: Final = (
     "time_limit",
 )
 
-COMMAND_LINE_ONLY: Final = ("replace_trust", "accept_expired", "unsigned", "drop", "allow_plain_http")
+COMMAND_LINE_ONLY: Final = (
+    "replace_trust",
+    "accept_expired",
+    "unsigned",
+    "drop",
+    "allow_plain_http",
+    "fix_permissions",
+)
 """Options that lower trust or secrecy for one run. A forgotten key or variable would lower it for every run."""
 
 
@@ -207,8 +214,8 @@ def parse(text: str, name: str) -> Settings:
     return settings
 
 
-def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
-    """Read the configuration file that is named, or the machine's, or none.
+def load(path: Path | None, environ: Mapping[str, str], read: Callable[[Path], bytes] = Path.read_bytes) -> Settings:
+    """Read the configuration file that is named, or the machine's, or none. `read` may refuse a file.
 
     Raises:
         InputError: the named file cannot be read, or holds mistakes.
@@ -216,7 +223,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     named = path or (Path(environ[f"{PREFIX}CONFIG"]) if environ.get(f"{PREFIX}CONFIG") else None)
     file = named or machine_wide(environ)
     try:
-        data = file.read_bytes()
+        data = read(file)
     except FileNotFoundError as error:
         if named is None:
             return Settings()

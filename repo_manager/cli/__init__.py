@@ -127,6 +127,9 @@ def _document(error: RepoManagerError) -> dict[str, Any]:
 
 
 def _failed(error: RepoManagerError, arguments: Sequence[str], runs: Sequence[Run]) -> int:
+    if error.code == "untrusted-file" and runs:
+        # Where the error arises, nothing is known of the options with which the run found the file.
+        error.hint = error.hint.replace("'repo-manager doctor", f"'{runs[-1].command} doctor")
     console = _console(arguments, runs)
     console.emit(_document(error))
     console.error(error)

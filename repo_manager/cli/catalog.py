@@ -169,7 +169,8 @@ def _read(run: Run, source: str) -> str:
 
 def _write(path: Path, text: str) -> None:
     try:
-        write_where_told(path, text, newline="")
+        # Without the right to write for others, whatever the umask: such a catalog is refused.
+        write_where_told(path, text, newline="", mode=0o644)
     except OSError as error:
         raise InputError(
             "cannot-write", f"{path} cannot be written: {error.strerror}", "choose another --to"

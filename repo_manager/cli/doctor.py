@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from repo_manager.cli import options
+from repo_manager.cli import installation, options
+from repo_manager.cli.quoting import repeated
 from repo_manager.cli.root import run_of
+from repo_manager.edges.disk import permissions
 from repo_manager.edges.disk.paths import SUBFOLDER, shown
 from repo_manager.edges.windows import machine
 from repo_manager.edges.windows.facts import file_system, is_elevated
 from repo_manager.edges.windows.places import State, near_misses
 from repo_manager.edges.windows.service import Describing
-from repo_manager.errors import ExitCode, RepoManagerError
+from repo_manager.errors import DeclinedError, ExitCode, InputError, RepoManagerError
 from repo_manager.report.text import paragraph, plural, size
 from repo_manager.restart import ServiceState
 from repo_manager.settings import machine_wide
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from repo_manager.cli.run import Run
+    from repo_manager.edges.disk.permissions import Found
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -63,31 +66,56 @@ def doctor(
         bool,
         options.option("--online", "Also ask the download server for one file's size."),
     ] = False,
+    fix_permissions: Annotated[
+        bool,
+        options.command_line_option(
+            "--fix-permissions",
+            "Correct owners and permissions of the tool's own files and of those it is told to believe.",
+        ),
+    ] = False,
+    keys: Annotated[
+        Path | None, options.option("--keys", "The folder of the keys that sign a set.", metavar="DIR")
+    ] = None,
+    tokens: Annotated[
+        Path | None, options.option("--tokens", "The file with the tokens of serve.", metavar="FILE")
+    ] = None,
+    yes: options.Yes = False,
 ) -> None:
-    """Look whether this machine is ready. Changes nothing; exit 1 when something must be mended."""
+    """Look whether this machine is ready. Exit 1 when something must be corrected.
+
+    Nothing is changed without --fix-permissions. With it, owners and permissions are looked at alone, listed, and
+    corrected after a question or with --yes. Look at the contents of the listed files first: they are believed then.
+    """
     run = run_of(context)
-    checks = _all_checks((*_LOOKS, *((_download_server,) if online else ())), run)
-    run.console.emit(
-        {
-            "schema": "repo-manager/doctor/1",
-            "checks": [
-                {"check": check.what, "health": check.health.value, "message": check.message, "hint": check.hint}
-                for check in checks
-            ],
-        }
-    )
-    if not run.console.json_wanted:
+    if fix_permissions:
+        _fix_permissions(run, keys, tokens, yes=yes)
+        return
+    looks = (*_LOOKS, lambda run: _permissions(run, keys, tokens), *((_download_server,) if online else ()))
+    checks = _all_checks(looks, run)
+    console = run.console_without_configuration
+    console.emit(_document(checks))
+    if not console.json_wanted:
         widest = max(len(check.what) for check in checks)
-        for check in (check for check in checks if not check.aside or run.console.verbosity > 0):
+        for check in (check for check in checks if not check.aside or console.verbosity > 0):
             head = f"{check.health.value:<7}  {check.what:<{widest}}  "
             rest = " " * len(head)
             joint = "\n" if "\n" in check.message else "; "
             text = check.message + (joint + check.hint if check.hint else "")
             for number, line in enumerate(text.split("\n")):
                 start = rest if number else head
-                run.console.answer(paragraph(line.strip(), run.console.width, first=start, rest=rest))
+                console.answer(paragraph(line.strip(), console.width, first=start, rest=rest))
     if any(check.health is Health.ERROR for check in checks):
         raise typer.Exit(ExitCode.FINDINGS)
+
+
+def _document(checks: Iterable[Check]) -> dict[str, object]:
+    return {
+        "schema": "repo-manager/doctor/1",
+        "checks": [
+            {"check": check.what, "health": check.health.value, "message": check.message, "hint": check.hint}
+            for check in checks
+        ],
+    }
 
 
 def _all_checks(looks: Iterable[Callable[[Run], Iterator[Check]]], run: Run) -> list[Check]:
@@ -284,6 +312,67 @@ def _antivirus(run: Run) -> Iterator[Check]:
             Health.OK,
             f"exclude {shown(run.path)} from scans on access if placing files is slow or refused",
         )
+
+
+# Owners and permissions
+
+
+def _permissions(run: Run, keys: Path | None, tokens: Path | None) -> Iterator[Check]:
+    """What of the installation is not believed, or others may read."""
+    items = [*installation.configuration(run), *installation.rest(run, keys, tokens)]
+    found = permissions.wrong(items)
+    for one in found:
+        hint = one.reason or f"check its contents, then run '{run.command} doctor --fix-permissions'"
+        yield Check("permissions", Health.ERROR, f"{shown(one.path)}: {one.now}", hint)
+    if not found:
+        yield Check("permissions", Health.OK, "only administrators and this user can change what the tool believes")
+
+
+def _fix_permissions(run: Run, keys: Path | None, tokens: Path | None, *, yes: bool) -> None:
+    """Correct the configuration first: what else there is to correct is known from it."""
+    console = run.console_without_configuration
+    done = _corrected(run, permissions.wrong(installation.configuration(run)), yes=yes)
+    run.forget()
+    done += _corrected(run, permissions.wrong(installation.rest(run, keys, tokens)), yes=yes)
+    checks = [
+        Check("permissions", Health.ERROR, f"{shown(found.path)}: {found.now}", why) for found, why in done if why
+    ]
+    fixed = {
+        "permissions": [
+            {
+                "path": shown(found.path),
+                "was": found.now,
+                "change": found.change,
+                "result": "left" if why else "done",
+                "reason": why,
+            }
+            for found, why in done
+        ]
+    }
+    words = f"{plural(len(done) - len(checks), 'path')} corrected"
+    checks.append(Check("permissions", Health.OK, words))
+    console.emit({**_document(checks), **fixed})
+    console.answer("\n".join([*(f"not corrected: {check.message}; {check.hint}" for check in checks[:-1]), words]))
+    if len(checks) > 1:
+        raise typer.Exit(ExitCode.FINDINGS)
+
+
+def _corrected(run: Run, found: list[Found], *, yes: bool) -> list[tuple[Found, str]]:
+    """List what was found, ask, and correct it. With each why it was left alone; empty where it was corrected."""
+    console = run.console_without_configuration
+    possible = [one for one in found if not one.reason]
+    for one in possible:
+        console.answer(f"{shown(one.path)}: {one.now} -> {one.change}")
+    if possible and not yes:
+        if not console.can_ask:
+            raise InputError(
+                "confirmation-needed",
+                f"{plural(len(possible), 'path')} would be corrected; nothing was changed",
+                f"check the contents of what is listed, then {repeated(run.words, '--yes')}",
+            )
+        if not console.agreed("Did you check their contents, and shall they be believed from now on?"):
+            raise DeclinedError
+    return [(one, one.reason or permissions.correct(one)) for one in found]
 
 
 _LOOKS = (

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from repo_manager.cli.console import Console
 from repo_manager.cli.root import run_of
 from repo_manager.edges.library import book
-from repo_manager.errors import InputError
 from repo_manager.report import explained
-
-if TYPE_CHECKING:
-    from repo_manager.cli.run import Run
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -28,7 +23,7 @@ def explain(
 ) -> None:
     """Say what a finding or an error means, how it arises and how to mend it. Without a code, list them all."""
     run = run_of(context)
-    console = _console(run)
+    console = run.console_without_configuration
     known = book()
     found = [known.explain(word) for word in code or known.codes]
     console.emit(explained.document(found))
@@ -38,11 +33,3 @@ def explain(
         console.answer("\n\n\n".join(explained.text(item, console.width) for item in found))
     else:
         console.answer(explained.listing(known, console.width))
-
-
-def _console(run: Run) -> Console:
-    """The run's own, or a plain one where the configuration has mistakes: they are what somebody may ask about."""
-    try:
-        return run.console
-    except InputError:
-        return Console(json_wanted=bool(run.given.get("json")))

@@ -19,6 +19,7 @@ from repo_manager.cli.change import change, judge
 from repo_manager.cli.root import run_of
 from repo_manager.cli.sync import check_source
 from repo_manager.cli.voice import TerminalVoice
+from repo_manager.edges.disk import trusted_files
 from repo_manager.edges.reports.refusals import Refusals
 from repo_manager.edges.signed_sets.trusted import TrustStore
 from repo_manager.errors import ExitCode, InputError, LockedError, RepoManagerError
@@ -293,8 +294,7 @@ def _anchor(trust: str | None, root: Path | None, *, unsigned: bool) -> Anchor |
     if root is None:
         return None
     try:
-        with root.open("rb") as file:
-            data = file.read(ROOT_LIMIT)
+        data = trusted_files.read(root, most=ROOT_LIMIT)
     except OSError as error:
         raise InputError("no-file", f"{root} cannot be read: {error.strerror}", "check --root") from error
     # What reads it is an extra.

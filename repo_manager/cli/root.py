@@ -106,8 +106,7 @@ class _Root(TyperGroup):
 
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         """Offer the nearest command where there is none of that name."""
-        # What is wrong with a configuration can be explained all the same.
-        if _BROKEN in ctx.meta and args[:1] != ["explain"]:
+        if _BROKEN in ctx.meta and not _works_without_configuration(args[0] if args else "", ctx.meta[_BROKEN]):
             raise ctx.meta[_BROKEN]
         # The base class suggests from `commands`, which stays empty here so that nothing is imported.
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
@@ -124,6 +123,11 @@ class _Root(TyperGroup):
     def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:  # noqa: ARG002 - the base class's signature
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _works_without_configuration(command: str | None, error: InputError) -> bool:
+    """Whether a command runs although the configuration cannot be used: it explains or corrects that."""
+    return command == "explain" or (command == "doctor" and error.code == "untrusted-file")
 
 
 def _was_given(ctx: Context, name: str) -> bool:
@@ -179,7 +183,12 @@ def _given_after(name: str) -> Any:  # noqa: ANN401 - a callback as the library 
             run.give(name, value)
             if name == "config":
                 # Eager, so that the file is read before the command's own options look for defaults.
-                own = _by_parameter(run.settings.options)
+                try:
+                    own = _by_parameter(run.settings.options)
+                except InputError as error:
+                    if not _works_without_configuration(ctx.info_name, error):
+                        raise
+                    own = {}
                 ctx.default_map = {**own, **dict.fromkeys((name for names in _BELOW.values() for name in names), own)}
         return value
 

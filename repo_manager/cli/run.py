@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass, field, replace
@@ -14,8 +15,10 @@ import repo_manager
 from repo_manager import repository, settings
 from repo_manager.cli.console import Console
 from repo_manager.cli.quoting import quoted, repeated
+from repo_manager.edges.disk import trusted_files
 from repo_manager.edges.disk.paths import reachable, shown
 from repo_manager.edges.disk.scanning import scan
+from repo_manager.edges.disk.trusted_files import Correction
 from repo_manager.errors import InputError, RepoManagerError
 from repo_manager.signing import Policy, Rules
 
@@ -88,6 +91,10 @@ class Run:
     def give(self, name: str, value: object) -> None:
         """An option given after the command, which counts more than before it."""
         self.given[name] = value
+        self.forget()
+
+    def forget(self) -> None:
+        """Make the parts again when they are asked for next."""
         for part in _PARTS:
             self.__dict__.pop(part, None)
 
@@ -101,11 +108,37 @@ class Run:
         verbosity = -1 if self.option("quiet") else int(self.option("verbose") or 0)
         return Console(json_wanted=bool(self.option("json")), verbosity=verbosity, colour=not self.option("no_color"))
 
+    @property
+    def console_without_configuration(self) -> Console:
+        """The same, or a plain one where the configuration cannot be used."""
+        try:
+            return self.console
+        except InputError:
+            return Console(json_wanted=bool(self.given.get("json")))
+
     @cached_property
     def settings(self) -> Settings:
         """The configuration file's say."""
         named = self.given.get("config")
-        return settings.load(Path(named) if named else None, self.environ)
+        machine_wide = settings.machine_wide(self.environ)
+
+        def read(path: Path) -> bytes:
+            own = machine_wide.parent if path == machine_wide else path
+            return trusted_files.read(path, correction=Correction(own))
+
+        return settings.load(Path(named) if named else None, self.environ, read)
+
+    def trusted(self, path: Path | None) -> Path | None:
+        """A file or folder that the configuration names, or an option; only administrators may have written it.
+
+        Raises:
+            InputError: `untrusted-file`.
+        """
+        if path is not None:
+            # What is not there is reported where it is read.
+            with contextlib.suppress(OSError):
+                trusted_files.require(path)
+        return path
 
     @cached_property
     def profile(self) -> Profile:
@@ -143,11 +176,7 @@ class Run:
     def catalog_path(self) -> Path:
         """The catalog in use: the one that was named, or the tool's own."""
         named = self.option("catalog")
-        if named:
-            return Path(named)
-        package = Path(repo_manager.__file__).parent
-        inside = package / "catalog.yaml"
-        return inside if inside.is_file() else package.parent / "catalog.yaml"
+        return Path(named) if named else _own_catalog()
 
     def catalog_text(self) -> str:
         """The catalog as it is written.
@@ -155,8 +184,10 @@ class Run:
         Raises:
             InputError: it cannot be read.
         """
+        path = self.catalog_path
         try:
-            data = self.catalog_path.read_bytes()
+            own = path == _own_catalog() or path.samefile(_own_catalog())
+            data = path.read_bytes() if own else trusted_files.read(path, correction=Correction(path))
         except OSError as error:
             raise InputError(
                 "no-catalog", f"{self.catalog_path} cannot be read: {error.strerror}", "check --catalog"
@@ -268,7 +299,7 @@ class Run:
             publisher=self.settings.publisher,
             publishers={token: package.publisher for token, package in packages if package.publisher},
         )
-        return Signatures(rules, Roots(self.settings.signature_roots), self.now)
+        return Signatures(rules, Roots(self.trusted(self.settings.signature_roots)), self.now)
 
     def expect_signatures(self, asked: Policy | None, *, changing: bool = True) -> None:
         """Take over a command's word on signatures. `changing` says whether it may place files.
@@ -361,7 +392,7 @@ class Run:
             attempts=self.settings.attempts,
             backoff_s=0.5,
             proxy=self.settings.proxy,
-            ca_file=self.settings.ca_file,
+            ca_file=self.trusted(self.settings.ca_file),
             plain_http=self.plain_http,
         )
         return replace(policy, attempts=1, connect_timeout_s=5, stall_timeout_s=5) if brisk else policy
@@ -377,7 +408,7 @@ class Run:
                 attempts=self.settings.attempts,
                 backoff_s=0.5,
                 proxy=self.settings.proxy,
-                ca_file=self.settings.ca_file,
+                ca_file=self.trusted(self.settings.ca_file),
                 plain_http=self.plain_http,
             )
         )
@@ -432,3 +463,10 @@ class Run:
             if value:
                 words += [f"--{name}", quoted(str(value))]
         return " ".join(words)
+
+
+def _own_catalog() -> Path:
+    """The catalog that comes with the tool: beside its modules where it is installed, else above them."""
+    package = Path(repo_manager.__file__).parent
+    inside = package / "catalog.yaml"
+    return inside if inside.is_file() else package.parent / "catalog.yaml"

@@ -308,6 +308,7 @@ def _terms(
 
     if (tls_cert is None) != (tls_key is None):
         raise InputError("usage", "a certificate and its key belong together", "give both --tls-cert and --tls-key")
+    tls_cert, tls_key = run.trusted(tls_cert), run.trusted(tls_key)
     certificate = Certificate(tls_cert, tls_key) if tls_cert and tls_key else None
     most = room_for(connections)
     if most < connections:

@@ -15,7 +15,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager import fleet
-from repo_manager.edges.disk.paths import reachable
+from repo_manager.edges.disk import trusted_files
+from repo_manager.edges.disk.paths import shown
+from repo_manager.edges.disk.trusted_files import Correction
 from repo_manager.edges.disk.writing import write_whole
 from repo_manager.errors import InputError, MachineError
 
@@ -116,11 +118,11 @@ def load(path: Path, *, absent_is_empty: bool = False) -> Tokens:
     """The tokens in a file.
 
     Raises:
-        InputError: it cannot be read, or holds something else.
+        InputError: it cannot be read, holds something else, or others may write it.
     """
     try:
-        with reachable(path).open("rb") as file:
-            data = file.read(_LIMIT_BYTES + 1)
+        correction = Correction(path, f' --tokens "{shown(path)}"')
+        data = trusted_files.read(path, most=_LIMIT_BYTES + 1, correction=correction)
     except FileNotFoundError as error:
         if absent_is_empty:
             return Tokens()

@@ -6,13 +6,15 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.addresses import redacted
+from repo_manager.edges.disk import trusted_files
+from repo_manager.edges.disk.trusted_files import Correction
 from repo_manager.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-_OTHERS: Final = 0o006
+_OTHERS: Final = 0o004
 _MOST_BYTES: Final = 64 << 10
 
 
@@ -26,10 +28,11 @@ def pairs(file: Path, known: Callable[[str], bool], expected: str, code: str) ->
         code: of the error; the key of the configuration that names the file, with hyphens.
 
     Raises:
-        InputError: it cannot be read, is open to every user, or has a line that is none. No value is in the message.
+        InputError: it cannot be read, is open to others, or has a line that is none. No value is in the message.
     """
     try:
         with file.open("rb") as opened:
+            _believed(file, opened.fileno())
             open_to_all = os.name != "nt" and os.fstat(opened.fileno()).st_mode & _OTHERS
             text = opened.read(_MOST_BYTES).decode("utf-8-sig")
     except OSError as error:
@@ -38,7 +41,7 @@ def pairs(file: Path, known: Callable[[str], bool], expected: str, code: str) ->
         # Not the error itself: it carries the bytes.
         raise bad(file, "is not UTF-8 text", code) from None
     if open_to_all:
-        what = f"{file} can be read or changed by every user"
+        what = f"{file} can be read by every user"
         raise InputError(code, what, f"give it to yourself: chmod 600 {file}")
     values: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), start=1):
@@ -50,6 +53,15 @@ def pairs(file: Path, known: Callable[[str], bool], expected: str, code: str) ->
             raise bad(file, f"line {number} is no {expected}, or is there twice", code)
         values[name] = value
     return values
+
+
+def _believed(file: Path, descriptor: int) -> None:
+    try:
+        trusted_files.require(file, correction=Correction(file), opened=descriptor)
+    except InputError as error:
+        # Of the two ways the shorter one, where it is enough.
+        error.hint += "" if os.name == "nt" else f", or: chmod 600 {file}"
+        raise
 
 
 def bad(file: Path, what: str, code: str) -> InputError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import document
+from repo_manager.edges.disk import trusted_files
 from repo_manager.edges.disk.paths import reachable, shown
 from repo_manager.errors import InputError
 from repo_manager.fleet import inventory
@@ -21,11 +22,11 @@ def load(path: Path) -> Inventory:
     """Read an inventory.
 
     Raises:
-        InputError: `no-fleet`: it cannot be read; `invalid-fleet`: with every mistake in it.
+        InputError: `no-fleet`: it cannot be read; `invalid-fleet`: with every mistake in it; `untrusted-file`: it
+            names places that are sent tokens, and others may write it.
     """
     try:
-        with reachable(path).open("rb") as file:
-            data = file.read(_LIMIT_BYTES)
+        data = trusted_files.read(path, most=_LIMIT_BYTES)
     except FileNotFoundError as error:
         raise InputError("no-fleet", f"there is no file {shown(path)}", "name the file that lists servers") from error
     except OSError as error:

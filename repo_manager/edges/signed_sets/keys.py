@@ -20,9 +20,11 @@ from enum import StrEnum
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
+from repo_manager.edges.disk import trusted_files
 from repo_manager.edges.disk.paths import component, inside, reachable, shown
 from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.disk.renaming import Mover, sync_folder
+from repo_manager.edges.disk.trusted_files import Correction
 from repo_manager.errors import InputError, MachineError, install_hint
 
 if TYPE_CHECKING:
@@ -96,11 +98,9 @@ class Keys:
             MachineError: it cannot be read.
         """
         path = self._path(role, successor=successor)
-        with _translated(path):
-            try:
-                data = path.read_bytes()
-            except FileNotFoundError:
-                return None
+        data = self._believed(path)
+        if data is None:
+            return None
         from securesystemslib.signer import CryptoSigner
 
         return CryptoSigner(self._opened(path, data))
@@ -183,10 +183,14 @@ class Keys:
         return inside(self.folder / "metadata", component(name))
 
     def _read(self, name: str) -> bytes | None:
-        path = self._kept(name)
+        return self._believed(self._kept(name))
+
+    def _believed(self, path: Path) -> bytes | None:
+        """The bytes of a file, None where there is none. A key that others could have put there is none of ours."""
+        correction = Correction(self.folder, f' --keys "{shown(self.folder)}"')
         with _translated(path):
             try:
-                return path.read_bytes()
+                return trusted_files.read(path, correction=correction)
             except FileNotFoundError:
                 return None
 

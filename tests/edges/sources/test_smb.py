@@ -224,6 +224,7 @@ def test_a_file_of_credentials_that_everybody_may_read_or_change_is_refused(tmp_
         smb.credentials({}, file)
 
     assert "chmod 600" in failure.value.hint
+    assert failure.value.code == ("smb-credentials" if mode == 0o604 else "untrusted-file")
 
 
 def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,71 @@
+"""Which files make up an installation: what the tool keeps, and what the configuration and the options name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from repo_manager import settings
+from repo_manager.edges.disk.digests import cache_folder
+from repo_manager.edges.disk.paths import SUBFOLDER
+from repo_manager.edges.disk.permissions import Item
+from repo_manager.errors import RepoManagerError
+from repo_manager.settings import PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from repo_manager.cli.run import Run
+
+
+def configuration(run: Run) -> Iterator[Item]:
+    """The configuration file in use, and the machine's folder for it."""
+    machine_wide = settings.machine_wide(run.environ)
+    yield Item(machine_wide.parent)
+    named = run.given.get("config") or run.environ.get(f"{PREFIX}CONFIG")
+    yield Item(Path(named) if named else machine_wide)
+
+
+def rest(run: Run, keys: Path | None, tokens: Path | None) -> Iterator[Item]:
+    """All else. Where the configuration is not believed, only what is known without it."""
+    try:
+        found = run.settings
+    except RepoManagerError:
+        found = settings.Settings()
+    yield from _keys(keys or _named(found, "keys") or settings.machine_wide(run.environ).parent / "keys")
+    public = (tokens or _named(found, "tokens"), found.ca_file, found.signature_roots, _named(found, "fleet"))
+    secret = (found.smb_credentials, found.store_credentials, found.report_credentials, _named(found, "tls_key"))
+    yield from (Item(path) for path in public if path is not None)
+    yield from (Item(path, secret=True) for path in secret if path is not None)
+    catalog = run.given.get("catalog") or found.options.get("catalog")
+    if catalog:
+        yield Item(Path(str(catalog)))
+    yield from _subfolders(run)
+    cache = cache_folder(run.environ)
+    yield from map(Item, (cache, *sorted(cache.glob("*.json"))))
+
+
+def _named(found: settings.Settings, option: str) -> Path | None:
+    named = found.options.get(option)
+    return None if named is None else Path(str(named))
+
+
+def _keys(folder: Path) -> Iterator[Item]:
+    """The folder of keys and what is in it, by the names that the tool gives: it could be any folder."""
+    yield Item(folder)
+    for path in (folder / f"{role}{kind}.pem" for role in _ROLES for kind in ("", ".next")):
+        yield Item(path, secret=True)
+    yield from map(Item, (folder / "metadata", *sorted(folder.glob("metadata/*.json"))))
+
+
+_ROLES: Final = ("root", "targets", "snapshot", "timestamp")
+
+
+def _subfolders(run: Run) -> Iterator[Item]:
+    try:
+        yield Item(run.path / SUBFOLDER, whole=True)
+        if run.profile.second_folder is not None:
+            yield Item(Path(run.profile.second_folder) / SUBFOLDER, whole=True)
+    except RepoManagerError:
+        # Without a repository there is no sub-folder.
+        return

@@ -1,0 +1,158 @@
+"""Corrects the owners and permissions of an installation's own files, so that they are believed again.
+
+First everything is looked at and listed; a person decides; then exactly what was listed is changed. A file that was
+exchanged meanwhile is left alone. Links are never followed, and what is not a file or folder is never touched.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from repo_manager.edges.disk.paths import inside, is_link, reachable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A file or folder of an installation.
+
+    `secret` says that other users may not even read it, `whole` that all below it belongs to the installation.
+    """
+
+    path: Path
+    secret: bool = False
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file or folder that is not as it should be.
+
+    Attributes:
+        path: where it is.
+        now: whose it is and who may use it, in words.
+        change: what would be changed, in words; empty where nothing can be.
+        reason: why it cannot be corrected; empty where it can.
+        identity: tells this very file from another one of that name.
+    """
+
+    path: Path
+    now: str
+    change: str = ""
+    reason: str = ""
+    identity: tuple[int, ...] = ()
+    secret: bool = False
+
+
+def wrong(items: Iterable[Item]) -> list[Found]:
+    """Everything among the items that should be corrected, each path once. What is not there is not wrong."""
+    found: dict[str, Found] = {}
+    for item in items:
+        for path in _paths(reachable(item.path), whole=item.whole):
+            if str(path) in found:
+                continue
+            try:
+                seen = _look(path, secret=item.secret)
+            except OSError:
+                continue
+            if seen is not None:
+                found[str(path)] = seen
+    return list(found.values())
+
+
+def _paths(path: Path, *, whole: bool) -> Iterator[Path]:
+    """A path, and all below it where it is a folder and not a link. Folders come before what is in them."""
+    yield path
+    try:
+        if not whole or is_link(path.lstat()):
+            return
+        below = sorted(found.name for found in path.iterdir())
+    except OSError:
+        return
+    for name in below:
+        yield from _paths(inside(path, name), whole=True)
+
+
+if sys.platform == "win32":
+
+    def _look(path: Path, *, secret: bool) -> Found | None:
+        """What is wrong with a path."""
+        del path, secret
+        return None
+
+    def correct(found: Found) -> str:
+        """Correct what was found. Returns why it was left alone, empty when it was corrected."""
+        del found
+        return ""
+
+else:
+    from repo_manager.edges.disk.trusted_files import keeps_no_owners, owner_name
+
+    _OTHERS_WRITE: int = stat.S_IWGRP | stat.S_IWOTH
+    # A service of another user may read a secret by its group.
+    _OTHERS_USE: int = stat.S_IWGRP | stat.S_IRWXO
+
+    def _look(path: Path, *, secret: bool) -> Found | None:
+        """What is wrong with a path."""
+        status = path.lstat()
+        wanted = _wanted(status, secret=secret)
+        mode = stat.S_IMODE(status.st_mode)
+        if wanted == (status.st_uid, mode) or keeps_no_owners(status.st_dev):
+            return None
+        now = f"{owner_name(status.st_uid)}, mode {mode:04o}"
+        reason = _reason(status, wanted[0])
+        owner, new = wanted
+        changes = [f"owner {owner_name(owner)}"] if owner != status.st_uid else []
+        changes += [f"mode {new:04o}"] if new != mode else []
+        identity = (status.st_dev, status.st_ino)
+        return Found(path, now, "" if reason else ", ".join(changes), reason, identity, secret)
+
+    def _wanted(status: os.stat_result, *, secret: bool) -> tuple[int, int]:
+        """The owner and the mode that a file should have."""
+        user, mode = os.geteuid(), stat.S_IMODE(status.st_mode)
+        owner = status.st_uid if status.st_uid in {0, user} else user
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+            return owner, mode
+        if secret and (owner != status.st_uid or mode & _OTHERS_USE):
+            return owner, mode & stat.S_IRWXU
+        return owner, mode & ~_OTHERS_WRITE
+
+    def _reason(status: os.stat_result, owner: int) -> str:
+        """Why this is not corrected; empty where it is."""
+        if stat.S_ISLNK(status.st_mode):
+            return "it is a link; remove it"
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+            return "it is neither a file nor a folder; remove it"
+        if owner != status.st_uid and stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+            return "the file has further names elsewhere; replace it by a copy"
+        if os.geteuid() not in {0, status.st_uid}:
+            return "only root can change it"
+        return ""
+
+    def correct(found: Found) -> str:
+        """Correct what was found. Returns why it was left alone, empty when it was corrected."""
+        try:
+            # Without waiting for the other end of a pipe that took the file's place.
+            descriptor = os.open(found.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as error:
+            return str(error.strerror)
+        try:
+            status = os.fstat(descriptor)
+            if (status.st_dev, status.st_ino) != found.identity:
+                return "it was exchanged meanwhile; run the same command again"
+            owner, mode = _wanted(status, secret=found.secret)
+            if owner != status.st_uid:
+                os.fchown(descriptor, owner, os.getegid())
+            os.fchmod(descriptor, mode)
+        except OSError as error:
+            return str(error.strerror)
+        finally:
+            os.close(descriptor)
+        return ""
