@@ -214,6 +214,7 @@ def test_several_files_are_judged_together_by_option_variable_and_configuration(
         ("list.xlsx", xlsx([("VM", "OS")])[:-40], "no-workbook"),
         ("list.bin", bytes(range(256)) * 20, "no-list"),
     ],
+    ids=["missing", "no headings", "old workbook", "cut workbook", "no text"],
 )
 def test_a_file_that_is_no_list_is_one_error(tool: Cli, name: str, data: bytes | None, code: str) -> None:
     wave(tool)
