@@ -45,6 +45,7 @@ CORE_MODULES: Final = (
     "advice.py",
     "explaining.py",
     "signing.py",
+    "history.py",
     "plan.py",
     "restart.py",
     "transaction.py",

@@ -26,7 +26,7 @@ from repo_manager.errors import (
     ServiceError,
     TransferError,
 )
-from repo_manager.plan import Download, Place, Plan, Retire
+from repo_manager.plan import Download, Place, Plan, Restart, Retire
 from repo_manager.restart import ServiceReport, ServiceState
 from repo_manager.transaction import Means, Outcome, Result, carry_out, recover
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from repo_manager.edges.contents.checking import Checker
     from repo_manager.edges.disk.folder import Folder
     from repo_manager.edges.sources.fetching import Collected, Fetcher, Stage
+    from repo_manager.names import Token
     from repo_manager.repository import File, Listing
     from repo_manager.restart import Clock, Patience, Service
 
@@ -125,7 +126,8 @@ class Task:
     `converges` says that the planner must find nothing to do afterwards; true of all but `restore`.
     `changed` is what whoever asks knows of the time at which the set last changed, in seconds since the
     epoch, and None where it did not. Left out, the folder's own time of change counts. A service that
-    may not have started since is restarted even where nothing moves.
+    may not have started since is restarted even where nothing moves. `drop` are packages that may be left without an
+    installer.
     """
 
     command: str
@@ -134,6 +136,7 @@ class Task:
     converges: bool = True
     restart: bool = True
     changed: Callable[[], float | None] | None = None
+    drop: frozenset[Token] = frozenset()
 
 
 def preview(bench: Workbench, task: Task) -> Plan:
@@ -161,7 +164,7 @@ def perform(bench: Workbench, task: Task) -> Outcome:
             bench.voice.note(f"put back what an interrupted run ({left.command}, {left.identity}) had left half done")
         plan = _planned(bench, task, _look(bench, task, locked=True))
         if plan.actions and not bench.voice.agree(plan):
-            results = tuple((action, Result.SKIPPED) for action in plan.actions)
+            results = tuple((action, Result.SKIPPED) for action in (*plan.actions, *plan.skipped))
             return Outcome(identity, results, _state(bench), DeclinedError())
         if not plan.actions:
             _tidy(bench)
@@ -184,7 +187,10 @@ _LEFT_ALONE: Final = frozenset({ServiceState.STOPPED, ServiceState.ABSENT})
 
 def exit_code(outcome: Outcome) -> ExitCode:
     """What a run with this outcome returns."""
-    return ExitCode.DONE if outcome.error is None else outcome.error.exit_code
+    if outcome.error is not None:
+        return outcome.error.exit_code
+    left_alone = any(result is Result.SKIPPED for action, result in outcome.results if not isinstance(action, Restart))
+    return ExitCode.FINDINGS if left_alone else ExitCode.DONE
 
 
 def look(bench: Workbench) -> Listing:
@@ -205,9 +211,7 @@ def _look(bench: Workbench, task: Task, *, locked: bool = False) -> Seen:
 
 def _planned(bench: Workbench, task: Task, seen: Seen) -> Plan:
     plan = task.planner(seen)
-    if task.converges:
-        # A change that is taken back by name may leave the folder as empty as it found it.
-        _guard(plan, seen.listing)
+    _guard(plan, seen.listing, task.drop)
     if not task.restart:
         return plan
     return plan.with_restart(bench.service.name, pending=_pending(bench, task))
@@ -234,14 +238,14 @@ _SUSPICIOUS: Final = 2
 _SUSPICIOUS_BESIDE_NEW_ONES: Final = 5
 
 
-def _guard(plan: Plan, listing: Listing) -> None:
-    """Refuse to leave most of the packages of a repository without any installer."""
+def _guard(plan: Plan, listing: Listing, drop: frozenset[Token]) -> None:
+    """Refuse to leave most of the packages of a repository without any installer. Those in `drop` do not count."""
     leaving = {action.name for action in plan.moves if not isinstance(action, Place)}
     coming = {place.token for place in plan.places}
     lost = [
         token
         for token, found in listing.by_token.items()
-        if token not in coming and all(file.name in leaving for _, file in found)
+        if token not in coming | drop and all(file.name in leaving for _, file in found)
     ]
     least = _SUSPICIOUS_BESIDE_NEW_ONES if plan.places else _SUSPICIOUS
     if len(lost) >= least and 2 * len(lost) > len(listing.by_token):

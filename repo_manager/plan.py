@@ -10,14 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from repo_manager import names
+from repo_manager import history, names
 from repo_manager.audit import Code, Severity, Verdict
 from repo_manager.errors import InputError
+from repo_manager.history import Undoability
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from repo_manager.audit import Audit
+    from repo_manager.history import Change, Entry, Version
     from repo_manager.names import InstallerName, Token
     from repo_manager.repository import File, Listing
     from repo_manager.selection import Selection, Target
@@ -77,9 +79,15 @@ Action = Download | Place | Retire | Restart
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Ordered actions: downloads, what comes in, what goes out, the restart. May be empty."""
+    """Ordered actions: downloads, what comes in, what goes out, the restart. May be empty.
+
+    `skipped` are the moves of a `restore` that are left out, each with the reason; `undoes` is the transaction that it
+    undoes.
+    """
 
     actions: tuple[Action, ...] = ()
+    skipped: tuple[Place | Retire, ...] = ()
+    undoes: str = ""
 
     @property
     def downloads(self) -> tuple[Download, ...]:
@@ -119,16 +127,6 @@ class Arrival:
     name: InstallerName
     source: str
     size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What a transaction did: the names it gave, and where below the sub-folder it put what it retired."""
-
-    identity: str
-    command: str
-    placed: tuple[str, ...]
-    retired: tuple[str, ...]
 
 
 def staged(name: str) -> str:
@@ -244,35 +242,127 @@ def add(listing: Listing, arrivals: Iterable[Arrival], verdicts: Verdicts) -> Pl
     return Plan(tuple(_ordered(listing, places, leaving)))
 
 
-def undo(past: Past, listing: Listing, available: Mapping[str, int]) -> Plan:
-    """Take a past transaction back: what it retired comes in again, what it placed goes out.
+def undo(
+    entry: Entry,
+    listing: Listing,
+    available: Mapping[str, int],
+    verdicts: Verdicts,
+    *,
+    command: str = "repo-manager",
+) -> Plan:
+    """Undo a past transaction: what it retired comes in again, what it placed goes out.
 
-    `available` gives the sizes of the files in the retired area, by path. What was deleted since,
-    or lies in the folder by now, stays as it is. A name that the transaction gave to another file
-    goes back with that file or stays: once it is back, it must not go out as if it had been placed.
+    `available` gives the sizes of the files in the retired area, by path. A name is left alone, and is among the
+    plan's skipped moves, where a later transaction or another program changed it, or where the retired file is gone.
 
     Raises:
-        InputError: nothing of it can be taken back.
+        InputError: `already-undone`, or `nothing-to-restore` where all of it must be left alone.
     """
-    places = []
-    there = {file.name for file in listing.files}
-    taken = {name.casefold() for name in there} - {name.casefold() for name in past.placed}
-    for path in past.retired:
-        name = path.rpartition("/")[2]
-        if path in available and name.casefold() not in taken:
-            reason = f"retired by {past.command}"
-            places.append(
-                Place(names.token_of(name), name, path, f"retired by {past.identity}", available[path], reason)
-            )
-    replaced = {path.rpartition("/")[2] for path in past.retired}
-    leaving = {name: f"placed by {past.identity}" for name in past.placed if name in there - replaced}
+    if entry.undone_by:
+        raise InputError(
+            "already-undone",
+            f"transaction {entry.identity} was undone already, by {entry.undone_by}"
+            f" ({history.time_of(entry.undone_by)})",
+            f"run '{command} restore' to see which transactions can be undone",
+        )
+    places: list[Place] = []
+    leaving: dict[str, str] = {}
+    skipped: list[Place | Retire] = []
+    for change in entry.changes:
+        if change.state is Undoability.UNDONE:
+            continue
+        reason = _why_not(change, listing, available, verdicts)
+        if reason:
+            skipped += _reversed(entry, change, listing, reason)[:1]
+            continue
+        for move in _reversed(entry, change, listing):
+            if isinstance(move, Place):
+                places.append(move)
+            else:
+                leaving[move.name] = move.reason
     if not places and not leaving:
+        reasons = "".join(f"\n{move.name}: {move.reason}" for move in skipped)
         raise InputError(
             "nothing-to-restore",
-            f"nothing of transaction {past.identity} can be taken back: its files are gone",
-            "run 'repo-manager restore' to see which can",
+            f"nothing of transaction {entry.identity} can be undone{reasons}",
+            f"run '{command} restore' to see which transactions can be undone",
         )
-    return Plan(tuple(_ordered(listing, places, leaving)))
+    return Plan(tuple(_ordered(listing, places, leaving)), tuple(skipped), entry.identity)
+
+
+def _reversed(entry: Entry, change: Change, listing: Listing, reason: str = "") -> list[Place | Retire]:
+    """The moves that undo the change of one name; with the reason, where they are left out."""
+    back: list[Place | Retire] = [
+        Place(
+            names.token_of(version.name),
+            version.name,
+            version.path,
+            f"retired by {version.path.split('/')[1]}",
+            version.size_bytes,
+            reason or f"retired by {entry.command}",
+        )
+        for version in change.went
+    ]
+    replaced = {version.name for version in change.went}
+    out = [version.name for version in change.came if version.name not in replaced]
+    return back + [_retire(listing, name, reason or f"placed by {entry.identity}") for name in out]
+
+
+def _why_not(change: Change, listing: Listing, available: Mapping[str, int], verdicts: Verdicts) -> str:
+    """Why the change of a name is left alone; empty where it can be undone."""
+    if change.state is Undoability.CHANGED:
+        return f"changed since by {change.by}"
+    return _changed_by_hand(change, listing, verdicts) or _gone(change.went, available)
+
+
+def _changed_by_hand(change: Change, listing: Listing, verdicts: Verdicts) -> str:
+    """What another program did to the name, by the files that have it now."""
+    name = (*change.came, *change.went)[0].name
+    there = {file.name: file for file in listing.by_folded_name.get(name.casefold(), ())}
+    came = {version.name: version for version in change.came}
+    if there.keys() - came.keys():
+        return "another file of this name was put here since"
+    if came.keys() - there.keys():
+        return "deleted from the repository since"
+    for file in there.values():
+        is_link = file.installer is None and names.token_of(file.name) is not None
+        same_size = came[file.name].size_bytes in {None, file.entry.size_bytes}
+        if is_link or not same_size or not _whole(file, verdicts):
+            return "replaced or damaged by another program since"
+    return ""
+
+
+def _gone(went: Sequence[Version], available: Mapping[str, int]) -> str:
+    """Whether retired files cannot come back."""
+    return "" if all(version.path in available for version in went) else "no longer kept among the retired files"
+
+
+def left_without(made: Plan, listing: Listing, verdicts: Verdicts) -> tuple[Token, ...]:
+    """The packages that have a complete installer, and would have none after the plan.
+
+    What comes in counts as complete. A file that cannot be read now counts as complete where it goes out, and not
+    where it stays.
+    """
+    leaving = {move.name for move in made.moves if isinstance(move, Retire)}
+    coming = {place.token for place in made.places}
+
+    def loses(found: Iterable[tuple[InstallerName, File]]) -> bool:
+        whole = [file for _, file in found if _whole(file, verdicts)]
+        stays = [file for file in whole if file.name not in leaving and verdicts.get(file.name, Verdict()).read]
+        return bool(whole) and not stays
+
+    return tuple(
+        token
+        for token, found in listing.by_token.items()
+        if token not in coming and any(file.name in leaving for _, file in found) and loses(found)
+    )
+
+
+def _whole(file: File, verdicts: Verdicts) -> bool:
+    """Whether a file is complete, whatever its signature is; yes where it cannot be read now."""
+    verdict = verdicts.get(file.name, Verdict())
+    damaged = not verdict.good and verdict.read and verdict.code not in _ABOUT_SIGNATURES
+    return file.entry.size_bytes > 0 and not damaged
 
 
 def _version(name: str) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from repo_manager import plan as plans
 from repo_manager.errors import MachineError, RepoManagerError, ServiceError
-from repo_manager.plan import Download, Past, Place, Restart
+from repo_manager.plan import Download, Place, Restart
 from repo_manager.restart import ServiceReport, ServiceState, bring_up, restart
 
 if TYPE_CHECKING:
@@ -48,20 +48,15 @@ class Move:
 class Journal:
     """A transaction, written down before it begins.
 
-    `service_was` is the state the service had, so that recovery knows whether to bring it back.
+    `service_was` is the state the service had, so that recovery knows whether to bring it back. `undoes` is the
+    transaction that this one undoes; empty for all but `restore`.
     """
 
     identity: str
     command: str
     moves: tuple[Move, ...]
     service_was: ServiceState = ServiceState.ABSENT
-
-    @property
-    def past(self) -> Past:
-        """What it did, for taking it back later."""
-        ends = [move.destination for move in self.moves]
-        placed = tuple(end.removeprefix("../") for end in ends if end.startswith("../"))
-        return Past(self.identity, self.command, placed, tuple(end for end in ends if not end.startswith("../")))
+    undoes: str = ""
 
 
 class Store(Protocol):
@@ -152,7 +147,7 @@ def carry_out(plan: Plan, identity: str, command: str, means: Means) -> Outcome:
     """
     wants_restart = plan.restart is not None
     was = means.service.state() if wants_restart else ServiceState.ABSENT
-    journal = Journal(identity, command, moves_of(plan, identity), was)
+    journal = Journal(identity, command, moves_of(plan, identity), was, plan.undoes)
     _see_what_comes(journal, means.store)
     seen = closing = False
     try:
@@ -334,4 +329,5 @@ def _results(plan: Plan, result: Result, report: ServiceReport) -> tuple[tuple[A
             return Result.FAILED
         return Result.DONE if report.restarted else Result.SKIPPED
 
-    return tuple((action, of(action)) for action in plan.actions)
+    skipped = ((move, Result.SKIPPED) for move in plan.skipped)
+    return (*((action, of(action)) for action in plan.actions), *skipped)

@@ -49,6 +49,7 @@ from repo_manager.operation import Retention, Task, Voice, Workbench, look, perf
 from repo_manager.plan import Arrival
 from repo_manager.publishing import Press
 from repo_manager.restart import Patience
+from repo_manager.restoring import Undoing
 from repo_manager.selection import Request
 
 if TYPE_CHECKING:
@@ -272,14 +273,8 @@ def add_task(*paths: Path) -> Task:
 
 
 def restore_task(folder: Folder, identity: str) -> Task:
-    """`restore IDENTITY`."""
-    journal = next(journal for journal in folder.history() if journal.identity == identity)
-
-    def planner(seen: Seen) -> Plan:
-        available = {file.path: file.size_bytes for file in folder.retired()}
-        return plan.undo(journal.past, seen.listing, available)
-
-    return Task("restore", planner, lambda _: (), converges=False)
+    """`restore IDENTITY`, with leave to drop every package."""
+    return Undoing(folder, identity, frozenset(CATALOG.packages)).task()
 
 
 def _judged(seen: Seen, wanted: selection.Selection) -> audit.Audit:
@@ -306,12 +301,11 @@ def prune(world: World, step: Step) -> Outcome | None:
 def restore(world: World, step: Step) -> Outcome | None:
     """Take the world's first transaction back."""
     folder = bench(world).folder
-    first = min((item.identity for item in folder.history()), default=None)
-    assert first is not None
+    first = folder.journals()[0]
     try:
-        return perform(bench(world, step), restore_task(folder, first))
+        return perform(bench(world, step), restore_task(folder, first.identity))
     except InputError as error:
-        if error.code == "nothing-to-restore":
+        if error.code == "already-undone":
             return None
         raise
 

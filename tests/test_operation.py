@@ -40,7 +40,7 @@ def retiring(*file_names: str, placing: int = 0) -> Plan:
 )
 def test_leaving_most_packages_without_an_installer_is_refused(present: list[str], plan: Plan) -> None:
     with pytest.raises(InputError) as caught:
-        _guard(plan, listing_of(*present))
+        _guard(plan, listing_of(*present), frozenset())
     assert caught.value.code == "would-empty-repository"
 
 
@@ -64,7 +64,11 @@ def test_leaving_most_packages_without_an_installer_is_refused(present: list[str
     ],
 )
 def test_what_an_honest_plan_retires_is_not_suspicious(present: list[str], plan: Plan) -> None:
-    _guard(plan, listing_of(*present))
+    _guard(plan, listing_of(*present), frozenset())
+
+
+def test_packages_that_a_person_named_do_not_count_as_lost() -> None:
+    _guard(retiring(*KNOWN), listing_of(*KNOWN), frozenset(TOKENS))
 
 
 # A restart with nothing to move.

@@ -9,15 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulator import CUT_OFF, SIZE, SMALL, TOKENS, audit_of, listing_of, name_of, selection_of
 
-from repo_manager import audit, names, plan
+from repo_manager import audit, history, names, plan
 from repo_manager.audit import Circumstances, Code, Verdict
 from repo_manager.errors import InputError
 from repo_manager.names import Release, Token
-from repo_manager.plan import Action, Arrival, Download, Past, Place, Plan, Restart, Retire
-from repo_manager.repository import Kind, Listing
+from repo_manager.plan import Action, Arrival, Download, Place, Plan, Restart, Retire
+from repo_manager.repository import Entry as Scanned
+from repo_manager.repository import Kind, Listing, survey
 from repo_manager.selection import Target
+from repo_manager.transaction import Journal, Move, moves_of
 
 if TYPE_CHECKING:
+    from repo_manager.history import Entry
     from repo_manager.selection import Selection
 
 RHEL = TOKENS[1]
@@ -261,55 +264,153 @@ def gone(name: str) -> str:
     return plan.retired("T1", name)
 
 
+def entry(placed: list[str], retired: list[str]) -> Entry:
+    """A transaction of the command `sync`, the only one there was."""
+    coming = [Move(plan.staged(name), f"../{name}", SIZE) for name in placed]
+    going = [Move(f"../{name}", gone(name), SIZE) for name in retired]
+    (found,) = history.read([Journal("T1", "sync", (*coming, *going))])
+    return found
+
+
+def undone(placed: list[str], retired: list[str], *present: str, available: list[str], bad: Verdicts = {}) -> Plan:  # noqa: B006 - never changed
+    sizes = {gone(name): SIZE for name in available}
+    return plan.undo(entry(placed, retired), listing_of(*present), sizes, bad)
+
+
 @pytest.mark.parametrize(
-    ("present", "placed", "retired", "available", "expected"),
+    ("present", "placed", "retired", "available", "expected", "skipped"),
     [
         pytest.param(
-            [NEW], [NEW], [OLD], [OLD], [f"place {OLD}: retired by sync", f"retire {NEW}: placed by T1"], id="exchange"
+            [NEW],
+            [NEW],
+            [OLD],
+            [OLD],
+            [f"place {OLD}: retired by sync", f"retire {NEW}: placed by T1"],
+            [],
+            id="exchange",
         ),
-        pytest.param([NEW], [NEW], [], [], [f"retire {NEW}: placed by T1"], id="only placed"),
-        pytest.param([], [], [COPY], [COPY], [f"place {COPY}: retired by sync"], id="only retired, no installer"),
-        pytest.param([NEW], [NEW], [OLD], [], [f"retire {NEW}: placed by T1"], id="the old one was deleted since"),
-        pytest.param([], [NEW], [OLD], [OLD], [f"place {OLD}: retired by sync"], id="the new one is gone already"),
+        pytest.param([NEW], [NEW], [], [], [f"retire {NEW}: placed by T1"], [], id="only placed"),
+        pytest.param([], [], [COPY], [COPY], [f"place {COPY}: retired by sync"], [], id="only retired, no installer"),
+        pytest.param(
+            [NEW],
+            [NEW],
+            [OLD],
+            [],
+            [f"retire {NEW}: placed by T1"],
+            [f"place {OLD}: no longer kept among the retired files"],
+            id="the old one was deleted since",
+        ),
+        pytest.param(
+            [],
+            [NEW],
+            [OLD],
+            [OLD],
+            [f"place {OLD}: retired by sync"],
+            [f"retire {NEW}: deleted from the repository since"],
+            id="the new one is gone already",
+        ),
         pytest.param(
             [NEW],
             [NEW],
             [NEW],
             [NEW],
             [f"retire {NEW}: replaced", f"place {NEW}: retired by sync"],
+            [],
             id="the same name was freed and given",
         ),
         pytest.param(
-            [OLD, NEW], [NEW], [OLD], [OLD], [f"retire {NEW}: placed by T1"], id="the old one lies there by now"
+            [TWIN],
+            [TWIN],
+            [NEW],
+            [NEW],
+            [f"retire {TWIN}: placed by T1", f"place {NEW}: retired by sync"],
+            [],
+            id="the same name in another case",
+        ),
+        pytest.param(
+            [NEW, OLD],
+            [NEW],
+            [OLD],
+            [OLD],
+            [f"retire {NEW}: placed by T1"],
+            [f"place {OLD}: another file of this name was put here since"],
+            id="the old one is there by now",
+        ),
+        pytest.param(
+            [NEW, TWIN, OLD],
+            [NEW],
+            [COPY],
+            [COPY],
+            [f"place {COPY}: retired by sync"],
+            [f"retire {NEW}: another file of this name was put here since"],
+            id="a name that differs in case was put beside the new one",
         ),
     ],
 )
-def test_undo(
-    present: list[str], placed: list[str], retired: list[str], available: list[str], expected: list[str]
+def test_undo(  # noqa: PLR0917 - the columns of the table
+    present: list[str],
+    placed: list[str],
+    retired: list[str],
+    available: list[str],
+    expected: list[str],
+    skipped: list[str],
 ) -> None:
-    past = Past("T1", "sync", tuple(placed), tuple(gone(name) for name in retired))
-    assert words(plan.undo(past, listing_of(*present), {gone(name): SIZE for name in available})) == expected
-
-
-def test_what_comes_back_comes_from_the_retired_area() -> None:
-    past = Past("T1", "sync", (), (gone(OLD), gone(COPY)))
-    made = plan.undo(past, listing_of(), {gone(OLD): 5, gone(COPY): 6})
-    assert made.places == (
-        Place(RHEL, OLD, gone(OLD), "retired by T1", 5, "retired by sync"),
-        Place(None, COPY, gone(COPY), "retired by T1", 6, "retired by sync"),
-    )
+    made = undone(placed, retired, *present, available=available)
+    assert sorted(words(made)) == sorted(expected)
+    assert words(Plan(made.skipped)) == skipped
+    assert made.undoes == "T1"
 
 
 @pytest.mark.parametrize(
-    "present", [[], [OLD]], ids=["everything is gone", "what was retired lies in the folder again"]
+    ("size", "regular", "verdict"),
+    [
+        pytest.param(SIZE + 1, True, Verdict(), id="another size"),
+        pytest.param(SIZE, True, CUT_OFF, id="other bytes"),
+        pytest.param(SIZE, False, Verdict(), id="a link"),
+    ],
 )
-def test_an_undo_of_nothing_is_refused(present: list[str]) -> None:
-    past = Past("T1", "sync", (NEW,), (gone(OLD),))
-    available = {gone(OLD): SIZE} if present else {}
+def test_a_file_that_was_replaced_by_hand_is_left_alone(size: int, regular: bool, verdict: Verdict) -> None:  # noqa: FBT001 - a table
+    listing = survey("there", [Scanned(NEW, size, regular=regular)])
+    made = plan.undo(entry([NEW], [COPY]), listing, {gone(COPY): SIZE}, {NEW: verdict})
+    assert words(made) == [f"place {COPY}: retired by sync"]
+    assert words(Plan(made.skipped)) == [f"retire {NEW}: replaced or damaged by another program since"]
+
+
+def test_what_comes_back_comes_from_the_retired_area() -> None:
+    made = undone([], [OLD, COPY], available=[OLD, COPY])
+    assert made.places == (
+        Place(RHEL, OLD, gone(OLD), "retired by T1", SIZE, "retired by sync"),
+        Place(None, COPY, gone(COPY), "retired by T1", SIZE, "retired by sync"),
+    )
+
+
+@pytest.mark.parametrize("present", [[], [OLD]], ids=["everything is gone", "what was retired is in the folder again"])
+def test_an_undo_of_nothing_is_refused_with_the_reason_of_each_file(present: list[str]) -> None:
     with pytest.raises(InputError) as caught:
-        plan.undo(past, listing_of(*present), available)
+        undone([NEW], [OLD], *present, available=[OLD] if present else [])
     assert caught.value.code == "nothing-to-restore"
+    assert NEW in caught.value.message
+    assert OLD in caught.value.message
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("present", "verdicts", "lost"),
+    [
+        pytest.param([NEW], {}, [RHEL], id="its only installer"),
+        pytest.param([NEW, OLD], {}, [], id="another one stays"),
+        pytest.param([NEW, OLD], {OLD: CUT_OFF}, [RHEL], id="another one stays that is not whole"),
+        pytest.param([NEW, OLD], {OLD: Verdict(Code.CORRUPT, "held", read=False)}, [RHEL], id="unreadable stays"),
+        pytest.param([NEW], {NEW: Verdict(Code.CORRUPT, "held", read=False)}, [RHEL], id="unreadable goes"),
+        pytest.param([NEW], {NEW: Verdict(Code.UNSIGNED, "unsigned")}, [RHEL], id="unsigned, and complete"),
+        pytest.param([NEW], {NEW: CUT_OFF}, [], id="it had no complete one"),
+    ],
+)
+def test_a_package_that_would_lose_its_complete_installer(
+    present: list[str], verdicts: Verdicts, lost: list[Token]
+) -> None:
+    made = Plan((Retire(RHEL, NEW, SIZE, "asked"),))
+    assert list(plan.left_without(made, listing_of(*present), verdicts)) == lost
 
 
 # mirror.
@@ -515,13 +616,10 @@ def test_taking_back_what_was_taken_back_gives_the_new_set_again(
     if not made.moves:
         return
     after, _ = applied(made, folder, verdicts)
-    past = Past(
-        "T1",
-        "sync",
-        tuple(place.name for place in made.places),
-        tuple(gone(move.name) for move in made.moves if isinstance(move, Retire)),
-    )
-    back = plan.undo(past, listed(after), {path: folder[path.rpartition("/")[2]] for path in past.retired})
+    retired = {gone(move.name): folder[move.name] for move in made.moves if isinstance(move, Retire)}
+    (past,) = history.read([Journal("T1", "sync", moves_of(made, "T1"))])
+    back = plan.undo(past, listed(after), retired, {})
+    assert back.skipped == ()
     before: Folder = dict(after)
     for move in back.moves:
         if isinstance(move, Place):

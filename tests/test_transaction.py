@@ -22,7 +22,7 @@ from simulator import (
 from repo_manager.edges.disk.folder import Folder
 from repo_manager.errors import MachineError, RepoManagerError, ServiceError
 from repo_manager.names import Token
-from repo_manager.plan import Download, Past, Place, Plan, Retire
+from repo_manager.plan import Download, Place, Plan, Retire
 from repo_manager.restart import ServiceState
 from repo_manager.transaction import Journal, Move, Outcome, Result, Store, carry_out, moves_of, recover, undo
 
@@ -156,13 +156,6 @@ def test_a_service_that_did_not_run_before_does_not_run_after(site: Site, state:
     assert service.asked == []
     assert results(outcome)[-1] is Result.SKIPPED
     assert outcome.service.remark
-
-
-def test_the_journal_remembers_what_was_placed_and_what_was_retired() -> None:
-    journal = Journal(IDENTITY, "sync", moves_of(PLAN, IDENTITY))
-    assert journal.past == Past(
-        IDENTITY, "sync", (NEW, BROKEN), (f"retired/{IDENTITY}/{BROKEN}", f"retired/{IDENTITY}/{OLD}")
-    )
 
 
 # When the service does not come back.
@@ -515,8 +508,8 @@ def test_the_disk_remembers_what_happened_and_forgets_what_was_taken_back(tmp_pa
     site = lay_out(tmp_path)
     folder = cast("Folder", site.store)
     run(site, service_at(site, starts=(Start.FAILS, Start.WELL)))
-    assert folder.history() == ()
+    assert folder.journals() == ()
     later = "20260501T120000Z-0002"
     run(site, service_at(site), identity=later)
-    assert [journal.identity for journal in folder.history()] == [later]
+    assert [journal.identity for journal in folder.journals()] == [later]
     assert folder.trim(keep=0, days=0, now=datetime(2026, 5, 2, tzinfo=UTC)) == ()

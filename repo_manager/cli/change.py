@@ -72,7 +72,7 @@ def change(
     document["signatures_not_checked"] = sorted(run.signatures.unchecked)
     if second is not None:
         document["second_folder"] = documents.outcome(second)
-    run.console.answer(tables.outcome(outcome))
+    run.console.answer(tables.outcome(outcome, run.console.width))
     errors = [done.error for done in (outcome, second) if done is not None and done.error is not None]
     for error in errors:
         run.console.error(error)

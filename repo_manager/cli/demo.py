@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from repo_manager import audit as audits
-from repo_manager import plan as plans
+from repo_manager import repository
 from repo_manager import selection as selections
 from repo_manager.assessment import Assessment
 from repo_manager.audit import Severity
@@ -26,10 +26,11 @@ from repo_manager.cli.run import Run
 from repo_manager.cli.sync import task_of
 from repo_manager.edges import sandbox
 from repo_manager.errors import InputError
-from repo_manager.operation import Seen, Task, perform
+from repo_manager.operation import Seen, perform
 from repo_manager.report import documents, tables
 from repo_manager.report.text import paragraph
 from repo_manager.restart import Patience
+from repo_manager.restoring import Undoing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -172,10 +173,10 @@ class _Story:
 
     def _undo_with_a_broken_service(self) -> None:
         folder = self._run.folder
-        last = folder.history()[0].past
-        available = {file.path: file.size_bytes for file in folder.retired()}
+        # The folder was empty before, so that undoing takes every package away.
+        drop = frozenset(repository.survey("", folder.scan()).by_token)
         self._service.broken = True
-        task = Task("restore", lambda seen: plans.undo(last, seen.listing, available), lambda _: (), converges=False)
+        task = Undoing(folder, "last", drop).task()
         outcome = perform(self._bench(self._run.fetcher()), task)
         self._report(outcome)
         if outcome.error is not None:
@@ -189,7 +190,7 @@ class _Story:
 
     def _report(self, outcome: Outcome) -> None:
         self._steps[-1]["outcome"] = documents.outcome(outcome)
-        self._console.answer("   " + tables.outcome(outcome).replace("\n", "\n   "))
+        self._console.answer("   " + tables.outcome(outcome, self._console.width - 3).replace("\n", "\n   "))
 
 
 def _plain_fetcher(run: Run, url: str) -> Fetcher:

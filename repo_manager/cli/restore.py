@@ -6,19 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from repo_manager import plan as plans
+from repo_manager import history
 from repo_manager.cli import options
 from repo_manager.cli.change import change
 from repo_manager.cli.root import run_of
+from repo_manager.cli.voice import TerminalVoice
 from repo_manager.edges.disk.paths import shown
-from repo_manager.errors import InputError
-from repo_manager.operation import Seen, Task
 from repo_manager.report.text import table
+from repo_manager.restoring import Undoing, find
 
 if TYPE_CHECKING:
     from repo_manager.cli.run import Run
-    from repo_manager.plan import Plan
-    from repo_manager.transaction import Journal
+    from repo_manager.history import Entry
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -27,58 +26,48 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 def restore(
     context: typer.Context,
     transaction: Annotated[
-        str | None, typer.Argument(metavar="[TRANSACTION]", help="Which one to undo; last is the newest.")
+        str | None,
+        typer.Argument(
+            metavar="[TRANSACTION]",
+            help="Which one to undo; last is the newest that is not undone and is not itself a restore.",
+        ),
     ] = None,
+    drop: options.Drop = None,
     dry_run: options.DryRun = False,
     yes: options.Yes = False,
     no_restart: options.NoRestart = False,
 ) -> None:
-    """List past transactions, or undo one: what it retired comes back, what it placed is retired."""
+    """List past transactions, or undo one: what it retired comes back, what it placed is retired.
+
+    Files that were changed since are left alone. Undoing a restore applies the transaction again.
+    """
     run = run_of(context)
     run.folder.scan()
-    journals = run.folder.history()
+    entries = history.read(run.folder.journals())
+    dropped = frozenset(run.catalog.require(text).token for text in drop or ())
     if transaction is None:
-        _list(run, journals)
+        _list(run, entries)
         return
-    journal = _find(journals, transaction)
-    available = {file.path: file for file in run.folder.retired()}
-
-    def planner(seen: Seen) -> Plan:
-        retired = {path: file.size_bytes for path, file in available.items()}
-        return plans.undo(journal.past, seen.listing, retired)
-
-    change(
-        run,
-        Task("restore", planner, lambda _: (), converges=False, restart=not no_restart),
-        dry_run=dry_run,
-        yes=yes,
-    )
+    find(entries, transaction, run.command)
+    voice = TerminalVoice(run.console)
+    undoing = Undoing(run.folder, transaction, dropped, run.command, voice)
+    change(run, undoing.task(restart=not no_restart), dry_run=dry_run, yes=yes)
 
 
-def _find(journals: tuple[Journal, ...], wanted: str) -> Journal:
-    if wanted == "last" and journals:
-        return journals[0]
-    found = [journal for journal in journals if journal.identity == wanted]
-    if not found:
-        raise InputError(
-            "unknown-transaction",
-            f"there is no transaction {wanted[:80]!r}",
-            "run 'repo-manager restore' to list them",
-        )
-    return found[0]
-
-
-def _list(run: Run, journals: tuple[Journal, ...]) -> None:
+def _list(run: Run, entries: tuple[Entry, ...]) -> None:
     available = {file.path for file in run.folder.retired()}
     rows = [
         {
-            "id": journal.identity,
-            "command": journal.command,
-            "placed": len(journal.past.placed),
-            "retired": len(journal.past.retired),
-            "restorable": len(available.intersection(journal.past.retired)),
+            "id": entry.identity,
+            "command": entry.command,
+            "placed": len(entry.placed),
+            "retired": len(entry.retired),
+            "restorable": sum(version.path in available for change in entry.undoable for version in change.went),
+            "state": entry.state.value,
+            "undoes": entry.undoes or None,
+            "undone_by": entry.undone_by or None,
         }
-        for journal in journals
+        for entry in entries
     ]
     run.console.emit({"schema": "repo-manager/restore/1", "repository": shown(run.folder.path), "transactions": rows})
     if run.console.json_wanted:
@@ -86,6 +75,7 @@ def _list(run: Run, journals: tuple[Journal, ...]) -> None:
     if not rows:
         run.console.answer("no transaction yet")
         return
-    headings = ("TRANSACTION", "COMMAND", "PLACED", "RETIRED", "RESTORABLE")
-    run.console.answer(table(headings, [[str(value) for value in row.values()] for row in rows], right=(2, 3, 4)))
+    headings = ("TRANSACTION", "COMMAND", "PLACED", "RETIRED", "RESTORABLE", "STATE")
+    cells = [[*map(str, list(row.values())[:5]), entry.state.words] for row, entry in zip(rows, entries, strict=True)]
+    run.console.answer(table(headings, cells, right=(2, 3, 4)))
     run.console.answer(f"to undo one: {run.command} restore TRANSACTION")

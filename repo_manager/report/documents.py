@@ -136,7 +136,10 @@ def finding(found: Finding) -> Document:
 
 def plan(actions: Plan) -> Document:
     """`sync --dry-run` and its siblings."""
-    return {"schema": "repo-manager/plan/1", "actions": [action(item) for item in actions.actions]}
+    document: Document = {"schema": "repo-manager/plan/1", "actions": [action(item) for item in actions.actions]}
+    if actions.skipped:
+        document["skipped"] = [action(item) for item in actions.skipped]
+    return document
 
 
 def outcome(done: Outcome) -> Document:

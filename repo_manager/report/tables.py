@@ -13,6 +13,7 @@ from repo_manager.plan import Download, Place, Retire
 from repo_manager.report import changed, documents
 from repo_manager.report.sheets import sheet
 from repo_manager.report.text import paragraph, plural, safe, size, table
+from repo_manager.transaction import Result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,6 +135,7 @@ def plan(actions: Plan, width: int) -> str:
         ("download and place" if actions.places else "download", list(actions.downloads)),
         ("place", [action for action in actions.places if action.name not in fetched]),
         ("retire", [action for action in actions.moves if isinstance(action, Retire)]),
+        ("leave alone", list(actions.skipped)),
     )
     lines: list[str] = []
     for title, items in sections:
@@ -170,10 +172,12 @@ def _planned(items: Sequence[Download | Place | Retire], width: int) -> list[str
     return lines
 
 
-def outcome(done: Outcome) -> str:
-    """What was done, in two or three sentences."""
-    placed = sum(isinstance(action, Place) for action, _ in done.results)
-    retired = sum(isinstance(action, Retire) for action, _ in done.results)
+def outcome(done: Outcome, width: int) -> str:
+    """What was done, in two or three sentences, and what was left alone."""
+    moves = [(action, result) for action, result in done.results if isinstance(action, Place | Retire)]
+    skipped = [action for action, result in moves if result is Result.SKIPPED]
+    placed = sum(isinstance(action, Place) for action, _ in moves if action not in skipped)
+    retired = len(moves) - len(skipped) - placed
     if done.error is not None:
         return "nothing was changed: the repository is as it was"
     if not done.results:
@@ -182,6 +186,8 @@ def outcome(done: Outcome) -> str:
     if placed or retired:
         counts = f"placed {plural(placed, 'file')}, retired {plural(retired, 'file')}"
         lines.append(f"{counts} (transaction {done.identity})")
+    if skipped:
+        lines += [f"left alone {plural(len(skipped), 'file')}", *_planned(skipped, width)]
     if done.service.restarted:
         lines.append(f"the service was restarted and is {done.service.state.value}")
     elif done.service.remark:

@@ -92,7 +92,8 @@ def test_a_messy_folder_becomes_the_whole_release_and_a_second_run_asks_for_noth
         assert len(server.log) == asked
         assert snapshot(world) == whole
 
-    done = cli(world, *at, "restore", "last", "--yes")
+    drops = [word for token in TOKENS for word in ("--drop", token)]
+    done = cli(world, *at, "restore", "last", *drops, "--yes")
     assert done.returncode == ExitCode.DONE, done.stderr
     assert snapshot(world).files == before.files
 

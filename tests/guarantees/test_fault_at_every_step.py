@@ -125,7 +125,7 @@ def test_a_failure_after_each_rename_and_a_kill_in_what_follows_leave_no_mixture
     whole = begin.at(tmp_path / "whole")
     steps = [what for what in steps_of(operation, whole) if of_the_disk(what)]
     before, goal = snapshot(begin), snapshot(whole)
-    happened = len(scenarios.bench(whole).folder.history())
+    happened = len(scenarios.bench(whole).folder.journals())
     first = next(number for number, what in enumerate(steps, 1) if what == "write journal.new")
     last = next(number for number, what in enumerate(steps, 1) if what.startswith("close")) + 2
     assert steps[last - 1] == "sync .repo-manager"
@@ -141,7 +141,7 @@ def test_a_failure_after_each_rename_and_a_kill_in_what_follows_leave_no_mixture
             assert outcome is None or outcome.error is None, context
             assert snapshot(world).state == goal.state, context
             assert left_over(world) == [], context
-            assert len(scenarios.bench(world).folder.history()) == happened, context
+            assert len(scenarios.bench(world).folder.journals()) == happened, context
             shutil.rmtree(world.root)
             if ended != KILLED:
                 break

@@ -115,7 +115,7 @@ def test_every_command_survives_all_hostile_names_together(tmp_path: Path) -> No
         (("-v", "sync", *source, "--json", "--yes"), {ExitCode.DONE}),
         (("audit", "--deep", "--json"), {ExitCode.DONE}),
         (("restore",), {ExitCode.DONE}),
-        (("-v", "restore", "last", "--yes"), {ExitCode.DONE}),
+        (("-v", "restore", "last", "--drop", "UBUNTU-22.04-64", "--yes"), {ExitCode.DONE}),
         (("prune", "--yes"), {ExitCode.DONE}),
     ]
     for words, allowed in lines:

@@ -128,7 +128,7 @@ class Repository(RuleBasedStateMachine):
     @rule()
     def the_last_change_is_taken_back(self) -> None:
         folder = scenarios.bench(self.world).folder
-        task = scenarios.restore_task(folder, folder.history()[0].identity)
+        task = scenarios.restore_task(folder, folder.journals()[-1].identity)
         outcome = perform(scenarios.bench(self.world), task)
         assert outcome.error is None
         check(self.steady, self.world, snapshot(self.world))

@@ -197,7 +197,7 @@ class Spread(RuleBasedStateMachine):
         if goal is None:
             return
         folder = scenarios.bench(self.worlds[name]).folder
-        task = scenarios.restore_task(folder, folder.history()[0].identity)
+        task = scenarios.restore_task(folder, folder.journals()[-1].identity)
         outcome = perform(scenarios.bench(self.worlds[name]), task)
         assert outcome.error is None
         assert self.contents(name) == goal

@@ -15,7 +15,7 @@ from fleet_world import document as report_document
 from json_schemas import ALL, check, check_printed, schema
 from web_world import make_tokens, serving, write_set
 
-from repo_manager import audit, explaining, fleet, manual, plan, repository, systems, transaction, watching
+from repo_manager import audit, explaining, fleet, history, manual, plan, repository, systems, transaction, watching
 from repo_manager.advice import Part
 from repo_manager.catalog import ForClassic, Standing
 from repo_manager.cli import doctor
@@ -84,6 +84,7 @@ WORDS: Final[dict[str, type[StrEnum]]] = {
     "list file kind": repository.Kind,
     "report line state": audit.State,
     "resolve answer status": systems.Status,
+    "restore transaction state": history.Undoability,
     "restart service state": ServiceState,
     "serve-token role": tokens.Role,
     "serve-tokens token role": tokens.Role,

@@ -240,6 +240,22 @@ def test_nothing_in_a_plan_can_move_the_cursor() -> None:
             id="not restarted",
         ),
         pytest.param(
+            Outcome(
+                "T1",
+                (
+                    (Retire(RHEL9, OLD, 1, "r"), Result.DONE),
+                    (Retire(RHEL9, NEW, 1, "changed since by T0"), Result.SKIPPED),
+                    (Restart("push"), Result.SKIPPED),
+                ),
+                ServiceReport(False, ServiceState.STOPPED, "it was stopped before"),
+            ),
+            "placed 0 files, retired 1 file (transaction T1)\n"
+            "left alone 1 file\n"
+            "  RHEL9-64  9.66.0.0  changed since by T0\n"
+            "not restarted: it was stopped before",
+            id="left alone",
+        ),
+        pytest.param(
             Outcome("T1", ((Retire(RHEL9, OLD, 1, "r"), Result.DONE),), ServiceReport(False, ServiceState.RUNNING)),
             "placed 0 files, retired 1 file (transaction T1)",
             id="nothing to say of the service",
@@ -257,4 +273,4 @@ def test_nothing_in_a_plan_can_move_the_cursor() -> None:
     ],
 )
 def test_an_outcome_is_told_in_a_sentence_or_two(done: Outcome, printed: str) -> None:
-    assert tables.outcome(done) == printed
+    assert tables.outcome(done, 80) == printed

@@ -269,11 +269,11 @@ class Folder:
 
     # What was, and what can be had back
 
-    def history(self) -> tuple[Journal, ...]:
-        """The transactions that happened, newest first."""
+    def journals(self) -> tuple[Journal, ...]:
+        """The transactions that happened, in their order."""
         folder = self.sub / "transactions"
         with _translated(folder):
-            found = sorted((path.stem for path in folder.glob("*.json")), reverse=True) if folder.is_dir() else []
+            found = sorted(path.stem for path in folder.glob("*.json")) if folder.is_dir() else []
         happened = (self._read_json(folder / f"{stem}.json") for stem in found if not stem.endswith("-undone"))
         said = (journals.journal_from_json(data) for data in happened if data is not None)
         # A restart alone changed nothing that could be taken back.

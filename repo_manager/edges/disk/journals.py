@@ -41,6 +41,7 @@ def journal_to_json(journal: Journal) -> dict[str, Any]:
         "command": journal.command,
         "service_was": journal.service_was,
         "moves": [[move.origin, move.destination, move.size_bytes] for move in journal.moves],
+        **({"undoes": journal.undoes} if journal.undoes else {}),
     }
 
 
@@ -53,7 +54,8 @@ def journal_from_json(data: dict[str, Any]) -> Journal:
     try:
         identity = component(str(data["id"]))
         moves = tuple(_move_from_json(origin, destination, size) for origin, destination, size in data["moves"])
-        return Journal(identity, str(data["command"]), moves, ServiceState(data["service_was"]))
+        undoes = str(data.get("undoes", ""))
+        return Journal(identity, str(data["command"]), moves, ServiceState(data["service_was"]), undoes)
     except (KeyError, TypeError, ValueError, InputError) as error:
         raise unreadable_journal() from error
 

@@ -140,7 +140,7 @@ def test_a_journal_that_was_closed_halfway_is_closed(tmp_path: Path) -> None:
     assert folder.pending() is None
     recover(replace(scenarios.bench(scenarios.World(tmp_path)).means(), store=folder))
     assert not (folder.sub / "journal.json").exists()
-    assert [journal.identity for journal in folder.history()] == ["1"]
+    assert [journal.identity for journal in folder.journals()] == ["1"]
 
 
 @pytest.mark.parametrize("command", ["sync", "restore"])

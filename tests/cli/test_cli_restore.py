@@ -1,0 +1,239 @@
+"""What `restore` undoes, what it leaves alone, and what it refuses."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cli_world import CLASSIC, NEW, OLD, data_of, name_of, tree
+
+from repo_manager.names import Release
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cli_world import Answer, Cli
+
+MIDDLE = Release(9, 65)
+THREE = ("RHEL7-64", "OL7-64", "DEBIAN11-64")
+RHEL = "RHEL7-64"
+
+
+def sync(tool: Cli, *tokens: str, release: Release = NEW, config: str = "") -> str:
+    """Bring these packages to a release; the transaction."""
+    tool.repository.mkdir(exist_ok=True)
+    tool.fill_source(tokens, release)
+    packages = [word for token in tokens for word in ("--package", token)]
+    options = ("--config", tool.config(config)) if config else ()
+    answer = tool.repo_json(*options, "sync", "--release", str(release), "--source", "source", "--yes", *packages)
+    assert answer.code == 0, answer.err
+    found: str = answer.document["transaction"]
+    return found
+
+
+def restore(tool: Cli, transaction: str, *words: str, drop: tuple[str, ...] = ()) -> Answer:
+    drops = [word for token in drop for word in ("--drop", token)]
+    return tool.repo_json("restore", transaction, "--yes", *words, *drops)
+
+
+def transaction(answer: Answer) -> str:
+    assert answer.code == 0, answer.err
+    found: str = answer.document["transaction"]
+    return found
+
+
+def listed(tool: Cli) -> Mapping[str, Mapping[str, Any]]:
+    """The transactions by their identity."""
+    return {item["id"]: item for item in tool.repo_json("restore").document["transactions"]}
+
+
+def installers(tool: Cli, release: Release, *tokens: str) -> set[str]:
+    return {name_of(token, release) for token in tokens}
+
+
+def skipped(answer: Answer) -> dict[str, str]:
+    """The files that were left alone, each with the reason."""
+    moves = [item for item in answer.document["actions"] if item["action"] != "restart"]
+    return {item["name"]: item["reason"] for item in moves if item["result"] == "skipped"}
+
+
+# Which transactions
+
+
+def test_an_undone_transaction_is_not_undone_again_whatever_came_since(tool: Cli) -> None:
+    tool.fill(CLASSIC[:6])
+    first = sync(tool, *CLASSIC)
+    drop = tuple(CLASSIC[6:])
+    back = transaction(restore(tool, first, drop=drop))
+    sync(tool, *CLASSIC)
+    before = tree(tool.repository)
+    answer = restore(tool, first, drop=drop)
+    assert (answer.code, answer.error["code"]) == (2, "already-undone")
+    assert back in answer.error["message"]
+    assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", answer.error["message"])
+    assert tree(tool.repository) == before
+    assert listed(tool)[first].items() >= {"state": "undone", "undone_by": back, "restorable": 0}.items()
+    assert listed(tool)[back]["undoes"] == first
+
+
+def test_stepping_back_undoes_one_transaction_after_the_other(tool: Cli) -> None:
+    tool.fill((RHEL,), OLD)
+    two = sync(tool, RHEL, release=MIDDLE)
+    three = sync(tool, RHEL, release=NEW)
+    assert transaction(restore(tool, "last"))
+    assert tool.names() == installers(tool, MIDDLE, RHEL)
+    assert transaction(restore(tool, "last"))
+    assert tool.names() == installers(tool, OLD, RHEL)
+    answer = restore(tool, "last")
+    assert (answer.code, answer.error["code"]) == (2, "unknown-transaction")
+    assert [listed(tool)[identity]["state"] for identity in (two, three)] == ["undone", "undone"]
+
+
+def test_undoing_a_restore_applies_the_transaction_again(tool: Cli) -> None:
+    tool.fill((RHEL,), OLD)
+    first = sync(tool, RHEL)
+    back = transaction(restore(tool, first))
+    assert tool.names() == installers(tool, OLD, RHEL)
+    again = transaction(restore(tool, back))
+    assert tool.names() == installers(tool, NEW, RHEL)
+    found = listed(tool)
+    assert found[back].items() >= {"state": "undone", "undone_by": again}.items()
+    assert found[first].items() >= {"state": "undoable", "undone_by": None, "restorable": 1}.items()
+    assert transaction(restore(tool, "last"))
+    assert tool.names() == installers(tool, OLD, RHEL)
+
+
+def test_journals_of_version_01_do_not_say_what_they_undid_and_it_is_derived(tool: Cli) -> None:
+    tool.fill((RHEL,), OLD)
+    first = sync(tool, RHEL)
+    back = transaction(restore(tool, first))
+    path = tool.repository / ".repo-manager" / "transactions" / f"{back}.json"
+    recorded = path.read_text(encoding="utf-8")
+    assert f'"undoes": "{first}"' in recorded
+    path.write_text(re.sub(r',\s*"undoes": "[^"]*"', "", recorded), encoding="utf-8")
+    assert listed(tool)[back]["undoes"] == first
+    assert restore(tool, first).error["code"] == "already-undone"
+
+
+# Files that were changed since
+
+
+def test_files_that_a_later_transaction_changed_are_left_alone(tool: Cli) -> None:
+    tool.fill(THREE, OLD)
+    first = sync(tool, *THREE, release=MIDDLE)
+    second = sync(tool, RHEL, release=NEW)
+    assert listed(tool)[first]["state"] == "partly-undoable"
+    plan = restore(tool, first, "--dry-run")
+    assert plan.code == 0
+    assert [item["name"] for item in plan.document["skipped"]] == [name_of(RHEL, MIDDLE)]
+    answer = restore(tool, first)
+    assert answer.code == 1
+    assert skipped(answer) == {name_of(RHEL, MIDDLE): f"changed since by {second}"}
+    assert tool.names() == {
+        *installers(tool, OLD, *THREE),
+        *installers(tool, NEW, RHEL),
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (None, "deleted from the repository since"),
+        (b"of another size", "replaced or damaged by another program since"),
+        ("the same size", "replaced or damaged by another program since"),
+    ],
+)
+def test_files_that_another_program_changed_are_left_alone(tool: Cli, change: bytes | str | None, reason: str) -> None:
+    tool.fill(THREE, OLD)
+    first = sync(tool, *THREE)
+    path = tool.repository / name_of(RHEL)
+    other = data_of(name_of("OL7-64"), seed=5)
+    if change is None:
+        path.unlink()
+    elif isinstance(change, bytes):
+        path.write_bytes(change)
+    else:
+        path.write_bytes(other[: path.stat().st_size].ljust(path.stat().st_size, b"\0"))
+    answer = restore(tool, first)
+    assert (answer.code, skipped(answer)) == (1, {path.name: reason})
+    assert tool.names() - {path.name} == installers(tool, OLD, *THREE)
+
+
+def test_the_answer_and_the_plan_say_what_is_left_alone_and_why(tool: Cli) -> None:
+    tool.fill(THREE, OLD)
+    first = sync(tool, *THREE)
+    (tool.repository / name_of(RHEL)).unlink()
+    answer = tool.repo("restore", first, "--yes")
+    assert answer.code == 1
+    lines = "left alone 1 file\n  RHEL7-64  9.66.7567.1  deleted from the repository since\n"
+    assert lines in answer.out
+    assert lines.replace("left alone", "leave alone") in answer.err
+    assert "placed 3 files, retired 2 files" in answer.out
+
+
+def test_a_transaction_of_which_all_was_changed_since_is_refused_with_the_reasons(tool: Cli) -> None:
+    tool.fill((RHEL,), OLD)
+    first = sync(tool, RHEL, release=MIDDLE)
+    tool.fill((RHEL,), OLD)
+    second = sync(tool, RHEL, release=NEW)
+    before = tree(tool.repository)
+    answer = restore(tool, first)
+    assert (answer.code, answer.error["code"]) == (2, "nothing-to-restore")
+    for name in (name_of(RHEL, OLD), name_of(RHEL, MIDDLE)):
+        assert f"{name}: changed since by {second}" in answer.error["message"]
+    assert tree(tool.repository) == before
+    assert listed(tool)[first].items() >= {"state": "changed-since", "restorable": 0}.items()
+
+
+# Packages that would be left without an installer
+
+
+def test_undoing_the_very_first_sync_is_refused(tool: Cli) -> None:
+    first = sync(tool, *THREE)
+    before = tree(tool.repository)
+    for dry_run in ((), ("--dry-run",)):
+        answer = restore(tool, first, *dry_run)
+        assert (answer.code, answer.error["code"]) == (2, "would-drop-packages")
+        assert tree(tool.repository) == before
+    assert "DEBIAN11-64, OL7-64, RHEL7-64" in answer.error["message"]
+    command = f"repo-manager --repository repo restore {first} --drop DEBIAN11-64 --drop OL7-64 --drop RHEL7-64"
+    assert f"run '{command}'" in answer.error["hint"]
+    assert restore(tool, first, drop=THREE[:2]).error["code"] == "would-drop-packages"
+    answer = restore(tool, first, drop=(*THREE[:2], THREE[2].lower()))
+    assert answer.code == 0, "packages that a person named do not count as lost by mistake"
+    assert tool.names() == set()
+
+
+def test_stepping_back_beyond_what_is_kept_does_not_empty_the_folder(tool: Cli) -> None:
+    keep_one = "retired_keep: 1\n"
+    for release in (OLD, MIDDLE, NEW):
+        sync(tool, *THREE, release=release, config=keep_one)
+    for config in (tool.config(keep_one), tool.config(keep_one)):
+        answer = tool.repo_json("--config", config, "restore", "last", "--yes")
+        if answer.code:
+            break
+    assert answer.error["code"] == "would-drop-packages"
+    assert tool.names() == installers(tool, MIDDLE, *THREE)
+
+
+def test_another_complete_installer_of_the_package_is_enough(tool: Cli) -> None:
+    first = sync(tool, RHEL)
+    tool.fill((RHEL,), OLD)
+    assert restore(tool, first).code == 0
+    assert tool.names() == installers(tool, OLD, RHEL)
+
+
+def test_another_installer_that_is_not_complete_is_not_enough(tool: Cli) -> None:
+    first = sync(tool, RHEL)
+    tool.put(name_of(RHEL, OLD), data_of(name_of(RHEL, OLD))[:900])
+    assert restore(tool, first).error["code"] == "would-drop-packages"
+
+
+def test_a_drop_that_is_not_needed_is_noted_and_an_unknown_one_is_refused(tool: Cli) -> None:
+    tool.fill((RHEL,), OLD)
+    first = sync(tool, RHEL)
+    assert restore(tool, first, drop=("RHEL77-64",)).error["code"] == "unknown-package"
+    answer = restore(tool, first, drop=(RHEL,))
+    assert answer.code == 0
+    assert "--drop RHEL7-64 is not needed" in answer.err
