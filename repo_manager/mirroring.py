@@ -14,7 +14,7 @@ from repo_manager import plan as plans
 from repo_manager import selection as selections
 from repo_manager.audit import Audit, Code, Verdict
 from repo_manager.edges.signed_sets.signed_set import Member, SignedSet
-from repo_manager.errors import InputError
+from repo_manager.errors import InputError, MachineError
 from repo_manager.operation import Seen, Voice
 from repo_manager.selection import Selection, Target
 
@@ -124,13 +124,14 @@ class Follower:
 
         require_trust()
         now = self.now()
-        memory = None if self.trusting.afresh else self.store.load()
+        memory = self._afresh() if self.trusting.afresh else self.store.load()
         followed = follow(
             self.depot, memory, anchor=self.trusting.anchor, accept_expired=self.trusting.accept_expired, now=now
         )
         self.found = followed.found
         self._unsaved = followed.memory
-        if locked and not self.trusting.afresh:
+        # Other keys count once the repository is as their set says: a refused plan must change nothing.
+        if locked and not (self.trusting.afresh and memory is None):
             self._remember()
         if self.found.expires <= now:
             self.voice.note("the time of this set is over; it was taken all the same, as asked")
@@ -138,6 +139,33 @@ class Follower:
             f"set {self.found.version} of {self.depot.name}, valid until {self.found.expires:%Y-%m-%d %H:%M} UTC"
         )
         return self.found.members
+
+    def _afresh(self) -> Memory | None:
+        """What stays of the memory where the operator names keys to trust: all of it, where they are the same keys.
+
+        An older set is no more welcome for being trusted once more.
+        """
+        try:
+            memory = self.store.load()
+        except MachineError as error:
+            if error.code != "trust-damaged":
+                raise
+            self.voice.note("the damaged trust record is replaced; an older set than the last one cannot be noticed")
+            return None
+        anchor = self.trusting.anchor
+        if memory is None or anchor is None:
+            return None
+        if anchor.sha256 in memory.anchors:
+            self.voice.note(
+                "these keys are trusted already, so nothing is replaced; older sets than version"
+                f" {memory.found.version} are still refused"
+            )
+            return memory
+        self.voice.note(
+            f"after this run the keys {memory.anchors[0][:16]}... are no longer trusted, and version"
+            f" {memory.found.version} of their set is forgotten; {anchor.sha256[:16]}... is trusted instead"
+        )
+        return None
 
     def _plain(self) -> tuple[Member, ...]:
         """The newest installer of each package in a plain folder."""

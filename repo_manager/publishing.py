@@ -20,7 +20,7 @@ from repo_manager.edges.signed_sets.signed_set import Member
 from repo_manager.errors import InputError, MachineError, VerificationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from repo_manager.audit import Verdict
@@ -134,7 +134,7 @@ def items_of(chosen: Chosen, folder: Path, checker: Checker) -> tuple[Item, ...]
 class Press:
     """What publishing is handed: the keys, the depot, the time, and how to speak to the person who started it.
 
-    `command` is the command of this run, to paste.
+    `again` tells how to run the same command with more options.
     """
 
     keys: Keys
@@ -142,7 +142,7 @@ class Press:
     now: datetime
     owner: Mapping[str, str | int]
     voice: Voice
-    command: str = "repo-manager publish"
+    again: Callable[..., str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ def publish(press: Press, order: Order, consent: Consent) -> Published:
         leader = Leader(press.keys, press.depot, press.now, verify=order.verify)
         dropped: tuple[Token, ...] = ()
         if order.items is not None:
-            dropped = guard(leader.last, order.items, press.depot.name, consent.drop, press.command)
+            dropped = guard(leader.last, order.items, press.depot.name, consent.drop, press.again)
             if not consent.may_go_back:
                 guard_versions(leader.last, order.items, press.depot.name)
             for remark in _without_effect(leader.last, order.items, consent.drop, press.depot.name):
@@ -189,7 +189,7 @@ _SUSPICIOUS: Final = 2
 
 
 def guard(
-    current: tuple[Member, ...], items: tuple[Item, ...], place: str, drop: Iterable[str], command: str
+    current: tuple[Member, ...], items: tuple[Item, ...], place: str, drop: Iterable[str], again: Callable[..., str]
 ) -> tuple[Token, ...]:
     """Refuse to take packages away from all followers, but those that were named; returns the ones that go.
 
@@ -202,20 +202,20 @@ def guard(
     lost = [token for token in going if token.casefold() not in named]
     if not lost:
         return going
-    again = " ".join((command, *(f"--drop {token}" for token in lost)))
+    on_purpose = again(*(word for token in lost for word in ("--drop", token)))
     if len(lost) >= _SUSPICIOUS and 2 * len(lost) > len(current):
         raise InputError(
             "would-empty-set",
             f"this would take {len(lost)} of the {len(current)} packages of {place} away from all who follow it:"
             f" {', '.join(lost)}",
-            f"check the repository and --package; to do so on purpose, publish to a new place, or name them: {again}",
+            f"check the repository and --package; to do so on purpose, publish to a new place, or {on_purpose}",
         )
     what = "is" if len(lost) == 1 else "are"
     raise InputError(
         "would-drop-packages",
         f"{', '.join(lost)} {what} in the published set of {place} and would be missing from the new one; followers"
         " would retire what they have of it",
-        f"bring the installers back into the repository (repo-manager sync), or drop them on purpose: {again}",
+        f"bring the installers back into the repository (repo-manager sync); to drop them on purpose, {on_purpose}",
     )
 
 

@@ -361,7 +361,7 @@ def publish_items(
     """The same, to the world's depot or another."""
     owner: dict[str, str | int] = {"pid": os.getpid(), "host": "here"}
     depot = depot or SteppingDepot(FolderDepot(world.depot), step)
-    press = Press(Keys(world.root / "keys", step=step), depot, now, owner, Voice())
+    press = Press(Keys(world.root / "keys", step=step), depot, now, owner, Voice(), lambda *more: " ".join(more))
     consent = publishing.Consent(may_go_back=True, drop=tuple(CATALOG.packages))
     return publishing.publish(press, Order(items, 30), consent)
 

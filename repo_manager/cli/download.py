@@ -15,6 +15,7 @@ from repo_manager.cli.root import run_of
 from repo_manager.cli.sync import source_hosts
 from repo_manager.cli.voice import TerminalVoice
 from repo_manager.edges.carrying import SUMS, Carrier
+from repo_manager.edges.disk.folder import timestamp
 from repo_manager.errors import InputError
 from repo_manager.plan import Download
 from repo_manager.report.text import plural, safe, size
@@ -59,14 +60,16 @@ def download(
     carrier = Carrier(to)
     carrier.prepare()
     voice = TerminalVoice(run.console)
-    fetcher = run.fetcher(source_hosts(source))
-    try:
-        collected = fetcher.collect(items, carrier, voice.fetching(items), voice.sized)
-    finally:
-        voice.finished()
-        fetcher.close()
-    run.say_of_signatures()
-    carrier.write_sums({name: stage.sha256 for name, stage in collected.staged.items()})
+    owner = {**run.owner, "command": "download", "since": timestamp(run.now())}
+    with carrier.locked(owner):
+        fetcher = run.fetcher(source_hosts(source))
+        try:
+            collected = fetcher.collect(items, carrier, voice.fetching(items), voice.sized)
+        finally:
+            voice.finished()
+            fetcher.close()
+        run.say_of_signatures()
+        carrier.write_sums({name: stage.sha256 for name, stage in collected.staged.items()})
     _report(run, items, collected, to)
 
 

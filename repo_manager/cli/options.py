@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from repo_manager.cli.quoting import quoted
 from repo_manager.settings import PREFIX
 from repo_manager.signing import Policy
-
-if TYPE_CHECKING:
-    from typer._click.core import Context
 
 
 def option(flag: str, help_: str, *, short: str | None = None, variable: str | None = None, **more: Any) -> Any:  # noqa: ANN401 - typer's own marker
@@ -30,30 +26,6 @@ def was_said(context: typer.Context, parameter: str) -> bool:
     """Whether a flag or a variable says it, and not the configuration file or nobody."""
     source = context.get_parameter_source(parameter)
     return source is not None and source.name in {"COMMANDLINE", "ENVIRONMENT"}
-
-
-def again(context: typer.Context, command: str) -> str:
-    """The command line of this run, to paste. `command` is how it begins, with the global options."""
-    words = [command, *_names(context)]
-    for parameter in context.command.params:
-        source = context.get_parameter_source(parameter.name or "")
-        if parameter.name not in context.params or source is None or source.name != "COMMANDLINE":
-            continue
-        value = context.params[parameter.name]
-        flag = () if parameter.param_type_name == "argument" else (parameter.opts[0],)
-        if value is True:
-            words += flag
-        elif value is not False:
-            values = value if isinstance(value, (list, tuple)) else (value,)
-            words += [word for one in values for word in (*flag, quoted(str(one)))]
-    return " ".join(words)
-
-
-def _names(context: Context) -> list[str]:
-    """The command's own words, without the name of the program."""
-    if context.parent is None:
-        return []
-    return [*_names(context.parent), context.info_name or ""]
 
 
 Release = Annotated[

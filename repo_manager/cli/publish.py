@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +12,7 @@ import typer
 from repo_manager import selection as selections
 from repo_manager import settings
 from repo_manager.cli import options
+from repo_manager.cli.quoting import repeated
 from repo_manager.cli.root import run_of
 from repo_manager.cli.voice import TerminalVoice
 from repo_manager.edges.disk.paths import place_of, shown
@@ -99,7 +100,7 @@ def publish(
         items, missing = (None, ()) if renew else _items(run, release, tuple(package or ()))
         order = Order(items, expires, frozenset(rotate or ()), verify)
         consent = Consent(_names_release(release), _tokens(drop or (), run))
-        published = _publish(run, depot, ring, order, consent, options.again(context, run.command))
+        published = _publish(run, depot, ring, order, consent)
     finally:
         depot.close()
     _report(run, dest, ring, published, missing)
@@ -141,12 +142,11 @@ def _items(run: Run, release: str, packages: tuple[str, ...]) -> tuple[tuple[Ite
     return publishing.items_of(chosen, run.folder.path, checker), chosen.missing
 
 
-def _publish(run: Run, depot: Depot, keys: Keys, order: Order, consent: Consent, command: str) -> Published:
+def _publish(run: Run, depot: Depot, keys: Keys, order: Order, consent: Consent) -> Published:
     from repo_manager import publishing
 
-    owner: dict[str, str | int] = {"pid": os.getpid(), "host": socket.gethostname()}
     voice = TerminalVoice(run.console)
-    press = publishing.Press(keys, depot, run.now(), owner, voice, command)
+    press = publishing.Press(keys, depot, run.now(), run.owner, voice, partial(repeated, run.words))
     return publishing.publish(press, order, consent)
 
 

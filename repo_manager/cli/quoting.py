@@ -20,15 +20,15 @@ def quoted(word: str, *, windows: bool = sys.platform == "win32") -> str:
     return _for_powershell(word) if windows else shlex.quote(word)
 
 
-def repeated(words: Sequence[str], option: str) -> str:
-    """Tell to run a command line of this tool again with one more option.
+def repeated(words: Sequence[str], *more: str) -> str:
+    """Tell to run a command line of this tool again with more options.
 
     The line itself is repeated only where it is short and no address in it can hold a secret.
     """
     end = words.index("--") if "--" in words else len(words)
-    line = " ".join(["repo-manager", *map(quoted, [*words[:end], option, *words[end:]])])
+    line = " ".join(["repo-manager", *map(quoted, [*words[:end], *more, *words[end:]])])
     secret = any("://" in word and any(mark in word for mark in "@?#") for word in words)
-    return f"run the same command with {option}" if secret or len(line) > _LONGEST else f"run '{line}'"
+    return f"run the same command with {' '.join(more)}" if secret or len(line) > _LONGEST else f"run '{line}'"
 
 
 _LONGEST: Final = 300

@@ -433,10 +433,15 @@ class Run:
             f"{repeated(self.words, '--yes')} to apply the plan, or with --dry-run to print it only",
         )
 
-    def workbench(self, *, yes: bool, fetcher: Fetcher | None = None) -> Workbench:
-        """What an operation on the repository is handed."""
+    @property
+    def owner(self) -> dict[str, str | int]:
+        """Who holds a lock: this process."""
         import socket
 
+        return {"pid": os.getpid(), "host": socket.gethostname()}
+
+    def workbench(self, *, yes: bool, fetcher: Fetcher | None = None) -> Workbench:
+        """What an operation on the repository is handed."""
         from repo_manager.cli.voice import TerminalVoice
         from repo_manager.operation import Retention, Workbench
 
@@ -449,7 +454,7 @@ class Run:
             clock=self.clock,
             patience=self.patience,
             now=self.now,
-            owner={"pid": os.getpid(), "host": socket.gethostname()},
+            owner=self.owner,
             retention=Retention(self.settings.retired_keep, self.settings.retired_days),
             voice=TerminalVoice(self.console, ask=None if yes else self.agreed),
         )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sys
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import names
-from repo_manager.edges.disk.paths import component, reachable, shown
+from repo_manager.edges.disk.lock import Lock
+from repo_manager.edges.disk.paths import SUBFOLDER, component, reachable, shown
 from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.disk.renaming import Mover
 from repo_manager.edges.disk.writing import write_whole
@@ -16,10 +18,11 @@ from repo_manager.errors import InputError, MachineError
 from repo_manager.names import InvalidNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 SUMS: Final = "SHA256SUMS"
+LOCK: Final = ".download.lock"
 
 
 class Carrier:
@@ -44,6 +47,33 @@ class Carrier:
             ) from error
         except OSError as error:
             raise disk_error(error, self.folder) from error
+
+    @contextlib.contextmanager
+    def locked(self, owner: dict[str, str | int]) -> Iterator[None]:
+        """Fill the folder alone. In a repository this is the lock of all changes; elsewhere a hidden file, which goes.
+
+        Raises:
+            LockedError: another run fills the folder.
+            MachineError: the lock cannot be made.
+        """
+        shared = (self.folder / SUBFOLDER).is_dir()
+        path = self.folder / SUBFOLDER / "lock" if shared else self.folder / LOCK
+        lock = Lock(path, owner, doing=f"is filling {shown(self.folder)}")
+        lock.__enter__()
+        # A run that ended in between has deleted the file that is locked here, and a third may have made another.
+        while not (shared or lock.current):
+            lock.__exit__(None, None, None)
+            lock.__enter__()
+        try:
+            yield
+        finally:
+            # Deleted before it is unlocked, where the system can: no other run then takes it for the lock in force.
+            if not (shared or sys.platform == "win32"):
+                _delete(path)
+            lock.__exit__(None, None, None)
+            # On Windows a file that another run has opened cannot be deleted, and stays that run's lock.
+            if not shared and sys.platform == "win32":
+                _delete(path)
 
     def part(self, name: str) -> Path:
         """Where a file is written while it is downloaded."""
@@ -97,3 +127,8 @@ class Carrier:
                     if (self.folder / names.parse(name).text).is_file():
                         sums[name] = digest
         return sums
+
+
+def _delete(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()

@@ -206,6 +206,31 @@ def test_restart_says_what_became_of_the_service(tool: Cli) -> None:
     assert tool.service.starts == 1
 
 
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_a_restart_without_such_a_service_fails(tool: Cli, more: tuple[str, ...]) -> None:
+    tool.fill()
+    answer = tool.repo_json("restart", *more)
+    assert (answer.code, answer.error["code"]) == (5, "no-service")
+    assert "no service 'InMage PushInstall'" in answer.error["message"]
+
+
+def test_a_restart_in_a_profile_without_a_service_fails(tool: Cli) -> None:
+    tool.fill()
+    config = tool.config("profiles: {lab: {repository: repo, service: none}}")
+    answer = tool.json("--config", config, "--profile", "lab", "restart")
+    assert (answer.code, answer.error["code"]) == (5, "no-service")
+    assert "the profile lab has no service" in answer.error["message"]
+
+
+def test_a_change_on_a_machine_without_the_service_says_that_nothing_was_restarted(tool: Cli) -> None:
+    tool.mess()
+    answer = tool.repo_json("prune", "--yes")
+    assert answer.code == 0
+    assert [item["result"] for item in answer.document["actions"] if item["action"] == "restart"] == ["skipped"]
+    assert answer.document["service"]["remark"] == "there is no service 'InMage PushInstall' here"
+    assert "not restarted: there is no service 'InMage PushInstall' here" in answer.err
+
+
 def test_a_catalog_that_is_sound_is_said_to_be(tool: Cli) -> None:
     answer = tool.json("catalog", "check")
     assert answer.code == 0
@@ -525,6 +550,7 @@ def test_people_read_beside_the_document_unless_quiet(tool: Cli) -> None:
     answer = tool.repo_json("prune", "--yes")
     assert json.loads(answer.out)
     assert "retired" in answer.err
+    tool.service = StandIn()
     assert tool.repo_json("-q", "restart").err == ""
 
 

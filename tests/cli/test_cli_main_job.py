@@ -7,6 +7,7 @@ import functools
 import io
 import json
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from abuse_server import Honest, serving
-from cli_world import CATALOG, CLASSIC, NEW, OLD, StandIn, data_of, name_of, tree, unprivileged
+from cli_world import CATALOG, CLASSIC, NEW, OLD, SUBFOLDER, StandIn, data_of, name_of, tree, unprivileged
 
+from repo_manager.edges.disk.lock import Lock
 from repo_manager.restart import ServiceState
 
 if TYPE_CHECKING:
@@ -288,6 +290,55 @@ def test_a_download_without_a_repository_takes_the_newest_release(tool: Cli) -> 
     document = tool.json("download", "all", "--dry-run", "--to", "carry").document
     assert len(document["actions"]) == 26
     assert not (tool.folder / "carry").exists()
+
+
+def test_a_second_download_into_the_same_folder_is_refused(tool: Cli) -> None:
+    tool.fill_source(("RHEL7-64", "OL7-64"))
+    words = ("download", "RHEL7-64", "--release", "9.66", "--to", "carry", "--source")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        first = subprocess.Popen(
+            [sys.executable, "-m", "repo_manager", *words, address],
+            cwd=tool.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            # It waits for an answer that never comes, with the folder locked.
+            connection, _ = server.accept()
+            with connection:
+                before = tree(tool.folder / "carry")
+                second = tool.json(*words, "source")
+                assert (second.code, second.error["code"]) == (6, "locked")
+                assert "is filling" in second.error["message"]
+                assert "carry: download since" in second.error["message"]
+                assert tree(tool.folder / "carry") == before
+                assert tool.json(*words[:4], "--to", "elsewhere", "--source", "source").code == 0
+        finally:
+            first.kill()
+            first.wait(timeout=60)
+
+    assert tool.json(*words, "source").code == 0, "the lock ends with the process that held it"
+    assert {path.name for path in (tool.folder / "carry").iterdir()} == {name_of("RHEL7-64"), "SHA256SUMS"}
+    assert tool.json("download", "OL7-64", "--release", "9.66", "--to", "carry", "--source", "source").code == 0
+    assert {path.name for path in (tool.folder / "carry").iterdir()} == {
+        name_of("RHEL7-64"),
+        name_of("OL7-64"),
+        "SHA256SUMS",
+    }
+
+
+def test_a_download_into_a_repository_waits_for_its_changes(tool: Cli) -> None:
+    tool.fill_source(("RHEL7-64",))
+    tool.fill(("OL7-64",))
+    assert tool.repo("prune", "--yes").code == 0
+    words = ("download", "RHEL7-64", "--release", "9.66", "--to", "repo", "--source", "source")
+    with Lock(tool.repository / SUBFOLDER / "lock", {"pid": 1, "host": "here", "command": "sync", "since": "now"}):
+        answer = tool.json(*words)
+        assert (answer.code, answer.error["code"]) == (6, "locked")
+    assert tool.json(*words).code == 0
+    assert tool.names() == {name_of("RHEL7-64"), name_of("OL7-64"), "SHA256SUMS"}
 
 
 # audit and list

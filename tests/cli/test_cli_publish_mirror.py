@@ -197,9 +197,9 @@ def test_a_loss_is_not_spread_to_all_followers_unless_it_was_named(
     assert tree(tool.folder / "depot") == old
 
     # The command of the hint, as it is pasted.
-    words = shlex.split(answer.error["hint"].rpartition("on purpose: ")[2])
+    words = shlex.split(answer.error["hint"].rpartition("on purpose, run '")[2].removesuffix("'"))
     assert words[0] == "repo-manager"
-    answer = tool("--json", *words[1:])
+    answer = tool(*words[1:])
     assert (answer.code, answer.document["dropped"], answer.document["packages"]) == (0, ["OL7-64"], 3)
     followed = _mirror(tool, "--yes")
     assert followed.code == 0
@@ -743,6 +743,42 @@ def test_a_leader_that_begins_anew_is_followed_only_on_request(tool: Cli) -> Non
     assert "--replace-trust" in refused.error["hint"]
     assert _mirror(tool, "--trust", root, "--replace-trust").code == 0
     assert _mirror(tool).code == 0
+
+
+@pytest.mark.parametrize("how", ["the fingerprint", "the root metadata"])
+def test_the_same_keys_named_once_more_let_no_older_set_in(tool: Cli, how: str) -> None:
+    root = _led(tool)
+    shutil.copytree(tool.folder / "depot", tool.folder / "older")
+    tool.fill(("OL8-64",))
+    assert _publish(tool).document["version"] == 2
+    assert _mirror(tool, "--trust", root, "--yes").code == 0
+    before = tree(tool.folder / "follower", own=False)
+    trusted = (tool.folder / "follower" / SUBFOLDER / "trust.json").read_bytes()
+    anchor = ("--trust", root) if how == "the fingerprint" else ("--root", "older/metadata/1.root.json")
+
+    answer = _mirror(tool, "--replace-trust", *anchor, "--yes", source="older")
+
+    assert (answer.code, answer.document["error"]["code"]) == (4, "set-went-back")
+    assert tree(tool.folder / "follower", own=False) == before
+    assert (tool.folder / "follower" / SUBFOLDER / "trust.json").read_bytes() == trusted
+    assert "these keys are trusted already" in answer.err
+    assert _mirror(tool, "--replace-trust", *anchor, "--yes").code == 0, "and the newest set is followed as before"
+
+
+def test_other_keys_drop_what_was_seen_and_that_is_said(tool: Cli) -> None:
+    root = _led(tool)
+    tool.fill(("OL8-64",))
+    assert _publish(tool).document["version"] == 2
+    assert _mirror(tool, "--trust", root, "--yes").code == 0
+    other = tool.repo_json("publish", "another", "--keys", "others").document["root"]
+
+    answer = _mirror(tool, "--replace-trust", "--trust", other, "--yes", source="another")
+
+    assert answer.code == 0
+    assert f"the keys {root[:16]}... are no longer trusted, and version 2 of their set is forgotten" in answer.err
+    assert f"{other[:16]}... is trusted instead" in answer.err
+    assert answer.document["set"]["version"] == 1
+    assert _mirror(tool, "--yes", source="another").code == 0
 
 
 def test_a_changed_installer_in_the_depot_is_not_placed(tool: Cli) -> None:

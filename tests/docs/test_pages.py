@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from cli_world import QuickRun, StandIn
 from fleet_world import report
 from typer._click.core import Context
 from typer.core import TyperGroup
@@ -501,8 +502,12 @@ def _stdout_of(words: list[str]) -> str:
     import io
 
     out = io.StringIO()
+
+    class Here(QuickRun):
+        stand_in = StandIn() if "restart" in words else None
+
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
-        cli.main(words)
+        cli.main(words, make=Here)
     return out.getvalue()
 
 

@@ -30,16 +30,17 @@ _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NO
 
 
 class Lock:
-    """Held from `with` to its end.
+    """Held from `with` to its end. `doing` says in a message what the other run is doing.
 
     Raises:
         LockedError: another process holds it; the message names the owner where it is known.
         MachineError: the lock file cannot be made, or its volume has no locks.
     """
 
-    def __init__(self, path: Path, owner: dict[str, str | int]) -> None:
+    def __init__(self, path: Path, owner: dict[str, str | int], *, doing: str = "is changing the repository") -> None:
         self._path = path
         self._owner = owner
+        self._doing = doing
         self._file: io.FileIO | None = None
 
     def __enter__(self) -> Self:
@@ -58,7 +59,7 @@ class Lock:
             self._file.close()
             raise LockedError(
                 "locked",
-                f"another run is changing the repository{owner}",
+                f"another run {self._doing}{owner}",
                 "wait until it has ended, then run the same command again",
             )
         # The lock holds without its record, which is for people: a full disk has no room for it.
@@ -77,6 +78,17 @@ class Lock:
                 self._file.truncate()
             _unlock(self._file)
             self._file.close()
+
+    @property
+    def current(self) -> bool:
+        """Whether the file that is locked is still the one at its path: another run may have deleted it before."""
+        if self._file is None:
+            return False
+        try:
+            there, held = self._path.stat(), os.fstat(self._file.fileno())
+        except OSError:
+            return False
+        return os.path.samestat(there, held)
 
     def _read_owner(self) -> str:
         """Say who holds the lock, as far as the record tells."""
