@@ -8,12 +8,17 @@ import sys
 
 def main() -> None:
     """Run the command line. `--version` alone is answered without loading it: people script it."""
+    _have_streams(closed=sys.platform != "win32")
     if sys.argv[1:] == ["--version"]:
         from repo_manager import __version__
 
-        print(f"repo-manager {__version__}")  # noqa: T201 - the answer
-        return
-    _have_streams()
+        try:
+            print(f"repo-manager {__version__}", flush=True)  # noqa: T201 - the answer
+        except OSError:
+            # The command line says so in its own words.
+            pass
+        else:
+            return
     from repo_manager.edges import interrupts
 
     interrupts.listen()
@@ -56,11 +61,17 @@ def serve() -> None:
     sys.exit(service_manager.host(run, interrupts.request))
 
 
-def _have_streams() -> None:
-    """Without a console, as in a Windows service or under `pythonw`, what is said goes nowhere."""
-    for name in ("stdout", "stderr"):
+def _have_streams(*, closed: bool = False) -> None:
+    """Without a console, as in a Windows service or under `pythonw`, what is said goes nowhere.
+
+    Args:
+        closed: a stream that is missing was closed by a shell: using it must fail, and no file that is opened later
+            may get its descriptor.
+    """
+    for name, mode, other in (("stdin", "r", os.O_WRONLY), ("stdout", "w", os.O_RDONLY), ("stderr", "w", os.O_WRONLY)):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - open to the end
+            file = os.open(os.devnull, other) if closed else os.devnull
+            setattr(sys, name, open(file, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - open to the end
 
 
 if __name__ == "__main__":

@@ -53,12 +53,27 @@ def main(arguments: Sequence[str], make: Callable[[dict[str, Any]], Run] | None 
         runs.append(run)
         return runs[-1]
 
+    from repo_manager.cli.console import flush, lost_output
+
+    # What an earlier command line of this process could not write is not this one's.
+    lost_output()
     code = _run(arguments, begin, runs)
     # Here, and not when the process ends: a reader that has gone away must not change the exit code.
-    from repo_manager.cli.console import flush
-
     flush()
-    return code
+    lost = lost_output()
+    return code if lost is None else _unsaid(lost, code, arguments, runs)
+
+
+def _unsaid(lost: OSError, code: int, arguments: Sequence[str], runs: Sequence[Run]) -> int:
+    """Report in one line that the answer could not be written, and what has been done nevertheless."""
+    from repo_manager.cli.console import flush, reason
+
+    console = _console(arguments, runs)
+    made = f"; {console.made}" if console.made else ""
+    console.error(MachineError("cannot-write-output", f"stdout cannot be written: {reason(lost)}{made}"))
+    flush()
+    # Where the command itself failed, stderr has the reason, and its exit code says more.
+    return ExitCode.TRANSFER if code in {ExitCode.DONE, ExitCode.FINDINGS} else code
 
 
 def _run(  # noqa: PLR0911 - one return for each way a run can end
@@ -90,8 +105,8 @@ def _run(  # noqa: PLR0911 - one return for each way a run can end
         # So the library ends when whoever read the help has seen enough.
         return ExitCode.DONE
     except Exception as error:  # noqa: BLE001 - the last resort: a person gets a sentence, not a traceback
-        if isinstance(error, OSError) and _nobody_reads():
-            # The library lets pass what others call a broken pipe, but not what Windows does.
+        if isinstance(error, OSError) and error.filename is None and _cannot_print():
+            # The library prints the help itself, and lets pass only what POSIX calls a broken pipe.
             return ExitCode.DONE
         words = f"{type(error).__name__}: {error}"
         problem = MachineError("internal-error", f"something the tool did not expect: {words}", _REPORT)
@@ -106,10 +121,10 @@ def _without_secrets(message: str, arguments: Sequence[str]) -> str:
     return message
 
 
-def _nobody_reads() -> bool:
-    from repo_manager.cli.console import flush
+def _cannot_print() -> bool:
+    from repo_manager.cli.console import can_print
 
-    return flush()
+    return not can_print()
 
 
 _REPORT = "run the same command with -vv and report what it prints; nothing was left half done"

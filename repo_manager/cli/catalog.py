@@ -117,6 +117,7 @@ def update(
         if not (yes or run.agreed(f"Write {target}?")):
             raise DeclinedError
         _write(target, amended)
+        run.console.made = f"{target} was written"
     run.console.emit(
         {
             "schema": "repo-manager/catalog-update/1",

@@ -68,6 +68,8 @@ def change(
     if outcome.error is None:
         # One question for both folders: the second one gets what was agreed to for the first.
         second = equalise(run, bench, ask=None if yes or outcome.results else run.agreed)
+    if outcome.error is None and outcome.identity:
+        run.console.made = f"the change was made (transaction {outcome.identity}); see 'repo-manager list'"
     document = {**documents.outcome(outcome), **facts()}
     document["signatures_not_checked"] = sorted(run.signatures.unchecked)
     if second is not None:

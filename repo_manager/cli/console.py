@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from repo_manager.addresses import redacted
-from repo_manager.errors import DocumentError
+from repo_manager.errors import DocumentError, MachineError
 from repo_manager.report.text import safe
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class Console:
         self.json_wanted = json_wanted
         self.a_line_each = False
         self.verbosity = verbosity
+        # What has been done already, for the case that the answer cannot be written.
+        self.made = ""
         self._colour = colour and not os.environ.get("NO_COLOR") and _shows_colours(sys.stdout)
         for stream in (sys.stdout, sys.stderr):
             # A console in cp1252 must not end the run because of one character.
@@ -102,12 +104,26 @@ class Console:
 
 
 def lines_from_stdin() -> Iterator[str]:
-    """The lines of stdin without their ends, whatever bytes they hold."""
+    """The lines of stdin without their ends, whatever bytes they hold.
+
+    Raises:
+        MachineError: `cannot-read-input`.
+    """
     if hasattr(sys.stdin, "reconfigure"):
         sys.stdin.reconfigure(errors="surrogateescape")
-    for line in sys.stdin:
-        # Some shells of Windows begin what they pipe with a byte order mark.
-        yield line.removeprefix("\ufeff").rstrip("\r\n")
+    try:
+        for line in sys.stdin:
+            # Some shells of Windows begin what they pipe with a byte order mark.
+            yield line.removeprefix("\ufeff").rstrip("\r\n")
+    except OSError as error:
+        raise MachineError(
+            "cannot-read-input", f"stdin cannot be read: {reason(error)}", "give the lines through a pipe or a file"
+        ) from error
+
+
+def reason(error: OSError) -> str:
+    """Why a standard stream cannot be used, in words."""
+    return "it is closed" if error.errno == errno.EBADF else (error.strerror or "the system refused").lower()
 
 
 def _shows_colours(stream: TextIO) -> bool:
@@ -137,15 +153,30 @@ def is_terminal(stream: TextIO) -> bool:
     return bool(ctypes.windll.kernel32.GetConsoleMode(handle, ctypes.byref(mode)))
 
 
-def _say(text: str, stream: TextIO) -> None:
+def _say(text: str, stream: TextIO) -> bool:
+    """Print it. Whether the stream took it, as far as that is known before it is flushed."""
     try:
         print(text, file=stream)
     except OSError as error:
         _deafen(stream, error)
+        return False
+    return True
+
+
+class _Lost:
+    """Why output to stdout could not be written, None while all of it could."""
+
+    error: OSError | None = None
+
+
+def lost_output() -> OSError | None:
+    """Why output to stdout could not be written since this was asked last; None where all of it could."""
+    error, _Lost.error = _Lost.error, None
+    return error
 
 
 def flush() -> bool:
-    """Write out what is still waiting to be printed. Whether a reader of it has gone away."""
+    """Write out what is still waiting to be printed. Whether some of it could not be written."""
     gone = False
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -156,13 +187,21 @@ def flush() -> bool:
     return gone
 
 
-def _deafen(stream: TextIO, error: OSError) -> None:
-    """Whoever read this has seen enough: the work goes on and its exit code counts, the words go nowhere.
+def can_print() -> bool:
+    """Whether stdout takes what is printed. Where it does, it gets an empty line: only so can it be told."""
+    if flush():
+        return False
+    return _say("", sys.stdout) and not flush()
 
-    Windows says EINVAL where others say EPIPE.
+
+def _deafen(stream: TextIO, error: OSError) -> None:
+    """Drop what else is printed there: the work continues, and no output may stop it half-way.
+
+    A reader of a pipe that has seen enough changes nothing; Windows says EINVAL where others say EPIPE. Other
+    failures are remembered: `main` reports them at the end.
     """
-    if error.errno not in {errno.EPIPE, errno.EINVAL}:
-        raise error
+    if error.errno not in {errno.EPIPE, errno.EINVAL} and stream is sys.stdout:
+        _Lost.error = error
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 

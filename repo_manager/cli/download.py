@@ -70,6 +70,7 @@ def download(
             fetcher.close()
         run.say_of_signatures()
         carrier.write_sums({name: stage.sha256 for name, stage in collected.staged.items()})
+    run.console.made = "" if collected.errors else "the files were fetched"
     _report(run, items, collected, to)
 
 

@@ -186,6 +186,7 @@ def _check_places(dest: str, keys: Path, repository: Path | None) -> None:
 
 def _report(run: Run, dest: str, keys: Keys, published: Published, missing: Sequence[str]) -> None:
     damage = _damage(dest, published)
+    run.console.made = f"the set was published, version {published.version}"
     document: dict[str, Any] = {
         "schema": "repo-manager/publish/1",
         "root": published.root,

@@ -36,6 +36,7 @@ def restart(context: typer.Context, dry_run: options.DryRun = False, yes: option
         run.console.answer(f"restart the service {run.service.name} (now {run.service.state().value})")
         return
     report = restarts.restart(run.service, SystemClock(), run.patience)
+    run.console.made = "the service was restarted" if report.restarted else ""
     run.console.emit(
         {
             "schema": "repo-manager/restart/1",

@@ -203,6 +203,7 @@ def _add(run: Run, path: Path, known: Tokens, name: str, role: TokenRole, server
     secret = new_secret(secrets.token_bytes(32))
     more = known.with_one(name, Role(role.value), secret, datetime.now(UTC), servers)
     save(path, more)
+    run.console.made = f"the token {name!r} was made; remove it and make another"
     run.console.emit({"schema": "repo-manager/serve-token/1", "name": name, "role": role.value, "token": secret})
     if not run.console.json_wanted:
         run.console.answer(secret)
