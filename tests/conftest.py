@@ -5,14 +5,30 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    import pytest
 
 # A deadline would be a timing assertion. In CI the examples are always the same ones, so that a change is
 # judged by what it changes.
 settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have progress written down where the tier for Windows asks for it, by the process that all results come to."""
+    path = os.environ.get("TIER_PROGRESS")
+    if path and not hasattr(config, "workerinput"):
+        from progress import Progress
+
+        # A worker of pytest-xdist inherits the variable, and must not count the tests once more.
+        config.pluginmanager.register(Progress(Path(path)))
+
 
 # In the background of a shell Ctrl-C is ignored, under nohup a lost terminal, and by every process that is started
 # there as well. One that is handled is back at its default in a new process.

@@ -270,7 +270,6 @@ def test_doctor_lists_where_it_looked_a_line_each(tool: Cli) -> None:
     tool.server = NoServer({"ProgramData": "/absent/data", "SystemDrive": "/absent/drive"})
     answer = tool("doctor")
     assert answer.code == 1
-    assert "\\n" not in answer.out
     lines = answer.out.replace("\\", "/").splitlines()
     assert any("/absent/data/" in line for line in lines)
     assert any("/absent/drive/" in line for line in lines)

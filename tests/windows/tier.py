@@ -63,7 +63,9 @@ SELECTION: Final = {"CI": "1", "REPO_MANAGER_TESTS_STRIDE": "8", "REPO_MANAGER_S
 PYTHON_TAGS: Final = ("--platform", "win_amd64", "--python-version", "3.11", "--implementation", "cp")
 WHEEL_TAGS: Final = (*PYTHON_TAGS, "--abi", "cp311", "--abi", "abi3", "--abi", "none")
 KEPT_S: Final = 24 * 3600
-LONGEST_S: Final = 1500.0
+LONGEST_S: Final = 2 * 3600.0
+STALLED_S: Final = 900.0
+"""A run in which no test ends for so long has hung. Its length says little: a busy machine takes twice as long."""
 
 
 class TierError(Exception):
@@ -296,8 +298,18 @@ def environment(prefix: Path, more: Mapping[str, str] | None = None) -> dict[str
     }
 
 
-def run(kit: Kit, prefix: Path, arguments: Sequence[str], more: Mapping[str, str], limit_s: float | None) -> int:
-    """Windows Python with these arguments. Its streams are pipes: a plain file makes it die at its start."""
+def run(  # noqa: PLR0917 - the parts of one run
+    kit: Kit,
+    prefix: Path,
+    arguments: Sequence[str],
+    more: Mapping[str, str],
+    limit_s: float | None,
+    progress: Path | None = None,
+) -> int:
+    """Windows Python with these arguments. Its streams are pipes: a plain file makes it die at its start.
+
+    `progress` is what the tests write down as they begin and end.
+    """
     command = ["wine", windows_path(kit.python / "python.exe"), *arguments]
     process = subprocess.Popen(
         command,
@@ -316,17 +328,56 @@ def run(kit: Kit, prefix: Path, arguments: Sequence[str], more: Mapping[str, str
     ]
     for reader in readers:
         reader.start()
-    try:
-        code = process.wait(limit_s)
-    except subprocess.TimeoutExpired:
+    code = _wait(process, limit_s, progress)
+    if code is None:
         process.kill()
         process.wait()
-        _say(f"ended after {limit_s:g} s")
         code = 124
     for reader in readers:
         # A program that it left behind may hold the pipe; what it says is no part of the answer.
         reader.join(timeout=5)
     return code
+
+
+def _wait(process: subprocess.Popen[bytes], limit_s: float | None, progress: Path | None) -> int | None:
+    """The exit code; None where it takes too long, which is said together with the tests that had not ended."""
+    began = moved = time.monotonic()
+    seen = -1
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(_LOOK_S)
+        now = time.monotonic()
+        if progress is not None and (size := progress.stat().st_size) != seen:
+            seen, moved = size, now
+        if limit_s is not None and now - began > limit_s:
+            _say(f"ended after {limit_s:g} s")
+        elif progress is not None and now - moved > STALLED_S:
+            _say(f"ended because no test began or ended for {STALLED_S:g} s")
+        else:
+            continue
+        if progress is not None:
+            for line in left(progress.read_text(encoding="utf-8", errors="replace")):
+                _say(line)
+        return None
+
+
+_LOOK_S: Final = 2.0
+
+
+def left(progress: str) -> list[str]:
+    """What `tests/progress.py` wrote down, as lines about the tests that had not ended: first those under way."""
+    known: dict[str, str] = {}
+    for line in progress.splitlines():
+        what, _, test = line.partition(" ")
+        known[test] = what
+    under_way = [test for test, what in known.items() if what == "began"]
+    waiting = [test for test, what in known.items() if what == "known"]
+    return [
+        f"{len(under_way)} tests were under way:",
+        *(f"  {test}" for test in under_way),
+        f"{len(waiting)} tests had not begun:",
+        *(f"  {test}" for test in waiting),
+    ]
 
 
 def _pour(source: IO[bytes], target: IO[bytes], close: bool) -> None:  # noqa: FBT001 - of one caller
@@ -388,11 +439,11 @@ def _end(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _run(arguments: argparse.Namespace, progress: Path | None = None) -> int:
     kit = setup()
     more = dict(pair.split("=", 1) for pair in arguments.env)
     with _given(arguments.prefix) if arguments.prefix else temporary_prefix(kit) as prefix:
-        return run(kit, prefix, arguments.arguments, more, arguments.timeout)
+        return run(kit, prefix, arguments.arguments, more, arguments.timeout, progress)
 
 
 @contextlib.contextmanager
@@ -410,9 +461,9 @@ def _test(arguments: argparse.Namespace) -> int:
     options = ["-p", "no:cacheprovider", "-q", "--color=no", "-o", "faulthandler_timeout=240"]
     arguments.arguments = ["-m", "pytest", *options, *arguments.arguments]
     arguments.timeout = arguments.timeout or LONGEST_S
-    with _s3_server() as port:
-        arguments.env.append(f"TIER_S3_PORT={port}")
-        return _run(arguments)
+    with _s3_server() as port, tempfile.NamedTemporaryFile() as progress:
+        arguments.env += [f"TIER_S3_PORT={port}", f"TIER_PROGRESS={windows_path(Path(progress.name))}"]
+        return _run(arguments, Path(progress.name))
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from repo_manager.edges.disk.secret_file import refuse_in_options
-from repo_manager.errors import InputError, ServiceError
+from repo_manager.errors import InputError, MachineError, ServiceError
 from repo_manager.restart import ServiceState, bring_up
 
 if TYPE_CHECKING:
@@ -31,6 +31,15 @@ DESCRIPTION: Final = (
 )
 
 
+class BeingRemovedError(MachineError):
+    """The service was deleted, and is there until the last program that looks at it lets it go."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            "service-being-removed", message, "close services.msc and other tools that show services, then run it again"
+        )
+
+
 class Manager(Protocol):
     """The part of the service manager that putting in and taking out needs. Raises the errors of `errors`."""
 
@@ -39,7 +48,11 @@ class Manager(Protocol):
         ...
 
     def create(self, command_line: str) -> None:
-        """Put it in, let the Event Log know us, and close the folder of our configuration to others."""
+        """Put it in, let the Event Log know us, and close the folder of our configuration to others.
+
+        Raises:
+            BeingRemovedError: one of that name was deleted and is still there.
+        """
         ...
 
     def open_to_anybody(self, paths: Sequence[Path]) -> Sequence[Path]:
@@ -47,7 +60,7 @@ class Manager(Protocol):
         ...
 
     def delete(self) -> None:
-        """Take it out."""
+        """Take it out. That it was deleted already is no error."""
         ...
 
     def of_another_machine(self, path: str) -> bool:
@@ -73,7 +86,7 @@ def install(arguments: Sequence[str], *, clock: Clock, patience: Patience, manag
 
     Raises:
         InputError: this is not Windows, the arguments do not suit a service, or another one is installed.
-        MachineError: no rights.
+        MachineError: no rights, or the service that was removed before is still there.
         ServiceError: it was put in and does not run.
     """
     manager = manager or _manager()
@@ -82,7 +95,7 @@ def install(arguments: Sequence[str], *, clock: Clock, patience: Patience, manag
     wanted = command_line(arguments, python)
     present = manager.command_line()
     if present is None:
-        manager.create(wanted)
+        _create(manager, wanted, clock, patience)
     elif present != wanted:
         raise InputError(
             "already-installed",
@@ -93,6 +106,20 @@ def install(arguments: Sequence[str], *, clock: Clock, patience: Patience, manag
     done = "runs" if present is None else "was installed already, with the same options, and runs"
     said = f"the service {DISPLAY!r} {done}; it starts by itself with Windows"
     return "\n".join([said, *_warnings(python, manager)])
+
+
+def _create(manager: Manager, wanted: str, clock: Clock, patience: Patience) -> None:
+    """Put it in, once the one that was removed a moment ago is gone."""
+    until = clock.monotonic() + _GONE_S
+    while True:
+        try:
+            manager.create(wanted)
+        except BeingRemovedError:
+            if clock.monotonic() >= until:
+                raise
+            clock.sleep(patience.poll_s)
+        else:
+            return
 
 
 def _warnings(python: Python, manager: Manager) -> list[str]:

@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager.edges.windows import eventlog, guarding
-from repo_manager.edges.windows.background import DESCRIPTION, DISPLAY, SERVICE
+from repo_manager.edges.windows.background import DESCRIPTION, DISPLAY, SERVICE, BeingRemovedError
 from repo_manager.edges.windows.service import WindowsService, closing
 from repo_manager.errors import ExitCode, InputError, MachineError, ServiceError
 
@@ -78,12 +78,17 @@ class WindowsManager:
 
     def delete(self) -> None:
         """Take our service out, and its name out of the Event Log."""
+        import pywintypes
         import win32service
 
         with _refusals(), closing(win32service.OpenSCManager(None, None, win32service.SC_MANAGER_CONNECT)) as manager:
             delete = 0x00010000  # DELETE, from winnt.h
             with closing(win32service.OpenService(manager, SERVICE, delete)) as service:
-                win32service.DeleteService(service)
+                try:
+                    win32service.DeleteService(service)
+                except pywintypes.error as error:
+                    if error.winerror != _MARKED_FOR_DELETE:
+                        raise
             eventlog.forget_source()
 
     def open_to_anybody(self, paths: Sequence[Path]) -> Sequence[Path]:
@@ -139,7 +144,7 @@ def _refused(number: int, words: str) -> MachineError | ServiceError:
     if number == _ACCESS_DENIED:
         return MachineError("no-rights", said, "run as administrator")
     if number == _MARKED_FOR_DELETE:
-        return MachineError("service-being-removed", said, "close services.msc, then run the same command again")
+        return BeingRemovedError(said)
     return ServiceError(f"service-error-{number}", said, "look into the Windows event log")
 
 

@@ -15,7 +15,7 @@ import pytest
 from simulator import NEVER, FakeClock, MemoryService, Start
 
 from repo_manager.edges.windows import background
-from repo_manager.edges.windows.background import Python, command_line, install, remove, this_python
+from repo_manager.edges.windows.background import BeingRemovedError, Python, command_line, install, remove, this_python
 from repo_manager.errors import ExitCode, InputError, ServiceError
 from repo_manager.restart import Patience, ServiceState
 
@@ -35,6 +35,8 @@ class MemoryManager:
     shares: tuple[str, ...] = ()
     starts: tuple[Start, ...] = (Start.WELL,)
     lingers: bool = False
+    gone_at: float = 0.0
+    """When one that was deleted before is gone, by the clock."""
     open: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
@@ -45,6 +47,8 @@ class MemoryManager:
 
     def create(self, command_line: str) -> None:
         assert self.installed is None
+        if self.clock.monotonic() < self.gone_at:
+            raise BeingRemovedError("'repo-manager watch': marked for deletion (error 1072)")
         self.installed = command_line
 
     def delete(self) -> None:
@@ -75,6 +79,22 @@ def test_what_is_put_in_runs_with_the_options_that_were_given() -> None:
     assert manager.watch.state() is ServiceState.RUNNING
     assert manager.installed is not None
     assert manager.installed.endswith(subprocess.list2cmdline(WATCH))
+
+
+def test_a_service_that_was_removed_a_moment_ago_is_waited_for() -> None:
+    clock = FakeClock()
+    manager = MemoryManager(clock, gone_at=clock.monotonic() + 10)
+    assert put_in(manager).startswith("the service 'repo-manager watch' runs")
+    assert clock.monotonic() >= manager.gone_at
+
+
+def test_a_removed_service_that_does_not_go_is_an_error_that_says_what_holds_it() -> None:
+    manager = MemoryManager(gone_at=NEVER)
+    with pytest.raises(BeingRemovedError) as refused:
+        put_in(manager)
+    assert (refused.value.code, refused.value.exit_code) == ("service-being-removed", ExitCode.TRANSFER)
+    assert "close services.msc" in refused.value.hint
+    assert manager.installed is None
 
 
 def test_a_program_that_anybody_may_change_is_named() -> None:
