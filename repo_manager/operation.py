@@ -157,7 +157,7 @@ def perform(bench: Workbench, task: Task) -> Outcome:
     bench.folder.scan()
     bench.folder.prepare()
     owner = {**bench.owner, "command": task.command, "since": timestamp(bench.now())}
-    with Lock(bench.folder.lock_path, owner):
+    with Lock(bench.folder.lock_path, owner) as lock:
         left = recover(bench.means())
         identity = bench.folder.next_identity(bench.now())
         if left is not None:
@@ -172,7 +172,7 @@ def perform(bench: Workbench, task: Task) -> Outcome:
         if plan.restart is not None and bench.service.state() not in _LEFT_ALONE:
             # Before anything is fetched: gigabytes later is too late to say that rights are missing.
             bench.service.ready()
-        outcome, staged = _apply(bench, task, plan, identity)
+        outcome, staged = _apply(bench, task, plan, identity, lock)
         if outcome.error is None:
             bench.checker().learn(look(bench), staged)
             _explain(bench, plan, outcome.identity, task.command)
@@ -257,7 +257,7 @@ def _guard(plan: Plan, listing: Listing, drop: frozenset[Token]) -> None:
         )
 
 
-def _apply(bench: Workbench, task: Task, plan: Plan, identity: str) -> tuple[Outcome, Mapping[str, Stage]]:
+def _apply(bench: Workbench, task: Task, plan: Plan, identity: str, lock: Lock) -> tuple[Outcome, Mapping[str, Stage]]:
     collected = _fetch(bench, plan)
     error = collected.worst
     if error is not None:
@@ -268,6 +268,7 @@ def _apply(bench: Workbench, task: Task, plan: Plan, identity: str) -> tuple[Out
         return Outcome(identity, results, _state(bench), error), {}
     sized = _with_sizes(plan, {name: stage.size_bytes for name, stage in collected.staged.items()})
     records = {name: Record(stage.sha256, stage.size_bytes) for name, stage in collected.staged.items()}
+    lock.confirm()
     if records:
         bench.folder.remember(records)
     return carry_out(sized, identity, task.command, bench.means()), collected.staged

@@ -2,6 +2,11 @@
 
 The lock ends with the process that holds it, however that process ends, so a dead owner's lock is
 free by itself. The record beside it only says who to ask.
+
+On POSIX a lock file can be deleted while it is held, and a second run would lock a new one. So the
+folder that the lock protects is locked too. Where its file system has no locks of folders, the file is
+compared with the one of that name, after it was locked and again before the change. Windows does not
+delete a file that is open.
 """
 
 from __future__ import annotations
@@ -12,7 +17,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final, Self
 
-from repo_manager.edges.disk.paths import refuse_link, shown
+from repo_manager.edges.disk.opening import not_plain, open_own, read_own
+from repo_manager.edges.disk.paths import SUBFOLDER, shown
 from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.errors import LockedError, MachineError
 
@@ -25,8 +31,7 @@ if TYPE_CHECKING:
 # byte leaves it readable.
 _FAR_BYTE = 1 << 30
 
-# A link in the lock's place would have its target emptied.
-_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+_TRIES: Final = 10
 
 
 class Lock:
@@ -42,32 +47,76 @@ class Lock:
         self._owner = owner
         self._doing = doing
         self._file: io.FileIO | None = None
+        self._guard: int | None = None
 
     def __enter__(self) -> Self:
-        self._file = _open(self._path)
         try:
-            locked = _lock(self._file)
-        except OSError as error:
-            self._file.close()
-            raise MachineError(
-                "cannot-lock",
-                f"{shown(self._path)} cannot be locked: {error.strerror or error}",
-                "have locking enabled on the share, or run where the folder is on a local disk",
-            ) from error
-        if not locked:
+            self._guard = _lock_folder(_protected(self._path))
+            self._file = self._locked()
+        except BlockingIOError:
             owner = self._read_owner()
-            self._file.close()
+            self._release()
             raise LockedError(
                 "locked",
                 f"another run {self._doing}{owner}",
                 "wait until it has ended, then run the same command again",
-            )
+            ) from None
+        except BaseException:
+            self._release()
+            raise
         # The lock holds without its record, which is for people: a full disk has no room for it.
         with contextlib.suppress(OSError):
             self._file.seek(0)
             self._file.truncate()
             self._file.write(json.dumps(self._owner).encode())
         return self
+
+    def confirm(self) -> None:
+        """See that the lock still keeps others out. To be called before what must not be done twice at once.
+
+        Raises:
+            MachineError: `lock-lost`: its file was deleted or replaced, and its folder has no lock.
+        """
+        if self._guard is None and self._file is not None and not _same(self._file, self._path):
+            raise MachineError(
+                "lock-lost",
+                f"{shown(self._path)} was deleted or replaced while this run held it; another run may be at work",
+                "find out which program deletes it, then run the same command again",
+            )
+
+    def _locked(self) -> io.FileIO:
+        """The lock file, open and locked. One that was deleted or replaced meanwhile is opened again."""
+        for _ in range(_TRIES):
+            file = _open(self._path)
+            try:
+                _lock(file)
+                if _same(file, self._path):
+                    return file
+            except BlockingIOError:
+                file.close()
+                raise
+            except OSError as error:
+                file.close()
+                raise MachineError(
+                    "cannot-lock",
+                    f"{shown(self._path)} cannot be locked: {error.strerror or error}",
+                    "have locking enabled on the share, or run where the folder is on a local disk",
+                ) from error
+            file.close()
+        raise MachineError(
+            "cannot-lock",
+            f"{shown(self._path)} was deleted or replaced each time that it was locked",
+            "find out which program deletes it, then run the same command again",
+        )
+
+    def _release(self) -> None:
+        if self._file is not None:
+            _unlock(self._file)
+            self._file.close()
+            self._file = None
+        if self._guard is not None:
+            os.close(self._guard)
+            self._guard = None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -76,8 +125,7 @@ class Lock:
             with contextlib.suppress(OSError):
                 self._file.seek(0)
                 self._file.truncate()
-            _unlock(self._file)
-            self._file.close()
+        self._release()
 
     @property
     def current(self) -> bool:
@@ -93,22 +141,29 @@ class Lock:
     def _read_owner(self) -> str:
         """Say who holds the lock, as far as the record tells."""
         try:
-            owner = json.loads(self._path.read_bytes())
+            owner = json.loads(read_own(self._path))
             return f": {owner['command']} since {owner['since']} (process {owner['pid']} on {owner['host']})"
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, MachineError, ValueError, KeyError, TypeError, RecursionError):
             return ""
+
+
+def _protected(path: Path) -> Path:
+    """The folder that a lock file protects: the one that it is in, or the repository around the sub-folder."""
+    return path.parent.parent if path.parent.name == SUBFOLDER else path.parent
 
 
 def _open(path: Path) -> io.FileIO:
     try:
-        # Windows has no flag against links.
-        if sys.platform == "win32" and os.path.lexists(path):
-            refuse_link(path)
         # Opened without truncating: the record in it may be another run's. Unbuffered: what a full disk
         # refuses must not come up again when the file is closed.
-        return os.fdopen(os.open(path, _FLAGS, 0o644), "r+b", buffering=0)
+        file = open_own(path, os.O_RDWR | os.O_CREAT, 0o644)
+        if os.fstat(file.fileno()).st_nlink > 1:
+            file.close()
+            # Its other name may be that of a file which the record would overwrite.
+            raise not_plain(path)
     except OSError as error:
         raise disk_error(error, path) from error
+    return file
 
 
 if sys.platform == "win32":
@@ -121,13 +176,22 @@ if sys.platform == "win32":
     # Evidence: LockFile on Microsoft Learn. The C library's own function does not always say why it failed.
     _LOCK_VIOLATION: Final = 33
 
-    def _lock(file: io.FileIO) -> bool:
+    def _lock(file: io.FileIO) -> None:
+        """Lock it. Raises BlockingIOError where another process has."""
         if _kernel.LockFile(msvcrt.get_osfhandle(file.fileno()), _FAR_BYTE, 0, 1, 0):
-            return True
+            return
         code = ctypes.get_last_error()
         if code != _LOCK_VIOLATION:
             raise ctypes.WinError(code)
-        return False
+        raise BlockingIOError
+
+    def _lock_folder(_folder: Path) -> int | None:
+        """Nothing to do here: a file that is open keeps its name, and so do the folders above it."""
+        return None
+
+    def _same(_file: io.FileIO, _path: Path) -> bool:
+        """Whether a file still has its name: while it is open nothing else can have it."""
+        return True
 
     def _unlock(file: io.FileIO) -> None:
         _kernel.UnlockFile(msvcrt.get_osfhandle(file.fileno()), _FAR_BYTE, 0, 1, 0)
@@ -135,13 +199,42 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _lock(file: io.FileIO) -> bool:
+    def _lock(file: io.FileIO) -> None:
+        """Lock it. Raises BlockingIOError where another process has."""
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except PermissionError as error:
+            raise BlockingIOError from error
+
+    def _lock_folder(folder: Path) -> int | None:
+        """Lock a folder and return its descriptor, None where that cannot be done.
+
+        Raises:
+            BlockingIOError: another process has locked it.
+        """
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            # Without the right to read it, or gone: the lock file says what is wrong.
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise
+        except OSError:
+            # Network file systems may have no locks of folders.
+            os.close(descriptor)
+            return None
+        return descriptor
+
+    def _same(file: io.FileIO, path: Path) -> bool:
+        """Whether a file still has its name."""
+        try:
+            return os.path.samestat(os.fstat(file.fileno()), path.lstat())
+        except FileNotFoundError:
             return False
-        return True
 
     def _unlock(file: io.FileIO) -> None:
         with contextlib.suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_UN)
+            fcntl.flock(file.fileno(), fcntl.LOCK_UN)

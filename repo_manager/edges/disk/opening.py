@@ -26,14 +26,14 @@ _MOST_BYTES: Final = 256 << 20
 """More than any journal or record has."""
 
 
-def open_own(path: Path, flags: int = os.O_RDONLY) -> io.FileIO:
-    """Open a file of the tool's own, unbuffered. `flags` are those of `os.open`.
+def open_own(path: Path, flags: int = os.O_RDONLY, mode: int = 0o666) -> io.FileIO:
+    """Open a file of the tool's own, unbuffered. `flags` are those of `os.open`, `mode` the rights of a new file.
 
     Raises:
         MachineError: `not-a-plain-file`, `subfolder-is-a-link`.
         OSError: the disk refused.
     """
-    descriptor = _descriptor(path, flags)
+    descriptor = _descriptor(path, flags, mode)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise not_plain(path)
@@ -128,7 +128,7 @@ if sys.platform == "win32":
         ctypes.c_void_p,
     )
 
-    def _descriptor(path: Path, flags: int) -> int:
+    def _descriptor(path: Path, flags: int, _mode: int) -> int:
         """Open without following a link. Other reparse points, such as those of deduplicated files, are opened."""
         handle = _handle(path, flags, _OPEN_REPARSE_POINT)
         tag = _reparse_tag(handle)
@@ -168,11 +168,11 @@ if sys.platform == "win32":
 
 else:
 
-    def _descriptor(path: Path, flags: int) -> int:
+    def _descriptor(path: Path, flags: int, mode: int) -> int:
         with folder_of(path) as (folder, name):
             try:
                 how = flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-                return os.open(name, how, 0o666, dir_fd=folder)
+                return os.open(name, how, mode, dir_fd=folder)
             except OSError as error:
                 # A link; a folder that would be written to; a pipe without a reader or a socket.
                 if error.errno in {errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EOPNOTSUPP}:
