@@ -269,8 +269,10 @@ def _apply(bench: Workbench, task: Task, plan: Plan, identity: str, lock: Lock) 
     sized = _with_sizes(plan, {name: stage.size_bytes for name, stage in collected.staged.items()})
     records = {name: Record(stage.sha256, stage.size_bytes) for name, stage in collected.staged.items()}
     lock.confirm()
-    if records:
-        bench.folder.remember(records)
+    if records and (aside := bench.folder.remember(records, identity)) is not None:
+        bench.voice.note(
+            f"the records of placed files were damaged; they are kept as {shown(aside)}, and new ones begin"
+        )
     return carry_out(sized, identity, task.command, bench.means()), collected.staged
 
 

@@ -198,6 +198,10 @@ def _folder(run: Run) -> Iterator[Check]:
         yield Check("rights", Health.OK, "this user may write there")
     else:
         yield Check("rights", Health.ERROR, "this user may not write there", "run as an administrator of this server")
+    damage: list[str] = []
+    run.folder.records(damage.append)
+    for what in damage:
+        yield Check("records", Health.WARNING, what, "run 'repo-manager audit --deep' to read the files themselves")
     if run.folder.pending() is not None:
         yield Check(
             "journal",

@@ -87,6 +87,7 @@ class Run:
     """Whether a token or password may go to another machine over http."""
     words: tuple[str, ...] = ()
     """The command line, without the program's name."""
+    _noted: set[str] = field(default_factory=set)
 
     def give(self, name: str, value: object) -> None:
         """An option given after the command, which counts more than before it."""
@@ -285,7 +286,12 @@ class Run:
 
         folder = folder or self.folder
         digests = Digests(cache_folder(self.environ), folder.path)
-        return Checker(folder.path, digests, folder.records(), self.signatures)
+        return Checker(folder.path, digests, folder.records(self._note_once), self.signatures)
+
+    def _note_once(self, text: str) -> None:
+        if text not in self._noted:
+            self._noted.add(text)
+            self.console.note(text)
 
     @cached_property
     def signatures(self) -> Signatures:

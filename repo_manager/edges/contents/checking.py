@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from repo_manager.audit import Code, Verdict
 from repo_manager.edges.disk.digests import Known
+from repo_manager.edges.disk.opening import without_waiting
 from repo_manager.edges.disk.paths import reachable, shown
 from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.errors import VerificationError
@@ -252,7 +253,7 @@ def contents_of(path: Path, name: InstallerName, progress: Callable[[int], None]
 
     inspector = Inspector(name)
     buffer = memoryview(bytearray(_CHUNK_BYTES))
-    with reachable(path).open("rb", buffering=0) as file:
+    with open(reachable(path), "rb", buffering=0, opener=without_waiting) as file:
         while count := file.readinto(buffer):
             inspector.feed(buffer[:count])
             progress(count)

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Final
 from repo_manager.edges.disk import journals
 from repo_manager.edges.disk import retired as retirement
 from repo_manager.edges.disk.journals import Record
-from repo_manager.edges.disk.opening import doubtful, write_all
+from repo_manager.edges.disk.opening import doubtful, not_plain, write_all
 from repo_manager.edges.disk.paths import (
     SUBFOLDER,
     component,
@@ -60,6 +60,7 @@ _PARTS_KEPT: Final = timedelta(days=7)
 
 _JOURNAL: Final = "journal.json"
 _UNDONE: Final = "-undone"
+_RECORDS: Final = "records.json"
 
 # The second is what a run that was killed while it wrote the first leaves.
 _BESIDE: Final = frozenset({REASONS, f"{REASONS}.new"})
@@ -67,6 +68,10 @@ _BESIDE: Final = frozenset({REASONS, f"{REASONS}.new"})
 
 def no_step(_what: str) -> None:
     """The step hook of ordinary runs: nothing."""
+
+
+def ignore_damage(_what: str) -> None:
+    """What is told of damaged records where another part of the run has told it."""
 
 
 class Folder:
@@ -150,6 +155,8 @@ class Folder:
         """A fetched file is whole: from `part` to `staged`."""
         with _translated(self.part(name)):
             self._step(f"promote {name}")
+            if self.staged(name).is_dir():
+                raise not_plain(self.staged(name))
             self._mover.replace(self.part(name), self.staged(name))
 
     def drop_staged(self, name: str) -> None:
@@ -327,14 +334,32 @@ class Folder:
             self._step(f"write {REASONS}")
             write_whole(path, text)
 
-    def records(self) -> Mapping[str, Record]:
-        """What is remembered of placed files, by name."""
-        return journals.records_from_json(self._read_json(self.sub / "records.json"))
+    def records(self, damaged: Callable[[str], None] = ignore_damage) -> Mapping[str, Record]:
+        """What is remembered of placed files, by name. `damaged` is told where nothing can be read of it.
 
-    def remember(self, records: Mapping[str, Record]) -> None:
-        """Add to what is remembered."""
-        merged = {**self.records(), **records}
-        self._write_json(self.sub / "records.json", journals.records_to_json(merged))
+        Raises:
+            MachineError: the disk refused, or it is no plain file.
+        """
+        path = self.sub / _RECORDS
+        found = journals.records_from_json(self._read_json(path))
+        if found is None and self.size(_RECORDS) is not None:
+            damaged(
+                f"{shown(path)} is damaged: the digests of the files that were placed are lost, so a later change of"
+                " their bytes may go unnoticed; the next change keeps the damaged file beside a new one"
+            )
+        return found or {}
+
+    def remember(self, records: Mapping[str, Record], identity: str) -> Path | None:
+        """Add to what is remembered. Returns where the old records were put, where they are damaged."""
+        lost: list[str] = []
+        merged = {**self.records(lost.append), **records}
+        aside = inside(self.sub, f"{_RECORDS}.damaged-{component(identity)}") if lost else None
+        if aside is not None:
+            with _translated(aside):
+                self._step(f"keep {aside.name}")
+                self._mover.rename(self.sub / _RECORDS, aside)
+        self._write_json(self.sub / _RECORDS, journals.records_to_json(merged))
+        return aside
 
     # Primitives
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -96,9 +95,10 @@ def records_to_json(records: Mapping[str, Record]) -> dict[str, Any]:
     return {"schema": "repo-manager/records/1", "files": files}
 
 
-def records_from_json(data: dict[str, Any] | None) -> dict[str, Record]:
-    """What is remembered; nothing where it is not as the tool writes it."""
-    with contextlib.suppress(KeyError, TypeError, AttributeError, ValueError, OverflowError):
+def records_from_json(data: dict[str, Any] | None) -> dict[str, Record] | None:
+    """What is remembered; None where it is not as the tool writes it."""
+    try:
         files = (data or {})["files"]
         return {name: Record(str(item["sha256"]), int(item["size_bytes"])) for name, item in files.items()}
-    return {}
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
+        return None

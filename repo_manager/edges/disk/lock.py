@@ -156,7 +156,7 @@ def _open(path: Path) -> io.FileIO:
     try:
         # Opened without truncating: the record in it may be another run's. Unbuffered: what a full disk
         # refuses must not come up again when the file is closed.
-        file = open_own(path, os.O_RDWR | os.O_CREAT, 0o644)
+        file = open_own(path, os.O_RDWR | os.O_CREAT)
         if os.fstat(file.fileno()).st_nlink > 1:
             file.close()
             # Its other name may be that of a file which the record would overwrite.

@@ -26,18 +26,31 @@ _MOST_BYTES: Final = 256 << 20
 """More than any journal or record has."""
 
 
-def open_own(path: Path, flags: int = os.O_RDONLY, mode: int = 0o666) -> io.FileIO:
-    """Open a file of the tool's own, unbuffered. `flags` are those of `os.open`, `mode` the rights of a new file.
+def open_own(path: Path, flags: int = os.O_RDONLY) -> io.FileIO:
+    """Open a file of the tool's own, unbuffered. `flags` are those of `os.open`; a new file is its owner's to write.
 
     Raises:
         MachineError: `not-a-plain-file`, `subfolder-is-a-link`.
         OSError: the disk refused.
     """
-    descriptor = _descriptor(path, flags, mode)
+    descriptor = _descriptor(path, flags)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise not_plain(path)
     return os.fdopen(descriptor, "r+b" if flags & _WRITES else "rb", buffering=0)
+
+
+def without_waiting(path: str, flags: int) -> int:
+    """An opener for `open` that takes files alone: whoever opens a pipe waits for its other end.
+
+    Raises:
+        OSError: it is no file, or the disk refused.
+    """
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a plain file", path)
+    return descriptor
 
 
 def create_own(path: Path) -> io.FileIO:
@@ -74,15 +87,18 @@ def write_all(file: io.FileIO, data: bytes | memoryview) -> None:
 def doubtful(found: os.stat_result) -> str | None:
     """Why a staged file or a partial one is not used again, None where nothing speaks against it.
 
-    Others could write into a file that is theirs, or that has a second name elsewhere.
+    Others could write into a file that is theirs or open to them, or that has a second name elsewhere.
     """
     if not stat.S_ISREG(found.st_mode):
         return "is not a plain file"
     if found.st_nlink > 1:
         return "has several names"
-    if sys.platform != "win32" and found.st_uid not in {0, os.geteuid()}:
-        return "belongs to another user"
-    return None
+    if sys.platform == "win32":
+        return None
+    from repo_manager.edges.disk.trusted_files import Rights, judge, keeps_no_owners
+
+    what = judge(Rights(found.st_uid, found.st_mode), os.geteuid())
+    return None if what is None or keeps_no_owners(found.st_dev) else what
 
 
 def not_plain(path: Path) -> MachineError:
@@ -128,7 +144,7 @@ if sys.platform == "win32":
         ctypes.c_void_p,
     )
 
-    def _descriptor(path: Path, flags: int, _mode: int) -> int:
+    def _descriptor(path: Path, flags: int) -> int:
         """Open without following a link. Other reparse points, such as those of deduplicated files, are opened."""
         handle = _handle(path, flags, _OPEN_REPARSE_POINT)
         tag = _reparse_tag(handle)
@@ -168,11 +184,11 @@ if sys.platform == "win32":
 
 else:
 
-    def _descriptor(path: Path, flags: int, mode: int) -> int:
+    def _descriptor(path: Path, flags: int) -> int:
         with folder_of(path) as (folder, name):
             try:
                 how = flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-                return os.open(name, how, mode, dir_fd=folder)
+                return os.open(name, how, 0o644, dir_fd=folder)
             except OSError as error:
                 # A link; a folder that would be written to; a pipe without a reader or a socket.
                 if error.errno in {errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EOPNOTSUPP}:

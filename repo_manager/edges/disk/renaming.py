@@ -79,7 +79,10 @@ class Mover:
 
     def delete(self, path: Path) -> None:
         """Delete a file, even one that is read-only."""
-        self._patiently(lambda: _writable_again(path, lambda: self._system.delete(path)), (path,))
+        try:
+            self._patiently(lambda: _writable_again(path, lambda: self._system.delete(path)), (path,))
+        except IsADirectoryError as error:
+            raise not_plain(path) from error
 
     def create(self, path: Path) -> io.FileIO:
         """Make a new file of the tool's own and open it. Whatever else has its name is deleted, but no folder."""

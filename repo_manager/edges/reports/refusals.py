@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager import fleet
+from repo_manager.edges.disk.opening import open_own
 from repo_manager.edges.disk.paths import SUBFOLDER, reachable, refuse_elsewhere
 from repo_manager.edges.disk.writing import write_whole
-from repo_manager.errors import InputError, RepoManagerError
+from repo_manager.errors import RepoManagerError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,13 +53,13 @@ class Refusals:
     def of(self, question: Question, now: datetime) -> Refusal | None:
         """How a question was refused of late; None where it was not, or that is long ago."""
         try:
-            with self._path.open("rb") as file:
-                known: Any = fleet.loads(file.read(_LIMIT_BYTES))
+            with open_own(self._path) as file:
+                known: Any = fleet.loads(file.read(_LIMIT_BYTES) or b"")
             since = fleet.moment(known["at"])
             asked = Question(known["place"], known["host"], known["identity"])
             if known["schema"] == _SCHEMA and asked == question and since <= now < since + KEPT:
                 return Refusal(str(known["code"]), since)
-        except (OSError, InputError, KeyError, TypeError):
+        except (OSError, RepoManagerError, KeyError, TypeError):
             pass
         return None
 
