@@ -155,7 +155,7 @@ class Folder:
         """A fetched file is whole: from `part` to `staged`."""
         with _translated(self.part(name)):
             self._step(f"promote {name}")
-            if self.staged(name).is_dir():
+            if self.staged(name).is_dir() and not self.staged(name).is_symlink():
                 raise not_plain(self.staged(name))
             self._mover.replace(self.part(name), self.staged(name))
 
