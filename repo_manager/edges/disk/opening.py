@@ -93,12 +93,12 @@ def doubtful(found: os.stat_result) -> str | None:
         return "is not a plain file"
     if found.st_nlink > 1:
         return "has several names"
-    if sys.platform == "win32":
-        return None
-    from repo_manager.edges.disk.trusted_files import Rights, judge, keeps_no_owners
+    if sys.platform != "win32":
+        from repo_manager.edges.disk.trusted_files import Rights, judge, keeps_no_owners
 
-    what = judge(Rights(found.st_uid, found.st_mode), os.geteuid())
-    return None if what is None or keeps_no_owners(found.st_dev) else what
+        what = judge(Rights(found.st_uid, found.st_mode), os.geteuid())
+        return None if what is None or keeps_no_owners(found.st_dev) else what
+    return None
 
 
 def not_plain(path: Path) -> MachineError:
