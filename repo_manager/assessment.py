@@ -39,7 +39,7 @@ class Assessment:
     `deep` says whether every byte was read, `unread` names the installers of whose bytes nothing is known, `unchecked`
     those whose signature was not looked at. `second` says whether a second folder was compared.
     `outlooks` is what the machines of an inventory can expect, None without one; `changes` is None where nothing
-    earlier was asked about. `fix` is the command that mends most of it, None where there is nothing to mend.
+    earlier was asked about. `fixes` are the commands that fix most of it, in the order in which to run them.
     """
 
     audit: Audit
@@ -51,4 +51,4 @@ class Assessment:
     second: bool = False
     outlooks: Outlooks | None = None
     changes: Changes | None = None
-    fix: str | None = None
+    fixes: tuple[str, ...] = ()

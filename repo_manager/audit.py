@@ -143,12 +143,17 @@ class PackageState:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The whole answer: a line per package in catalog order, and the findings, gravest first."""
+    """The whole answer: a line per package in catalog order, and the findings, gravest first.
+
+    `fixes` are the commands that fix the errors, in the order in which to run them; those that no command can fix are
+    not covered.
+    """
 
     repository: str
     release: Release
     packages: tuple[PackageState, ...]
     findings: tuple[Finding, ...]
+    fixes: tuple[str, ...] = ()
 
     def count(self, severity: Severity) -> int:
         """How many findings have that severity."""
@@ -163,7 +168,7 @@ class Circumstances:
     `second` is the listing of the second folder, None when there is none to compare.
     `unseen_by` is the service that started before the folder last changed, None when there is none.
     `command` is how the fixes begin, with the global options of this run; `sync` is the command that
-    mends most of them, with the release where one was asked for.
+    fixes most of them, with the release where one was asked for, and `packages` are those that were asked for.
     """
 
     verdicts: Mapping[str, Verdict]
@@ -173,13 +178,15 @@ class Circumstances:
     unseen_by: str | None = None
     command: str = "repo-manager"
     sync: str = "sync"
+    packages: tuple[str, ...] = ()
 
 
 def audit(listing: Listing, selection: Selection, catalog: Catalog, circumstances: Circumstances) -> Audit:
     """Judge a repository. Pure: the same arguments give the same answer."""
     auditor = _Auditor(listing, selection, catalog, circumstances)
     findings = gravest_first(auditor.findings())
-    return Audit(listing.repository, selection.release, tuple(auditor.states()), findings)
+    fixes = tuple(auditor.fixes(findings))
+    return Audit(listing.repository, selection.release, tuple(auditor.states()), findings, fixes)
 
 
 def gravest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -253,8 +260,42 @@ class _Auditor:
         yield from self._about_second_folder()
         yield from self._about_service()
 
+    def fixes(self, findings: Iterable[Finding]) -> Iterator[str]:
+        """The commands that fix the errors among the findings."""
+        errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+        if not errors:
+            return
+        strict = " --signatures require" if any(error.code in _MENDED_WHEN_REQUIRED for error in errors) else ""
+        back = [error.package for error in errors if error.code is Code.NEWER_THAN_SERVER and error.package]
+        server = self.about.server_release if back else None
+        if server is None and not self.selection.limited and not self._blocked():
+            yield self._fix(f"{self.about.sync}{strict}")
+            return
+        release = self.selection.release if server is None else server
+        linked = {link.token for link in self.catalog.links(release)}
+        if server is None:
+            linked &= set(self.selection.tokens)
+        wrong = {error.package for error in errors}
+        synced = [token for token in self.catalog.packages if token in linked and token in wrong]
+        if synced:
+            as_asked = server is None and self.selection.limited and not self._blocked()
+            named = self.about.packages if as_asked and self.about.packages else synced
+            sync = self.about.sync if server is None else f"sync --release {server}"
+            yield self._fix(f"{sync}{_options_of(named)}{strict}")
+        if any(error.code in _PRUNED and error.package not in synced for error in errors):
+            yield self._fix(f"prune{strict}")
+
+    def _blocked(self) -> bool:
+        """Whether a sync of all that is wanted is refused, because something wanted can be had nowhere."""
+        release = self.selection.release
+        return any(
+            all(name.release != release for name, _ in self.listing.by_token.get(token, ()))
+            for token in self.selection.unavailable
+        )
+
     def _about_package(self, token: Token) -> Iterator[Finding]:
-        sync = self._fix(f"{self.about.sync} --package {token}")
+        linked = token in self.selection.targets
+        sync = self._fix(f"{self.about.sync} --package {token}" if linked else f"show {token}")
         newest = self.listing.newest(token)
         release = self.selection.release
         if newest is None:
@@ -313,7 +354,8 @@ class _Auditor:
         server = self.about.server_release
         if server is not None and installer.release > server:
             message = f"release {installer.release} is newer than the server's own {server}"
-            fix = self._fix(f"sync --release {server} --package {token}")
+            linked = any(link.token == token for link in self.catalog.links(server))
+            fix = self._fix(f"sync --release {server} --package {token}" if linked else f"show {token}")
             yield Finding(Code.NEWER_THAN_SERVER, Severity.ERROR, message, fix, token, file.name)
 
     def _unknown(self, file: File, installer: InstallerName) -> Finding:
@@ -337,9 +379,20 @@ class _Auditor:
         if len(tokens) > 1:
             kinds = "; ".join(f"{release}: {len(tokens[release])}" for release in sorted(tokens))
             message = f"the packages belong to {len(tokens)} releases ({kinds})"
-            yield Finding(Code.MIXED_RELEASES, Severity.WARNING, message, self._fix(self.about.sync))
+            yield Finding(Code.MIXED_RELEASES, Severity.WARNING, message, self._fix(self._to_one_release(tokens)))
         for release in sorted(tokens):
             yield from self._about_release(release, ", ".join(tokens[release]))
+
+    def _to_one_release(self, tokens: Mapping[Release, list[Token]]) -> str:
+        """The command that brings all packages to the wanted release; advice where the catalog has no links for it."""
+        wanted = self.selection.release
+        others = [token for release in sorted(tokens) if release != wanted for token in tokens[release]]
+        linked = {link.token for link in self.catalog.links(wanted)}
+        if not linked.issuperset(others):
+            return "advise"
+        if self.selection.targets.keys() >= set(others) and not self.selection.limited and not self._blocked():
+            return self.about.sync
+        return f"{self.about.sync}{_options_of(others)}"
 
     def _about_release(self, release: Release, packages: str) -> Iterator[Finding]:
         fix = self._fix("advise")
@@ -375,7 +428,9 @@ class _Auditor:
             else:
                 words = "has another size in"
             message = f"{words} the second folder {second.repository}"
-            yield Finding(Code.SECOND_FOLDER_DIFFERS, Severity.WARNING, message, self._fix(self.about.sync), file=name)
+            # Every change copies the repository to the second folder.
+            fix = self._fix("prune" if self.selection.limited or self._blocked() else self.about.sync)
+            yield Finding(Code.SECOND_FOLDER_DIFFERS, Severity.WARNING, message, fix, file=name)
 
     def _about_service(self) -> Iterator[Finding]:
         if self.about.unseen_by is not None:
@@ -391,7 +446,26 @@ class _Auditor:
         return f"{self.about.command} {command}"
 
 
+def _options_of(packages: Iterable[str]) -> str:
+    return "".join(f" --package {token}" for token in packages)
+
+
 _UNREAD: Final = Verdict()
+
+# What `prune` retires.
+_PRUNED: Final = frozenset(
+    {
+        Code.DUPLICATE,
+        Code.STRAY,
+        Code.PARTIAL,
+        Code.CORRUPT,
+        Code.MISLABELLED,
+        Code.UNSIGNED,
+        Code.TAMPERED,
+        Code.OTHER_PUBLISHER,
+        Code.UNKNOWN_PACKAGE,
+    }
+)
 
 # What a plan leaves where it is, unless signatures are required.
 _MENDED_WHEN_REQUIRED: Final = frozenset({Code.UNSIGNED, Code.OTHER_PUBLISHER})

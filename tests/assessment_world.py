@@ -50,7 +50,7 @@ def audited(*, tidy: bool = False) -> Assessment:
     wanted = selection.select(Request(release="latest", packages=(), classic=True), listing, REAL)
     verdicts = {} if tidy else {_link(CORRUPT): Verdict(Code.CORRUPT, "the gzip data stops before its end")}
     judged = audit.audit(listing, wanted, REAL, Circumstances(verdicts, command=COMMAND))
-    return Assessment(judged, "classic", AT, deep=True, fix=None if tidy else f"{COMMAND} sync")
+    return Assessment(judged, "classic", AT, deep=True, fixes=() if tidy else (f"{COMMAND} sync",))
 
 
 # Machines

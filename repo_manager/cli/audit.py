@@ -124,6 +124,7 @@ def audit(
         second=second,
         unseen_by=run.service.name if serves_older_set(run.service, run.path, time.time()) else None,
         sync="sync" if release.strip().lower() == selections.AUTO else f"sync --release {selection.release}",
+        packages=_named(run, package or ()),
     )
     judged = audits.audit(listing, selection, run.catalog, circumstances)
     outlooks = None
@@ -140,7 +141,7 @@ def audit(
         unchecked=tuple(sorted(run.signatures.unchecked)),
         second=second is not None,
         outlooks=outlooks,
-        fix=_fix(judged, outlooks, circumstances),
+        fixes=_fixes(judged, outlooks, circumstances),
     )
     if since is not None:
         assessed = history.compared(run, assessed, before, save=save)
@@ -158,15 +159,21 @@ def _survey(run: Run, paths: list[Path], listing: Listing, checker: Checker) -> 
     return inventories.survey(run, paths, listing, checker)
 
 
-def _fix(judged: Audit, outlooks: Outlooks | None, about: Circumstances) -> str | None:
-    """The command that mends most of it; None where there is nothing to mend, or nothing that a command could."""
-    if any(finding.severity is Severity.ERROR and finding.machine is None for finding in judged.findings):
-        return f"{about.command} {about.sync}"
-    if outlooks is None:
-        return None
+def _fixes(judged: Audit, outlooks: Outlooks | None, about: Circumstances) -> tuple[str, ...]:
+    """The commands that fix most of it: errors of the repository, or else what machines lack."""
+    if judged.fixes or outlooks is None:
+        return judged.fixes
     from repo_manager.cli import inventories
 
-    return inventories.mending(outlooks, about)
+    fix = inventories.mending(outlooks, about)
+    return (fix,) if fix else ()
+
+
+def _named(run: Run, packages: Sequence[str]) -> tuple[str, ...]:
+    """The packages that were asked for, as the catalog spells them."""
+    if any(text.strip().lower() == selections.ALL for text in packages):
+        return (selections.ALL,)
+    return tuple(dict.fromkeys(str(run.catalog.require(text).token) for text in packages))
 
 
 def _verdicts(run: Run, checker: Checker, listing: Listing, *, deep: bool) -> Mapping[str, Verdict]:

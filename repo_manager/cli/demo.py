@@ -151,10 +151,10 @@ class _Story:
 
     def _audit(self) -> None:
         judged = self._judged()
-        fix = "repo-manager sync" if judged.count(Severity.ERROR) else None
+        fixes = ("repo-manager sync",) if judged.count(Severity.ERROR) else ()
         now = datetime.now(UTC).replace(microsecond=0)
         unchecked = tuple(sorted(self._run.signatures.unchecked))
-        assessed = Assessment(judged, "classic", now, deep=True, unchecked=unchecked, fix=fix)
+        assessed = Assessment(judged, "classic", now, deep=True, unchecked=unchecked, fixes=fixes)
         self._steps[-1]["audit"] = documents.audit(assessed)
         self._console.answer(tables.audit(assessed, self._console.width, self._console.coloured))
 

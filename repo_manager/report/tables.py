@@ -62,8 +62,8 @@ def audit(assessed: Assessment, width: int, paint: Paint) -> str:
     lines.append(summary(judged))
     if judged.findings and judged.findings[0].severity is not Severity.INFO:
         lines.append(f"what a code means: repo-manager explain {judged.findings[0].code.value}")
-    if assessed.fix:
-        lines.append(f"to mend it: {safe(assessed.fix)}")
+    labels = ("to mend it", *["then"] * len(assessed.fixes))
+    lines += [f"{label}: {safe(fix)}" for label, fix in zip(labels, assessed.fixes, strict=False)]
     return "\n".join(lines)
 
 

@@ -68,7 +68,7 @@ def test_an_empty_repository_is_said_to_be_empty() -> None:
 def judged(*present: str, packages: tuple[str, ...] = ("RHEL9-64",)) -> str:
     listing = listing_of(*present)
     found = audit_of(listing, selection_of(listing, *packages, release="latest"))
-    return tables.audit(assessment_of(found, fix="repo-manager sync"), 80, plain)
+    return tables.audit(assessment_of(found, fixes=("repo-manager sync",)), 80, plain)
 
 
 def test_an_audit_shows_a_line_per_package_the_findings_and_the_fix_last() -> None:

@@ -84,8 +84,9 @@ def _head(assessed: Assessment) -> Iterator[str]:
     yield '<ul class="cards">'
     yield from _cards(assessed)
     yield "</ul>"
-    if assessed.fix is not None:
-        yield f"<p>To mend what can be mended at once: {command(assessed.fix)}</p>"
+    labels = ("To mend what can be mended at once", *["Then"] * len(assessed.fixes))
+    for label, fix in zip(labels, assessed.fixes, strict=False):
+        yield f"<p>{label}: {command(fix)}</p>"
     if assessed.unchecked:
         files = safe_plural(len(assessed.unchecked), "installer")
         yield f'<p class="note">The signature of {files} was not looked at.</p>'
