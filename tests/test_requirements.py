@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import re
 import tomllib
 from collections import defaultdict
@@ -81,6 +82,7 @@ def applies(requirement: Requirement, environment: dict[str, str], extra: str) -
     return requirement.marker is None or requirement.marker.evaluate({**environment, "extra": extra})
 
 
+@functools.cache
 def pins(name: str) -> list[Pin]:
     text = (FOLDER / f"{name}.txt").read_text(encoding="ascii")
     return [Pin(canonicalize_name(found[1]), found[2], found[3] or "") for found in ENTRY.finditer(text)]
@@ -135,14 +137,18 @@ def misfits(project: dict[str, Any], name: str) -> set[str]:
 
 def needs(pin: Pin, extras: set[str], environment: dict[str, str]) -> list[Requirement]:
     """What the pinned release itself needs, where it is installed and can be asked."""
+    installed = requires(pin.name, pin.version)
+    return [each for each in installed if any(applies(each, environment, extra) for extra in ("", *extras))]
+
+
+@functools.cache
+def requires(name: str, version: str) -> tuple[Requirement, ...]:
     try:
-        installed = distribution(pin.name)
+        installed = distribution(name)
     except PackageNotFoundError:
-        return []
-    if Version(installed.version) != Version(pin.version):
-        return []
-    requirements = map(Requirement, installed.requires or ())
-    return [each for each in requirements if any(applies(each, environment, extra) for extra in ("", *extras))]
+        return ()
+    fits = Version(installed.version) == Version(version)
+    return tuple(map(Requirement, installed.requires or ())) if fits else ()
 
 
 @pytest.mark.parametrize("name", FILES)
