@@ -222,18 +222,20 @@ def dangers(listing: Listing, judged: Audit, verdicts: Verdicts) -> Plan:
     return Plan(tuple(_ordered(listing, [], leaving)))
 
 
+def newest(arrivals: Iterable[Arrival]) -> dict[Token, Arrival]:
+    """The newest arrival of each package."""
+    return {arrival.name.token: arrival for arrival in sorted(arrivals, key=lambda arrival: arrival.name.order)}
+
+
 def add(listing: Listing, arrivals: Iterable[Arrival], verdicts: Verdicts) -> Plan:
     """Place files somebody brings and retire what they supersede.
 
     A file that lies in the folder already, whole, is left where it is. Of two arrivals for one
     package the newer is placed.
     """
-    newest: dict[Token, Arrival] = {}
-    for arrival in sorted(arrivals, key=lambda arrival: arrival.name.order):
-        newest[arrival.name.token] = arrival
     places: list[Place] = []
     leaving: dict[str, str] = {}
-    for token, arrival in newest.items():
+    for token, arrival in newest(arrivals).items():
         name = arrival.name.text
         there = listing.find(name)
         if there is None or there.entry.size_bytes != arrival.size_bytes or not _good(there, verdicts):

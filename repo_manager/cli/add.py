@@ -80,7 +80,8 @@ def _arrival(run: Run, path: Path) -> Arrival:
 
 
 def _refuse_older(arrivals: tuple[Arrival, ...], seen: Seen) -> None:
-    for arrival in arrivals:
+    # Of two arrivals of one package only the newer is placed.
+    for arrival in plans.newest(arrivals).values():
         newest = seen.listing.newest(arrival.name.token)
         if newest is not None and newest.recency > arrival.name.recency:
             raise InputError(

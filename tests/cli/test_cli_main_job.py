@@ -250,6 +250,16 @@ def test_add_refuses_the_wrong_file_and_nothing_is_placed(
     assert after == before
 
 
+def test_add_of_two_builds_of_a_package_places_the_newer(tool: Cli) -> None:
+    tool.repository.mkdir()
+    for release in (OLD, NEW):
+        tool.fill_source(("RHEL7-64",), release)
+    brought = [f"source/{name_of('RHEL7-64', release)}" for release in (NEW, OLD)]
+    answer = tool.repo_json("add", *brought, "--yes")
+    assert answer.code == 0, answer.err
+    assert tool.names() == {name_of("RHEL7-64")}
+
+
 def test_add_of_an_older_file_is_possible_on_demand(tool: Cli) -> None:
     tool.fill(("RHEL7-64",))
     tool.fill_source(("RHEL7-64",), OLD)
