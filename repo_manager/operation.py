@@ -169,7 +169,7 @@ def perform(bench: Workbench, task: Task) -> Outcome:
         if not plan.actions:
             _tidy(bench)
             return Outcome(identity, (), _state(bench))
-        if plan.restart is not None and bench.service.state() not in _LEFT_ALONE:
+        if plan.restart is not None and bench.service.state() not in LEFT_ALONE:
             # Before anything is fetched: gigabytes later is too late to say that rights are missing.
             bench.service.ready()
         outcome, staged = _apply(bench, task, plan, identity, lock)
@@ -182,7 +182,7 @@ def perform(bench: Workbench, task: Task) -> Outcome:
 
 
 # A service that is stopped stays so, whoever may start it.
-_LEFT_ALONE: Final = frozenset({ServiceState.STOPPED, ServiceState.ABSENT})
+LEFT_ALONE: Final = frozenset({ServiceState.STOPPED, ServiceState.ABSENT})
 
 
 def exit_code(outcome: Outcome) -> ExitCode:
@@ -226,7 +226,7 @@ def _pending(bench: Workbench, task: Task) -> bool:
         return False
     try:
         started = bench.service.started_at()
-        runs = bench.service.state() not in _LEFT_ALONE
+        runs = bench.service.state() not in LEFT_ALONE
     except ServiceError:
         return False
     return runs and (started is None or started < changed)

@@ -15,12 +15,13 @@ from repo_manager.cli import installation, options
 from repo_manager.cli.quoting import repeated
 from repo_manager.cli.root import run_of
 from repo_manager.edges.disk import permissions
-from repo_manager.edges.disk.paths import SUBFOLDER, shown
+from repo_manager.edges.disk.paths import shown
 from repo_manager.edges.windows import machine
 from repo_manager.edges.windows.facts import file_system, is_elevated
 from repo_manager.edges.windows.places import State, near_misses
 from repo_manager.edges.windows.service import Describing
-from repo_manager.errors import DeclinedError, ExitCode, InputError, RepoManagerError
+from repo_manager.errors import DeclinedError, ExitCode, InputError, RepoManagerError, ServiceError
+from repo_manager.operation import LEFT_ALONE
 from repo_manager.report.text import paragraph, plural, size
 from repo_manager.restart import ServiceState
 from repo_manager.settings import machine_wide
@@ -194,10 +195,7 @@ def _folder(run: Run) -> Iterator[Check]:
     words = f"{listing.repository}, " + (f"{count} installers" if count else "found and empty")
     words += f", named by {named_by}" if named_by else ""
     yield Check("folder", Health.OK if count else Health.WARNING, words, "" if count else "run 'repo-manager sync'")
-    if all(machine.may_write(folder) for folder in (run.folder.path, run.folder.path / SUBFOLDER) if folder.is_dir()):
-        yield Check("rights", Health.OK, "this user may write there")
-    else:
-        yield Check("rights", Health.ERROR, "this user may not write there", "run as an administrator of this server")
+    yield _rights(run)
     damage: list[str] = []
     run.folder.records(damage.append)
     for what in damage:
@@ -211,10 +209,29 @@ def _folder(run: Run) -> Iterator[Check]:
         )
 
 
+def _rights(run: Run) -> Check:
+    """Whether a change could write where it must."""
+    hint = "run as an administrator of this server"
+    try:
+        parts = run.folder.look_at_parts()
+    except RepoManagerError as error:
+        return Check("rights", Health.ERROR, error.message, error.hint or hint)
+    closed = [part for part in (run.folder.path, *parts) if not machine.may_write(part)]
+    lock = run.folder.lock_path
+    if lock.exists() and not os.access(lock, os.R_OK | os.W_OK):
+        closed.append(lock)
+    if closed:
+        return Check("rights", Health.ERROR, f"this user may not write to {', '.join(map(shown, closed))}", hint)
+    return Check("rights", Health.OK, "this user may write there")
+
+
 def _disk(run: Run) -> Iterator[Check]:
     if not _has_folder(run):
         return
+    from repo_manager.edges.sources.fetching import check_room
+
     free = run.folder.free_bytes()
+    check_room(0, run.settings.reserve_bytes, free)
     roomy = free >= _COMFORTABLE_BYTES + run.settings.reserve_bytes
     hint = "" if roomy else f"a whole release with the one before it takes about {size(_COMFORTABLE_BYTES)}"
     kind = file_system(run.folder.path)
@@ -271,6 +288,12 @@ def _service(run: Run) -> Iterator[Check]:
         if not facts.starts_by_itself:
             # Evidence: the article on troubleshooting process servers asks for automatic or delayed start.
             health, hint = Health.WARNING, "set its start type to Automatic in services.msc"
+    if state not in LEFT_ALONE:
+        # As a change does, before it fetches anything.
+        try:
+            run.service.ready()
+        except ServiceError as error:
+            words, health, hint = f"{words}; {error.message}", Health.ERROR, error.hint
     yield Check("service", health, words, hint)
     if facts is not None:
         # It shows which of several installations is the one in use.
@@ -297,8 +320,25 @@ def _clock(run: Run) -> Iterator[Check]:
 def _network(run: Run) -> Iterator[Check]:
     proxy = run.settings.proxy
     named = f"{machine.shown_proxy(proxy)} from the configuration" if proxy else ", ".join(machine.proxies(os.environ))
-    yield Check("proxy", Health.OK, named or "none")
+    from repo_manager.edges.sources.download import check_proxy, trusted_until
+
+    policy = run.policy()
+    try:
+        check_proxy(policy)
+    except RepoManagerError as error:
+        yield Check("proxy", Health.ERROR, error.message, error.hint)
+    else:
+        yield Check("proxy", Health.OK, named or "none")
     trust = str(run.settings.ca_file) if run.settings.ca_file else "the system's certificates"
+    try:
+        until = trusted_until(policy)
+    except RepoManagerError as error:
+        yield Check("tls", Health.ERROR, error.message, error.hint)
+        return
+    if until is not None and until <= run.now():
+        words = f"{trust}: every certificate in it expired, the last one on {until:%Y-%m-%d}"
+        yield Check("tls", Health.ERROR, words, "name a PEM file with the certificates to trust")
+        return
     yield Check("tls", Health.OK, f"{machine.tls()}, trusting {trust}")
 
 

@@ -17,6 +17,7 @@ A write is staged, synced and renamed, so that a reader sees the old bytes or th
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -58,6 +59,7 @@ __all__ = ["SUBFOLDER", "Folder", "Record", "Retired", "component", "no_step", "
 
 _PARTS_KEPT: Final = timedelta(days=7)
 
+_PARTS: Final = ("staging", "retired", "transactions")
 _JOURNAL: Final = "journal.json"
 _UNDONE: Final = "-undone"
 _RECORDS: Final = "records.json"
@@ -119,13 +121,27 @@ class Folder:
             with _translated(self.sub), keeping_time(self.path):
                 self._step(f"make {self.sub.name}")
                 self._mover.make_folder(self.sub)
-        for name in ("staging", "retired", "transactions"):
+        for name in _PARTS:
             with _translated(self.sub / name):
                 refuse_elsewhere(self.sub / name, self.path)
                 if not (self.sub / name).is_dir():
                     self._step(f"make {name}")
                     # Never the folder above as well: where a share or volume went away, it would be a new, empty one.
                     self._mover.make_folder(self.sub / name)
+
+    def look_at_parts(self) -> tuple[Path, ...]:
+        """The sub-folder and what it must have, as far as it is there. Makes nothing.
+
+        Raises:
+            MachineError: `prepare` would be refused: one is a link, lies on another volume, or is no folder.
+        """
+        parts = [self.sub, *(self.sub / name for name in _PARTS)]
+        for part in parts:
+            with _translated(part):
+                refuse_elsewhere(part, self.path)
+                if part.exists() and not part.is_dir():
+                    raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(part))
+        return tuple(part for part in parts if part.is_dir())
 
     @property
     def lock_path(self) -> Path:

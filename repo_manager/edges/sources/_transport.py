@@ -94,7 +94,7 @@ class Transport:
             raise _bad_proxy()
         try:
             self._client = httpx.Client(
-                verify=_trust(policy),
+                verify=trust(policy),
                 proxy=policy.proxy,
                 trust_env=policy.trust_env,
                 follow_redirects=False,
@@ -167,7 +167,12 @@ def _bad_proxy() -> InputError:
     return InputError("bad-proxy", "the proxy's address cannot be used", "give it as http://host:port")
 
 
-def _trust(policy: Policy) -> ssl.SSLContext:
+def trust(policy: Policy) -> ssl.SSLContext:
+    """The certificates to trust.
+
+    Raises:
+        MachineError: `no-ca-file`: the file cannot be read, or holds no certificate.
+    """
     import ssl
 
     if policy.ca_file is None:

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import random as _random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.addresses import shown
 from repo_manager.edges.contents.archive import MismatchError
-from repo_manager.edges.sources._transport import PassingError, Transport, refusal
+from repo_manager.edges.sources._transport import PassingError, Transport, refusal, trust
 from repo_manager.edges.sources.fetched import Fetched, ignore, never
 from repo_manager.edges.sources.http_rules import (
     Policy,
@@ -45,6 +46,30 @@ __all__ = ["Downloader", "Policy", "host_of", "shown"]
 
 # Servers that do not answer HEAD, or whose signed links are for GET alone.
 _NO_HEAD: Final = frozenset((403, 405, 501))
+
+
+def check_proxy(policy: Policy) -> None:
+    """See that the proxy's address can be used. Nothing is asked of it.
+
+    Raises:
+        InputError: `bad-proxy`.
+    """
+    Transport(replace(policy, ca_file=None)).close()
+
+
+def trusted_until(policy: Policy) -> datetime | None:
+    """When the last certificate of `ca_file` expires; None where the system's are trusted, or it names no authority.
+
+    Raises:
+        MachineError: `no-ca-file`: the file cannot be read, or holds no certificate.
+    """
+    import ssl
+
+    context = trust(policy)
+    if policy.ca_file is None:
+        return None
+    ends = [ssl.cert_time_to_seconds(str(found["notAfter"])) for found in context.get_ca_certs()]
+    return datetime.fromtimestamp(max(ends), UTC) if ends else None
 
 
 @dataclass(frozen=True, slots=True)

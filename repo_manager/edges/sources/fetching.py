@@ -89,6 +89,20 @@ class Collected:
         return ranked[0] if ranked else None
 
 
+def check_room(needed: int, reserve: int, free: int) -> None:
+    """See that so many bytes more fit, and the reserve stays.
+
+    Raises:
+        MachineError: `no-space`.
+    """
+    if needed + reserve > free:
+        raise MachineError(
+            "no-space",
+            f"{needed:,} bytes are needed and {reserve:,} kept in reserve, but {free:,} are free",
+            "make room on the repository's volume, or lower reserve_mb in the configuration",
+        )
+
+
 class Fetcher:
     """Fetches downloads into a staging area, checking each on its way.
 
@@ -181,13 +195,7 @@ class Fetcher:
     def _check_room(self, needed: int, names: Iterable[str], staging: Staging) -> None:
         """See that everything fits before the first byte. Unknown sizes count as nothing."""
         needed -= sum(size_of(staging.part(name)) for name in names)
-        free = staging.free_bytes()
-        if needed + self._reserve_bytes > free:
-            raise MachineError(
-                "no-space",
-                f"{needed:,} bytes are needed and {self._reserve_bytes:,} kept in reserve, but {free:,} are free",
-                "make room on the repository's volume, or lower reserve_mb in the configuration",
-            )
+        check_room(needed, self._reserve_bytes, staging.free_bytes())
 
     def _size(self, item: Download) -> int | RepoManagerError | None:
         """The size in bytes, None when no source says; the first error when none has the file."""
