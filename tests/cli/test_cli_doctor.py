@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -50,7 +51,7 @@ def _pem(folder: Path, name: str, until: datetime) -> str:
 @pytest.mark.parametrize(
     ("text", "check", "words"),
     [
-        pytest.param("reserve_mb: 1000000000", "disk", "kept in reserve", id="no room beside the reserve"),
+        pytest.param("reserve_mb: 1000000", "disk", "kept in reserve", id="no room beside the reserve"),
         pytest.param("ca_file: absent.pem", "tls", "absent.pem: the certificates cannot be read", id="no such file"),
         pytest.param("ca_file: empty.pem", "tls", "empty.pem: the certificates cannot be read", id="an empty file"),
         pytest.param("ca_file: words.pem", "tls", "words.pem: the certificates cannot be read", id="no PEM file"),
@@ -62,6 +63,8 @@ def _pem(folder: Path, name: str, until: datetime) -> str:
     ],
 )
 def test_doctor_fails_where_a_sync_would_fail(tool: Cli, text: str, check: str, words: str) -> None:
+    if check == "disk" and shutil.disk_usage(tool.folder).free >= 1_000_000 * 1000**2:
+        pytest.skip("this volume has more room than any reserve")
     tool.fill()
     (tool.folder / "empty.pem").write_bytes(b"")
     (tool.folder / "words.pem").write_bytes(b"not a certificate\n")
