@@ -15,7 +15,7 @@ from repo_manager.edges.depots.contract import Blob, absent, changed, checked, c
 from repo_manager.edges.disk.opening import write_all
 from repo_manager.edges.disk.paths import inside, is_link, reachable, real, shown
 from repo_manager.edges.disk.refusals import disk_error
-from repo_manager.edges.disk.renaming import Mover, sync_folder
+from repo_manager.edges.disk.renaming import Mover, sync_above, sync_folder
 from repo_manager.errors import TransferError
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class FolderDepot:
         self._token = token
         self._now = now
         self._step = step
+        self._synced: set[Path] = set()
         self.name = shown(base)
 
     def read(self, path: str, *, limit_bytes: int, etag: str | None = None) -> Blob | None:
@@ -248,6 +249,12 @@ class FolderDepot:
             self._base.mkdir()
         place.parent.mkdir(parents=True, exist_ok=True)
         self._refuse_way_out(place)
+        # Once for each folder, also where a run that was killed has made it.
+        for folder in (place.parent, *place.parent.parents):
+            if not folder.is_relative_to(self._base) or folder in self._synced:
+                break
+            sync_above(folder)
+            self._synced.add(folder)
         for left in place.parent.glob(f".{place.name}.*{_STAGED}"):
             self._swept(left)
 

@@ -266,3 +266,9 @@ else:
 def sync_folder(path: Path) -> None:
     """Bring the names in a folder to the disk: files that were renamed into it, or deleted."""
     OwnSystem().sync_folder(path)
+
+
+def sync_above(path: Path) -> None:
+    """Bring the name of a new folder to the disk. A folder above it that this user may not read is left alone."""
+    with contextlib.suppress(PermissionError):
+        sync_folder(path.parent)

@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 def write_whole(path: Path, text: str, *, newline: str | None = None, mode: int | None = None) -> None:
-    """Write, sync, rename. `newline` as `open` takes it: None writes the system's line ends.
+    """Write, sync, rename, sync the folder. `newline` as `open` takes it: None writes the system's line ends.
 
     `mode` is what the file may be used for by whom, where systems know that; None leaves it to the umask.
     What cannot be written whole leaves nothing behind.
 
     Raises:
-        OSError: it cannot be written; what was there before still is.
+        OSError: it cannot be written, and what was there before still is; or the disk did not confirm it.
         MachineError: the same, where another program holds what was there before.
     """
     # Loaded by those alone who write: listings and audits only may.
-    from repo_manager.edges.disk.renaming import Mover
+    from repo_manager.edges.disk.renaming import Mover, sync_above
 
     path = reachable(path)
     temporary, file = _beside(path, newline)
@@ -43,6 +43,7 @@ def write_whole(path: Path, text: str, *, newline: str | None = None, mode: int 
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+    sync_above(path)
 
 
 def write_where_told(path: Path, text: str, *, newline: str | None = None, mode: int | None = None) -> None:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from repo_manager.edges.disk import trusted_files
 from repo_manager.edges.disk.paths import component, inside, reachable, shown
 from repo_manager.edges.disk.refusals import disk_error
-from repo_manager.edges.disk.renaming import Mover, sync_folder
+from repo_manager.edges.disk.renaming import Mover, sync_above, sync_folder
 from repo_manager.edges.disk.trusted_files import Correction
 from repo_manager.errors import InputError, MachineError, install_hint
 
@@ -88,7 +88,11 @@ class Keys:
             if not self.folder.is_dir():
                 self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 _tighten(self.folder)
-            (self.folder / "metadata").mkdir(mode=0o700, exist_ok=True)
+                sync_above(self.folder)
+            kept = self.folder / "metadata"
+            if not kept.is_dir():
+                kept.mkdir(mode=0o700, exist_ok=True)
+                sync_above(kept)
 
     def signer(self, role: Role, *, successor: bool = False) -> CryptoSigner | None:
         """What signs for a role, None where its key is not here.

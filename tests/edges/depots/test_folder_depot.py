@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,6 @@ from repo_manager.errors import MachineError, TransferError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="links and pipes need rights or do not exist there")
 
@@ -180,3 +180,22 @@ def test_a_folder_without_rights_is_named(tmp_path: Path) -> None:
     with pytest.raises(MachineError) as failure:
         FolderDepot(tmp_path / "set").write("x", b"x")
     assert failure.value.code == "no-rights"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux which folders were synced")
+def test_each_new_folder_is_on_the_disk_before_a_file_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sync, synced = os.fsync, list[Path]()
+
+    def listened(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", listened)
+    base = tmp_path.resolve() / "set"
+    depot = FolderDepot(base)
+    depot.write("targets/a.json", b"{}")
+    assert {tmp_path.resolve(), base, base / "targets"} <= set(synced)
+    assert synced[-1] == base / "targets"
+    synced.clear()
+    depot.write("targets/b.json", b"{}")
+    assert [path for path in synced if path.is_dir()] == [base / "targets"]
