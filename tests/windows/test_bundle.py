@@ -75,7 +75,10 @@ def test_every_licence_that_is_named_is_there(unzipped: Path) -> None:
 
 
 def test_it_runs_its_own_python_and_looks_at_nobody_elses_packages(unzipped: Path) -> None:
-    script = "import sys, lief, cryptography, yaml, httpx, watchdog, win32service; print(ascii(sys.path))"
+    modules = (
+        "lief, cryptography, yaml, httpx, watchdog, win32service, tuf, obstore, starlette, uvicorn, python_calamine"
+    )
+    script = f"import sys, {modules}; print(ascii(sys.path))"
     done = subprocess.run(
         [unzipped / "python" / "python.exe", "-c", script],
         env={**scenarios.environment(scenarios.World(unzipped.parent)), "PYTHONPATH": str(Path(__file__).parents[2])},
@@ -103,6 +106,33 @@ def test_doctor_and_audit_say_what_they_would_elsewhere(unzipped: Path, tmp_path
     answers = [json.loads(text) for text in (done.stdout, scenarios.cli(world, *words).stdout)]
     assert all(answer.pop("at") for answer in answers)
     assert answers[0] == answers[1]
+
+
+def test_a_set_is_published_and_followed_with_what_is_in_the_zip(unzipped: Path, tmp_path: Path) -> None:
+    world = scenarios.build(tmp_path / "leader", mess=False)
+    world.put(name_of("OL8-64"))
+    place, follower = tmp_path / "set", tmp_path / "follower"
+    follower.mkdir()
+    words = ("--json", "--repository", str(world.repository), "publish", str(place), "--keys", str(tmp_path / "keys"))
+    done = run(unzipped, *words, world=world)
+    assert done.returncode == ExitCode.DONE, done.stderr
+    trust = ("--trust", json.loads(done.stdout)["root"])
+    done = run(unzipped, "--repository", str(follower), "mirror", str(place), *trust, "--yes", world=world)
+    assert done.returncode == ExitCode.DONE, done.stderr
+    assert (follower / name_of("OL8-64")).read_bytes() == data_of(name_of("OL8-64"))
+
+
+@pytest.mark.parametrize(
+    "words", [("mirror", "az://sets/asr", "--dry-run"), ("mirror", "s3://sets/asr", "--dry-run"), ("serve", "no-set")]
+)
+def test_nothing_has_to_be_installed_for_object_stores_and_the_server(
+    words: tuple[str, ...], unzipped: Path, tmp_path: Path
+) -> None:
+    world = scenarios.build(tmp_path / "world", mess=False)
+    done = run(unzipped, "--repository", str(world.repository), *words, world=world)
+    assert done.returncode != ExitCode.DONE
+    assert done.stderr
+    assert "not-installed" not in done.stderr
 
 
 @pytest.fixture
