@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from repo_manager import settings
 from repo_manager.edges.disk.digests import cache_folder
-from repo_manager.edges.disk.paths import SUBFOLDER
+from repo_manager.edges.disk.paths import SUBFOLDER, is_link
 from repo_manager.edges.disk.permissions import Item
+from repo_manager.edges.disk.retired import REASONS
 from repo_manager.errors import RepoManagerError
 from repo_manager.settings import PREFIX
 
@@ -42,7 +43,7 @@ def rest(run: Run, keys: Path | None, tokens: Path | None) -> Iterator[Item]:
         yield Item(Path(str(catalog)))
     yield from _subfolders(run)
     cache = cache_folder(run.environ)
-    yield from map(Item, (cache, *sorted(cache.glob("*.json"))))
+    yield from map(Item, (cache, *(path for path in _in(cache) if path.suffix == ".json")))
 
 
 def _named(found: settings.Settings, option: str) -> Path | None:
@@ -55,7 +56,8 @@ def _keys(folder: Path) -> Iterator[Item]:
     yield Item(folder)
     for path in (folder / f"{role}{kind}.pem" for role in _ROLES for kind in ("", ".next")):
         yield Item(path, secret=True)
-    yield from map(Item, (folder / "metadata", *sorted(folder.glob("metadata/*.json"))))
+    metadata = folder / "metadata"
+    yield from map(Item, (metadata, *(path for path in _in(metadata) if path.suffix == ".json")))
 
 
 _ROLES: Final = ("root", "targets", "snapshot", "timestamp")
@@ -63,9 +65,27 @@ _ROLES: Final = ("root", "targets", "snapshot", "timestamp")
 
 def _subfolders(run: Run) -> Iterator[Item]:
     try:
-        yield Item(run.path / SUBFOLDER, whole=True)
+        yield from _subfolder(run.path / SUBFOLDER)
         if run.profile.second_folder is not None:
-            yield Item(Path(run.profile.second_folder) / SUBFOLDER, whole=True)
+            yield from _subfolder(Path(run.profile.second_folder) / SUBFOLDER)
     except RepoManagerError:
         # Without a repository there is no sub-folder.
         return
+
+
+def _subfolder(folder: Path) -> Iterator[Item]:
+    """What the tool keeps in a repository. Retired files are installers, whose rights are as they were."""
+    yield Item(folder)
+    yield from map(Item, _in(folder))
+    for name in ("staging", "retired", "transactions"):
+        yield from map(Item, _in(folder / name))
+    for retired in _in(folder / "retired"):
+        yield from (Item(path) for path in _in(retired) if path.name == REASONS)
+
+
+def _in(folder: Path) -> list[Path]:
+    """What is in a folder; nothing where it is a link."""
+    try:
+        return [] if is_link(folder.lstat()) else sorted(folder.iterdir())
+    except OSError:
+        return []

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -156,16 +155,13 @@ def save(path: Path, tokens: Tokens) -> None:
             for token in tokens.tokens
         ],
     }
-    # What is made new is for the owner alone from its first moment on; on Windows the folder's rights count.
-    before = os.umask(0o077)
     try:
-        write_whole(path, json.dumps(document, indent=2) + "\n", newline="\n")
+        # On Windows the folder's rights count.
+        write_whole(path, json.dumps(document, indent=2) + "\n", newline="\n", mode=0o600)
     except OSError as error:
         raise MachineError(
             "no-rights", f"{path} cannot be written: {error.strerror}", "name another file with --tokens"
         ) from error
-    finally:
-        os.umask(before)
 
 
 def _read(document: Any) -> Tokens:  # noqa: ANN401 - any JSON

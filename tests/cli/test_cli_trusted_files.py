@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_world import ROOT, name_of
+from cli_world import OLD, ROOT, SUBFOLDER, data_of, name_of, tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,6 +148,181 @@ def test_what_lies_in_a_folder_of_another_user_is_not_believed(
 
     assert (answer.code, answer.error["code"]) == (2, "untrusted-file")
     assert f" is not trusted: {file.parent} belongs to" in answer.error["message"]
+
+
+# The sub-folder of a repository
+
+
+@pytest.fixture
+def used(tool: Cli) -> Cli:
+    """A repository with a history, and a set that it follows."""
+    tool.fill(("RHEL7-64",), OLD)
+    tool.fill_source(("RHEL7-64",))
+    command = ("--package", "RHEL7-64", "--release", "9.66", "--source", "source", "--yes")
+    assert tool.repo("sync", *command).code == 0
+    tool.fill(("RHEL7-64",))
+    published = tool.json("--repository", "repo", "publish", "set", "--keys", "keys", "--package", "RHEL7-64")
+    assert published.code == 0
+    trust = ("--trust", published.document["root"])
+    assert tool.repo("mirror", "set", "--package", "RHEL7-64", "--yes", "--no-report", *trust).code == 0
+    return tool
+
+
+def _own(tool: Cli, name: str) -> Path:
+    sub = tool.repository / SUBFOLDER
+    return next(iter(sorted((sub / "transactions").iterdir()))) if name == "transaction" else sub / name
+
+
+COMMANDS = {
+    "sync": ("sync", "--package", "RHEL7-64", "--source", "source", "--yes"),
+    "audit": ("audit", "--deep"),
+    "mirror": ("mirror", "set", "--package", "RHEL7-64", "--yes", "--no-report"),
+    "restore": ("restore",),
+}
+
+OWN = [
+    *((name, "sync") for name in ("", "staging", "retired", "transactions", "records.json")),
+    *((name, "audit") for name in ("", "records.json")),
+    *((name, "mirror") for name in ("", "staging", "trust.json")),
+    *((name, "restore") for name in ("", "transactions", "transaction")),
+]
+
+
+@pytest.mark.parametrize(("name", "command"), OWN)
+def test_what_others_can_change_in_the_sub_folder_is_not_believed(used: Cli, name: str, command: str) -> None:
+    path = _own(used, name)
+    before = path.stat().st_mode
+    path.chmod(before | 0o020)
+
+    answer = used.repo_json(*COMMANDS[command])
+
+    assert (answer.code, answer.error["code"]) == (2, "untrusted-file")
+    assert str(path) in answer.error["message"]
+    assert "--repository repo doctor --fix-permissions" in answer.error["hint"]
+    path.chmod(before)
+    assert used.repo_json(*COMMANDS[command]).code in {0, 1}
+
+
+@of_root
+@pytest.mark.parametrize(("name", "command"), OWN)
+def test_what_belongs_to_others_in_the_sub_folder_is_not_believed(used: Cli, name: str, command: str) -> None:
+    path = _own(used, name)
+    os.chown(path, NOBODY, NOBODY)
+
+    answer = used.repo_json(*COMMANDS[command])
+
+    assert (answer.code, answer.error["code"]) == (2, "untrusted-file")
+    assert str(path) in answer.error["message"]
+
+
+@of_root
+def test_a_planted_journal_moves_nothing(used: Cli) -> None:
+    journal = _own(used, "journal.json")
+    shutil.copyfile(_own(used, "transaction"), journal)
+    os.chown(journal, NOBODY, NOBODY)
+    before = tree(used.repository)
+
+    answer = used.repo_json("sync", "--package", "RHEL7-64", "--source", "source", "--yes")
+
+    assert (answer.code, answer.error["code"]) == (2, "untrusted-file")
+    assert tree(used.repository) == before
+
+
+@of_root
+def test_records_that_could_have_been_removed_are_missed(used: Cli) -> None:
+    """Whoever owns the folder may have removed the records, which would tell an exchanged installer."""
+    _own(used, "records.json").unlink()
+    assert used.repo("audit", "--deep").code != 2
+    os.chown(_own(used, ""), NOBODY, NOBODY)
+
+    answer = used.repo_json("audit", "--deep")
+
+    assert (answer.code, answer.error["code"]) == (2, "untrusted-file")
+
+
+@of_root
+def test_the_repository_itself_may_belong_to_others(used: Cli) -> None:
+    os.chown(used.repository, NOBODY, NOBODY)
+    used.repository.chmod(0o777)
+    for path in used.repository.iterdir():
+        if path.is_file():
+            os.chown(path, NOBODY, NOBODY)
+            path.chmod(0o666)
+
+    assert used.repo("audit", "--package", "RHEL7-64").code == 0
+    assert used.repo(*COMMANDS["sync"]).code == 0
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o002, 0o077])
+def test_what_the_tool_makes_does_not_depend_on_the_umask(tool: Cli, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        tool.fill(("RHEL7-64",), OLD)
+        tool.fill_source(("RHEL7-64",))
+        assert tool.repo("sync", "--package", "RHEL7-64", "--release", "9.66", "--source", "source", "--yes").code == 0
+    finally:
+        os.umask(before)
+
+    own = [path for path in (tool.repository / SUBFOLDER).rglob("*") if path.parent.parent.name != "retired"]
+    assert len(own) > len(("lock", "records.json", "staging", "retired", "transactions"))
+    modes = {str(path): f"{path.stat().st_mode & 0o7777:o}" for path in own}
+    assert modes == {str(path): "755" if path.is_dir() else "644" for path in own}
+    assert (tool.repository / name_of("RHEL7-64")).stat().st_mode & 0o7777 == 0o644
+
+
+def test_a_group_that_the_repository_hands_on_is_kept(tool: Cli) -> None:
+    tool.repository.mkdir()
+    tool.repository.chmod(0o2755)
+    tool.fill_source(("RHEL7-64",))
+    assert tool.repo("sync", "--package", "RHEL7-64", "--source", "source", "--yes").code == 0
+
+    assert (tool.repository / SUBFOLDER / "staging").stat().st_mode & 0o7777 == 0o2755
+
+
+def _as_an_older_version_left_it(tool: Cli, umask: int) -> None:
+    """Version 0.1 made its files with the rights that the umask left, but for the keys."""
+    for path in (tool.repository / SUBFOLDER, *(tool.repository / SUBFOLDER).rglob("*")):
+        path.chmod((0o777 if path.is_dir() else 0o666) & ~umask)
+
+
+def test_an_installation_of_an_older_version_needs_nothing_with_the_usual_umask(used: Cli) -> None:
+    _as_an_older_version_left_it(used, 0o022)
+
+    for arguments in COMMANDS.values():
+        assert used.repo(*arguments).code in {0, 1}
+    checks = used.repo_json("doctor").document["checks"]
+    assert [check["health"] for check in checks if check["check"] == "permissions"] == ["ok"]
+
+
+@pytest.mark.parametrize("umask", [0o002, 0o000])
+def test_an_installation_of_an_older_version_is_corrected_by_one_command(used: Cli, umask: int) -> None:
+    _as_an_older_version_left_it(used, umask)
+    retired = [path for path in (used.repository / SUBFOLDER).glob("retired/*/*") if path.name != "reasons.txt"]
+    mode = 0o666 & ~umask
+    for arguments in COMMANDS.values():
+        assert used.repo_json(*arguments).error["code"] == "untrusted-file"
+
+    assert used.repo("doctor", "--fix-permissions", "--yes").code == 0
+
+    for arguments in COMMANDS.values():
+        assert used.repo(*arguments).code in {0, 1}
+    assert used.repo_json("doctor", "--fix-permissions", "--yes").document["permissions"] == []
+    assert retired
+    assert {path.stat().st_mode & 0o777 for path in retired} == {mode}, "an installer keeps its rights"
+
+
+def test_a_download_that_others_could_have_written_is_begun_again(tool: Cli) -> None:
+    name = name_of("RHEL7-64")
+    tool.fill_source(("RHEL7-64",))
+    tool.repository.mkdir()
+    assert tool.repo("sync", "--package", "RHEL7-64", "--source", "source", "--yes").code == 0
+    (tool.repository / name).unlink()
+    staged = tool.repository / SUBFOLDER / "staging" / name
+    staged.write_bytes(data_of(name, seed=5))
+    staged.chmod(0o666)
+
+    assert tool.repo("sync", "--package", "RHEL7-64", "--source", "source", "--yes").code == 0
+    assert (tool.repository / name).read_bytes() == data_of(name)
 
 
 @pytest.mark.parametrize("world", BELIEVED)

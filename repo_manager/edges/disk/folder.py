@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Final
 from repo_manager.edges.disk import journals
 from repo_manager.edges.disk import retired as retirement
 from repo_manager.edges.disk.journals import Record
-from repo_manager.edges.disk.opening import doubtful, not_plain, write_all
+from repo_manager.edges.disk.opening import FILE_MODE, doubtful, not_plain, require_own, write_all
 from repo_manager.edges.disk.paths import (
     SUBFOLDER,
     component,
@@ -110,9 +110,10 @@ class Folder:
     # Staging
 
     def prepare(self) -> None:
-        """Make the sub-folder.
+        """Make the sub-folder, or see that only administrators and this user may write it.
 
         Raises:
+            InputError: `untrusted-file`.
             MachineError: it is a link or lies on another volume, or it cannot be made.
         """
         with _translated(self.sub):
@@ -121,6 +122,8 @@ class Folder:
             with _translated(self.sub), keeping_time(self.path):
                 self._step(f"make {self.sub.name}")
                 self._mover.make_folder(self.sub)
+        with _translated(self.sub):
+            require_own(self.sub)
         for name in _PARTS:
             with _translated(self.sub / name):
                 refuse_elsewhere(self.sub / name, self.path)
@@ -128,11 +131,13 @@ class Folder:
                     self._step(f"make {name}")
                     # Never the folder above as well: where a share or volume went away, it would be a new, empty one.
                     self._mover.make_folder(self.sub / name)
+                require_own(self.sub / name)
 
     def look_at_parts(self) -> tuple[Path, ...]:
         """The sub-folder and what it must have, as far as it is there. Makes nothing.
 
         Raises:
+            InputError: `untrusted-file`.
             MachineError: `prepare` would be refused: one is a link, lies on another volume, or is no folder.
         """
         parts = [self.sub, *(self.sub / name for name in _PARTS)]
@@ -141,6 +146,8 @@ class Folder:
                 refuse_elsewhere(part, self.path)
                 if part.exists() and not part.is_dir():
                     raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(part))
+                if part.is_dir():
+                    require_own(part)
         return tuple(part for part in parts if part.is_dir())
 
     @property
@@ -248,6 +255,8 @@ class Folder:
                 self._mover.delete(old)
             return
         with _translated(old):
+            # The folders of single transactions are not looked at before.
+            require_own(old.parent)
             if not new.parent.is_dir():
                 self._step(f"make {new.parent.name}")
                 # On the disk before anything is moved into it.
@@ -348,7 +357,7 @@ class Folder:
         path = self.sub / "retired" / component(transaction) / REASONS
         with _translated(path):
             self._step(f"write {REASONS}")
-            write_whole(path, text)
+            write_whole(path, text, mode=FILE_MODE)
 
     def records(self, damaged: Callable[[str], None] = ignore_damage) -> Mapping[str, Record]:
         """What is remembered of placed files, by name. `damaged` is told where nothing can be read of it.

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, Self
 from repo_manager.edges.disk.opening import not_plain, open_own, read_own
 from repo_manager.edges.disk.paths import SUBFOLDER, shown
 from repo_manager.edges.disk.refusals import disk_error
-from repo_manager.errors import LockedError, MachineError
+from repo_manager.errors import LockedError, MachineError, RepoManagerError
 
 if TYPE_CHECKING:
     import io
@@ -143,7 +143,7 @@ class Lock:
         try:
             owner = json.loads(read_own(self._path))
             return f": {owner['command']} since {owner['since']} (process {owner['pid']} on {owner['host']})"
-        except (OSError, MachineError, ValueError, KeyError, TypeError, RecursionError):
+        except (OSError, RepoManagerError, ValueError, KeyError, TypeError, RecursionError):
             return ""
 
 

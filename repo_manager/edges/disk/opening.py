@@ -14,13 +14,20 @@ import stat
 import sys
 from typing import TYPE_CHECKING, Final
 
+from repo_manager.edges.disk import trusted_files
 from repo_manager.edges.disk.paths import SUBFOLDER, refuse_link, shown
+from repo_manager.edges.disk.trusted_files import Correction
 from repo_manager.errors import MachineError
 
 if TYPE_CHECKING:
     import io
     from collections.abc import Iterator
     from pathlib import Path
+
+FILE_MODE: Final = 0o644
+"""Of new files: everyone reads them, the service and other administrators too; only their owner writes them."""
+
+FOLDER_MODE: Final = 0o755
 
 _MOST_BYTES: Final = 256 << 20
 """More than any journal or record has."""
@@ -67,14 +74,39 @@ def read_own(path: Path) -> bytes:
     """The bytes of a small file of the tool's own.
 
     Raises:
+        InputError: `untrusted-file`; others may write it, or the sub-folder that it is in.
         MachineError: `not-a-plain-file`, `subfolder-is-a-link`.
         OSError: the disk refused.
     """
-    with open_own(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > _MOST_BYTES:
-            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
-        return file.readall()
+    try:
+        with open_own(path) as file:
+            require_own(path, file.fileno())
+            size = os.fstat(file.fileno()).st_size
+            if size > _MOST_BYTES:
+                raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+            return file.readall()
+    except FileNotFoundError:
+        # Who may write the folder could have removed the file, and put another one there a moment later.
+        require_own(path.parent)
+        raise
+
+
+def require_own(path: Path, opened: int | None = None) -> None:
+    """See that only administrators and this user may write what is in the sub-folder of a repository.
+
+    The repository itself is not judged: the folder of the vendor lets others in. Other paths are not judged either.
+
+    Args:
+        path: a file or folder, in the sub-folder or the sub-folder itself.
+        opened: the descriptor of the file, where it is open.
+
+    Raises:
+        InputError: `untrusted-file`.
+        OSError: it cannot be looked at.
+    """
+    sub = next((folder for folder in (path, *path.parents) if folder.name == SUBFOLDER), None)
+    if sub is not None and sub.is_dir():
+        trusted_files.require(path, correction=Correction(sub), within=sub, opened=opened)
 
 
 def write_all(file: io.FileIO, data: bytes | memoryview) -> None:
@@ -93,12 +125,7 @@ def doubtful(found: os.stat_result) -> str | None:
         return "is not a plain file"
     if found.st_nlink > 1:
         return "has several names"
-    if sys.platform != "win32":
-        from repo_manager.edges.disk.trusted_files import Rights, judge, keeps_no_owners
-
-        what = judge(Rights(found.st_uid, found.st_mode), os.geteuid())
-        return None if what is None or keeps_no_owners(found.st_dev) else what
-    return None
+    return trusted_files.doubt_of(found)
 
 
 def not_plain(path: Path) -> MachineError:
@@ -188,12 +215,17 @@ else:
         with folder_of(path) as (folder, name):
             try:
                 how = flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-                return os.open(name, how, 0o644, dir_fd=folder)
+                descriptor = os.open(name, how, FILE_MODE, dir_fd=folder)
             except OSError as error:
                 # A link; a folder that would be written to; a pipe without a reader or a socket.
                 if error.errno in {errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EOPNOTSUPP}:
                     raise not_plain(path) from error
                 raise
+            if flags & os.O_CREAT:
+                # Whatever the umask. Some file systems have no modes.
+                with contextlib.suppress(OSError):
+                    os.fchmod(descriptor, FILE_MODE)
+            return descriptor
 
     @contextlib.contextmanager
     def folder_of(path: Path) -> Iterator[tuple[int, str]]:

@@ -6,29 +6,26 @@ exchanged meanwhile is left alone. Links are never followed, and what is not a f
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from repo_manager.edges.disk.paths import inside, is_link, reachable
+from repo_manager.edges.disk.paths import reachable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A file or folder of an installation.
-
-    `secret` says that other users may not even read it, `whole` that all below it belongs to the installation.
-    """
+    """A file or folder of an installation. `secret` says that other users may not even read it."""
 
     path: Path
     secret: bool = False
-    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,29 +52,12 @@ def wrong(items: Iterable[Item]) -> list[Found]:
     """Everything among the items that should be corrected, each path once. What is not there is not wrong."""
     found: dict[str, Found] = {}
     for item in items:
-        for path in _paths(reachable(item.path), whole=item.whole):
-            if str(path) in found:
-                continue
-            try:
-                seen = _look(path, secret=item.secret)
-            except OSError:
-                continue
+        path = reachable(item.path)
+        with contextlib.suppress(OSError):
+            seen = _look(path, secret=item.secret)
             if seen is not None:
-                found[str(path)] = seen
+                found.setdefault(str(path), seen)
     return list(found.values())
-
-
-def _paths(path: Path, *, whole: bool) -> Iterator[Path]:
-    """A path, and all below it where it is a folder and not a link. Folders come before what is in them."""
-    yield path
-    try:
-        if not whole or is_link(path.lstat()):
-            return
-        below = sorted(found.name for found in path.iterdir())
-    except OSError:
-        return
-    for name in below:
-        yield from _paths(inside(path, name), whole=True)
 
 
 if sys.platform == "win32":

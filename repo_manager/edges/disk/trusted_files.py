@@ -173,6 +173,11 @@ def owner_name(user: int) -> str:
 
 if sys.platform == "win32":
 
+    def doubt_of(status: os.stat_result) -> str | None:
+        """What is wrong with a file by what `stat` saw: here it sees no rights."""
+        del status
+        return None
+
     def _of_opened(path: Path, descriptor: int) -> Doubt | None:
         """What is wrong with an opened file."""
         del path, descriptor
@@ -185,14 +190,19 @@ if sys.platform == "win32":
 
 else:
 
+    def doubt_of(status: os.stat_result) -> str | None:
+        """What is wrong with a file by what `stat` saw."""
+        what = judge(Rights(status.st_uid, status.st_mode), os.geteuid())
+        return None if what is None or keeps_no_owners(status.st_dev) else what
+
     def _of_opened(path: Path, descriptor: int) -> Doubt | None:
         """What is wrong with an opened file."""
         found = _found(path, os.fstat(descriptor))
         return None if found is None else Doubt(path, *found)
 
     def _found(path: Path, status: os.stat_result) -> tuple[str, str] | None:
-        what = judge(Rights(status.st_uid, status.st_mode), os.geteuid())
-        if what is None or keeps_no_owners(status.st_dev):
+        what = doubt_of(status)
+        if what is None:
             return None
         import shlex
 
@@ -201,12 +211,11 @@ else:
 
     def _way(path: Path, within: Path | None) -> Iterator[tuple[Path, tuple[str, str] | None]]:
         """Each folder and link on a path, links followed, and what is wrong with it."""
-        whole = Path.cwd() / path
         if within is not None:
-            yield from ((place, _found(place, place.lstat())) for place in _below(whole, within))
+            yield from ((place, _found(place, place.lstat())) for place in _below(path, within))
             return
         links = 0
-        left = list(reversed(whole.parts))
+        left = list(reversed((Path.cwd() / path).parts))
         at = Path(left.pop())
         yield at, _found(at, at.lstat())
         while left:
@@ -231,10 +240,9 @@ else:
             at = Path(target.anchor) if target.is_absolute() else at
             left.extend(reversed(target.parts[1:] if target.is_absolute() else target.parts))
 
-    def _below(whole: Path, within: Path) -> Iterator[Path]:
+    def _below(path: Path, within: Path) -> Iterator[Path]:
         """The path and the folders above it, as far as they are in `within` or are it."""
-        base = Path.cwd() / within
-        yield from reversed([place for place in (whole, *whole.parents) if place.is_relative_to(base)])
+        yield from reversed([place for place in (path, *path.parents) if place.is_relative_to(within)])
 
     def keeps_no_owners(device: int) -> bool:
         """Whether a file system says nothing of whose a file is, or says what the mount was told."""

@@ -29,7 +29,7 @@ def write_whole(path: Path, text: str, *, newline: str | None = None, mode: int 
     from repo_manager.edges.disk.renaming import Mover, sync_above
 
     path = reachable(path)
-    temporary, file = _beside(path, newline)
+    temporary, file = _beside(path, newline, 0o666 if mode is None else mode)
     try:
         with file:
             file.write(text)
@@ -70,11 +70,16 @@ def _takes_what_comes(path: Path) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def _beside(path: Path, newline: str | None) -> tuple[Path, TextIOWrapper]:
+def _beside(path: Path, newline: str | None, mode: int) -> tuple[Path, TextIOWrapper]:
     """A new file in the same folder. What has its name already, another run's or a stranger's, is left alone."""
-    temporary = path.with_name(f"{path.name}.new")
+
+    def new(name: str) -> tuple[Path, TextIOWrapper]:
+        temporary = path.with_name(name)
+        # With no more rights than wanted from the first moment on.
+        how = lambda file, flags: os.open(file, flags, mode)  # noqa: E731 - as short as it is
+        return temporary, open(temporary, "x", encoding="utf-8", newline=newline, opener=how)
+
     try:
-        return temporary, temporary.open("x", encoding="utf-8", newline=newline)
+        return new(f"{path.name}.new")
     except FileExistsError:
-        temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
-        return temporary, temporary.open("x", encoding="utf-8", newline=newline)
+        return new(f"{path.name}.{secrets.token_hex(4)}.new")

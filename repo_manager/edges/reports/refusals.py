@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager import fleet
-from repo_manager.edges.disk.opening import open_own
+from repo_manager.edges.disk.opening import FILE_MODE, read_own
 from repo_manager.edges.disk.paths import SUBFOLDER, reachable, refuse_elsewhere
 from repo_manager.edges.disk.writing import write_whole
 from repo_manager.errors import RepoManagerError
@@ -20,7 +20,6 @@ KEPT: Final = timedelta(days=1)
 """How long a place is not asked again."""
 
 _SCHEMA: Final = "repo-manager/reporting/1"
-_LIMIT_BYTES: Final = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +52,7 @@ class Refusals:
     def of(self, question: Question, now: datetime) -> Refusal | None:
         """How a question was refused of late; None where it was not, or that is long ago."""
         try:
-            with open_own(self._path) as file:
-                known: Any = fleet.loads(file.read(_LIMIT_BYTES) or b"")
+            known: Any = fleet.loads(read_own(self._path))
             since = fleet.moment(known["at"])
             asked = Question(known["place"], known["host"], known["identity"])
             if known["schema"] == _SCHEMA and asked == question and since <= now < since + KEPT:
@@ -69,6 +67,6 @@ class Refusals:
         text = json.dumps({"schema": _SCHEMA, **facts}, indent=1)
         try:
             refuse_elsewhere(self._path.parent, self._repository)
-            write_whole(self._path, f"{text}\n", newline="\n")
+            write_whole(self._path, f"{text}\n", newline="\n", mode=FILE_MODE)
         except (OSError, RepoManagerError):
             pass

@@ -17,7 +17,7 @@ from repo_manager.edges.contents.archive import Contents, Inspector, MismatchErr
 from repo_manager.edges.disk.opening import doubtful, open_own, read_own, write_all
 from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.disk.renaming import Mover
-from repo_manager.errors import MachineError, VerificationError
+from repo_manager.errors import MachineError, RepoManagerError, VerificationError
 
 if TYPE_CHECKING:
     import io
@@ -236,7 +236,7 @@ def _read_record(path: Path) -> Origin | None:
     try:
         values = json.loads(read_own(path))
         origin = Origin(**values)
-    except (OSError, MachineError, ValueError, TypeError, RecursionError):
+    except (OSError, RepoManagerError, ValueError, TypeError, RecursionError):
         return None
     texts = (origin.etag, origin.last_modified)
     sound = isinstance(origin.url, str) and all(text is None or isinstance(text, str) for text in texts)
