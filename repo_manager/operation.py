@@ -7,14 +7,16 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import repository
 from repo_manager.edges.disk.folder import Record, timestamp
-from repo_manager.edges.disk.lock import Lock
+from repo_manager.edges.disk.lock import Lock, holder
 from repo_manager.edges.disk.paths import shown
+from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.disk.retired import reasons_text
 from repo_manager.edges.windows.service import serves_older_set
 from repo_manager.errors import (
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from repo_manager.names import Token
     from repo_manager.repository import File, Listing
     from repo_manager.restart import Clock, Patience, Service
+    from repo_manager.transaction import Journal
 
 
 class Voice:
@@ -124,6 +127,9 @@ class Task:
     """What to do: a name for the journal, a planner, and the files it must know.
 
     `converges` says that the planner must find nothing to do afterwards; true of all but `restore`.
+    `admit` raises where a plan that is not empty may not be carried out now.
+    `beside` is for a rehearsal whose sources another change is yet to make: they are not asked, and that change takes
+    so many bytes of the same volume.
     `changed` is what whoever asks knows of the time at which the set last changed, in seconds since the
     epoch, and None where it did not. Left out, the folder's own time of change counts. A service that
     may not have started since is restarted even where nothing moves. `drop` are packages that may be left without an
@@ -137,6 +143,20 @@ class Task:
     restart: bool = True
     changed: Callable[[], float | None] | None = None
     drop: frozenset[Token] = frozenset()
+    admit: Callable[[Plan], None] = lambda _: None
+    beside: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a run would do, and what would stop it, in the order of a run.
+
+    `interrupted` is the journal of a killed run, which the run would undo first.
+    """
+
+    plan: Plan
+    obstacles: tuple[RepoManagerError, ...] = ()
+    interrupted: Journal | None = None
 
 
 def preview(bench: Workbench, task: Task) -> Plan:
@@ -146,6 +166,53 @@ def preview(bench: Workbench, task: Task) -> Plan:
         RepoManagerError: the folder cannot be read, or the task cannot be planned.
     """
     return _planned(bench, task, _look(bench, task))
+
+
+def rehearse(bench: Workbench, task: Task) -> Rehearsal:
+    """What `perform` would do and what would stop it. Leaves no trace in the folder.
+
+    The sources are asked which files they have and how large these are; nothing is downloaded.
+
+    Raises:
+        RepoManagerError: the folder cannot be read, or the task cannot be planned.
+    """
+    seen = _look(bench, task)
+    obstacles = _in_the_way(bench)
+    interrupted = None
+    try:
+        interrupted = bench.folder.pending()
+        plan = _planned(bench, task, seen)
+    except RepoManagerError as error:
+        # The first obstacle is what the run would end with.
+        raise (*obstacles, error)[0] from error
+    if not plan.actions:
+        return Rehearsal(plan, obstacles, interrupted)
+    try:
+        task.admit(plan)
+        if plan.restart is not None and bench.service.state() not in LEFT_ALONE:
+            bench.service.ready()
+    except RepoManagerError as error:
+        obstacles = (*obstacles, error)
+    try:
+        ahead = bench.fetcher.look_ahead((*plan.downloads, *_brought(plan)), bench.folder, beside=task.beside)
+    finally:
+        bench.fetcher.close()
+    return Rehearsal(_with_sizes(plan, ahead.sizes), (*obstacles, *ahead.errors), interrupted)
+
+
+def _in_the_way(bench: Workbench) -> tuple[RepoManagerError, ...]:
+    """What would stop any run before it looks: missing rights, or another run."""
+    from repo_manager.edges.windows.machine import may_write
+
+    folder = bench.folder
+    try:
+        parts = (folder.path, *folder.look_at_parts())
+    except RepoManagerError as error:
+        return (error,)
+    closed = [part for part in parts if not may_write(part)]
+    found = [disk_error(PermissionError(errno.EACCES, "access denied"), part) for part in closed[:1]]
+    held = holder(folder.lock_path)
+    return (*found, *((held,) if held else ()))
 
 
 def perform(bench: Workbench, task: Task) -> Outcome:
@@ -163,6 +230,8 @@ def perform(bench: Workbench, task: Task) -> Outcome:
         if left is not None:
             bench.voice.note(f"put back what an interrupted run ({left.command}, {left.identity}) had left half done")
         plan = _planned(bench, task, _look(bench, task, locked=True))
+        if plan.actions:
+            task.admit(plan)
         if plan.actions and not bench.voice.agree(plan):
             results = tuple((action, Result.SKIPPED) for action in (*plan.actions, *plan.skipped))
             return Outcome(identity, results, _state(bench), DeclinedError())

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from repo_manager import history, names
+from repo_manager import history, names, repository
 from repo_manager.audit import Code, Severity, Verdict
 from repo_manager.errors import InputError
 from repo_manager.history import Undoability
@@ -365,6 +365,14 @@ def _whole(file: File, verdicts: Verdicts) -> bool:
     verdict = verdicts.get(file.name, Verdict())
     damaged = not verdict.good and verdict.read and verdict.code not in _ABOUT_SIGNATURES
     return file.entry.size_bytes > 0 and not damaged
+
+
+def carried_out(plan: Plan, listing: Listing) -> Listing:
+    """What a folder has once a plan was carried out. A size that is not known counts as 1."""
+    going = {move.name for move in plan.moves if isinstance(move, Retire)}
+    stay = [file.entry for file in listing.files if file.name not in going]
+    coming = [repository.Entry(place.name, place.size_bytes or 1) for place in plan.places]
+    return repository.survey(listing.repository, [*stay, *coming])
 
 
 def _version(name: str) -> str:

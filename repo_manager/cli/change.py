@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,20 +16,21 @@ from repo_manager.edges.disk.folder import Folder
 from repo_manager.edges.disk.paths import reachable, shown
 from repo_manager.edges.windows.service import AbsentService
 from repo_manager.errors import DeclinedError, ExitCode, RepoManagerError
-from repo_manager.operation import Task, exit_code, perform, preview
+from repo_manager.operation import Rehearsal, Task, exit_code, perform, preview, rehearse
+from repo_manager.plan import Plan
 from repo_manager.report import documents, tables
+from repo_manager.report.text import paragraph
 from repo_manager.restart import ServiceReport, ServiceState
 from repo_manager.selection import Selection, Target
 from repo_manager.transaction import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
 
     from repo_manager.audit import Audit
     from repo_manager.cli.run import Run
     from repo_manager.edges.sources.fetching import Fetcher
     from repo_manager.operation import Seen, Voice, Workbench
-    from repo_manager.plan import Plan
     from repo_manager.repository import File, Listing
 
 
@@ -53,10 +55,9 @@ def change(
     if keep is not None:
         bench = replace(bench, retention=replace(bench.retention, keep=keep))
     if dry_run:
-        plan = preview(bench, task)
-        run.console.emit({**documents.plan(plan), **facts()})
-        if not run.console.json_wanted:
-            run.console.answer(tables.plan(plan, run.console.width))
+        code = _rehearse(run, bench, task, facts)
+        if code is not ExitCode.DONE:
+            raise typer.Exit(code)
         return
     try:
         if not yes and not run.console.can_ask:
@@ -83,6 +84,71 @@ def change(
         code = exit_code(second) if isinstance(second.error, DeclinedError) else ExitCode.PARTIAL
     run.console.emit({**document, **ended(code, errors[0] if errors else None)})
     raise typer.Exit(code)
+
+
+def _rehearse(run: Run, bench: Workbench, task: Task, facts: Callable[[], Mapping[str, object]]) -> ExitCode:
+    """Say what a run would do to both folders and what would stop it. Returns the exit code of that run."""
+    found = rehearse(bench, task)
+    second, title = _rehearse_second(run, bench, found.plan)
+    document = {**documents.rehearsal(found.plan, found.obstacles, found.interrupted), **facts()}
+    if second is not None:
+        document["second_folder"] = documents.rehearsal(second.plan, second.obstacles, second.interrupted)
+    run.console.emit(document)
+    if not run.console.json_wanted:
+        _show(run, found)
+        if second is not None:
+            run.console.answer(f"\n{title}\n")
+            _show(run, second)
+    _warn(run, found.obstacles, "")
+    if found.obstacles:
+        return found.obstacles[0].exit_code
+    if second is not None and second.obstacles:
+        _warn(run, second.obstacles, f" {title}")
+        return ExitCode.PARTIAL
+    return ExitCode.FINDINGS if found.plan.skipped else ExitCode.DONE
+
+
+def _rehearse_second(run: Run, bench: Workbench, plan: Plan) -> tuple[Rehearsal | None, str]:
+    """What would happen in the second folder after a plan was carried out, and the title of that."""
+    path = _second_folder(run)
+    if path is None or not path.is_dir():
+        return None, ""
+    unknown = {place.name for place in plan.places if place.size_bytes is None}
+    copy = _copy_of(run, plans.carried_out(plan, run.listing()), unknown)
+    try:
+        found = rehearse(_second_bench(run, bench, path), replace(copy, beside=_beside(run, path, plan)))
+    except RepoManagerError as error:
+        found = Rehearsal(Plan(), (error,))
+    return found, _title(path)
+
+
+def _warn(run: Run, obstacles: Iterable[RepoManagerError], where: str) -> None:
+    """Print what would stop a run; of those that are alike the first."""
+    for number, (_, alike) in enumerate(groupby(obstacles, lambda obstacle: obstacle.code)):
+        first, *more = alike
+        if not number:
+            run.console.note(f"\nwithout --dry-run this would stop{where}:")
+        run.console.error(first)
+        if more:
+            run.console.note(f"  and {len(more)} more like it, which --json lists")
+
+
+def _beside(run: Run, second: Path, plan: Plan) -> int:
+    """The bytes that a change of the repository takes on the volume of the second folder."""
+    try:
+        same = second.stat().st_dev == run.folder.path.stat().st_dev
+    except OSError:
+        same = False
+    return sum(place.size_bytes or 0 for place in plan.places) if same else 0
+
+
+def _show(run: Run, found: Rehearsal) -> None:
+    if found.interrupted is not None:
+        journal = found.interrupted
+        what = f"an interrupted run ({journal.command}, {journal.identity})"
+        words = f"{what} would be undone first, so the plan may be another one then"
+        run.console.answer(paragraph(words, run.console.width) + "\n")
+    run.console.answer(tables.plan(found.plan, run.console.width))
 
 
 def _refuse_unconfirmed(run: Run, bench: Workbench, task: Task) -> None:
@@ -140,10 +206,16 @@ def _title(path: Path) -> str:
     return f"in the second folder {shown(path)}"
 
 
-def _copy_of(run: Run, primary: Listing) -> Task:
-    """The task of making another folder hold the same installers."""
+def _copy_of(run: Run, primary: Listing, unknown: Container[str] = ()) -> Task:
+    """The task of making another folder hold the same installers. The size of those in `unknown` is not known."""
     targets = [
-        Target(token, name, (str(Path(primary.repository) / name.text),), None, file.entry.size_bytes)
+        Target(
+            token,
+            name,
+            (str(Path(primary.repository) / name.text),),
+            None,
+            None if name.text in unknown else file.entry.size_bytes,
+        )
         for token, ((name, file), *_) in primary.by_token.items()
         if run.catalog.known(token)
     ]

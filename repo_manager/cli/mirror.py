@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from repo_manager.cli.run import Run
     from repo_manager.edges.signed_sets.following import Anchor
     from repo_manager.fleet import Host
-    from repo_manager.operation import Seen
     from repo_manager.plan import Plan
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -173,18 +172,14 @@ def _change(
     from repo_manager.edges.sources.depot_source import DepotSource, Pace
 
     closed_s = maintenance.opens_in(windows, datetime.now().astimezone().time())
-    first = True
 
-    def planner(seen: Seen) -> Plan:
-        nonlocal first
-        plan = follower.plan(seen)
-        if first and closed_s and plan.moves and not dry_run:
-            raise ClosedWindowError(len(plan.moves), closed_s)
+    def admit(plan: Plan) -> None:
         # What was begun in time is looked at in the end, whatever the time.
-        first = first and not seen.locked
-        return plan
+        if closed_s and plan.moves:
+            raise ClosedWindowError(len(plan.moves), closed_s)
 
-    task = Task("mirror", planner, installers, restart=not no_restart and not closed_s)
+    restart = not no_restart and not closed_s
+    task = Task("mirror", follower.plan, installers, restart=restart, admit=admit)
     fetcher = run.fetcher(depot=DepotSource(follower.depot, Pace(rate)))
     change(run, task, dry_run=dry_run, yes=yes, fetcher=fetcher, facts=follower.facts, ended=teller.tell)
 

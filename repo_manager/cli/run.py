@@ -432,7 +432,7 @@ class Run:
     def unconfirmed(self, about: str = "") -> InputError:
         """Show what a change is. Returns the error of one without `--yes` where there is no terminal to ask on."""
         if about:
-            self.console.note(about)
+            self.console.note(f"{about}\n")
         return InputError(
             "confirmation-needed",
             "a change needs a confirmation, and there is no terminal to ask on; nothing was changed",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from repo_manager.names import InstallerName
     from repo_manager.outlook import Outlooks
     from repo_manager.plan import Action, Plan
-    from repo_manager.transaction import Outcome
+    from repo_manager.transaction import Journal, Outcome
     from repo_manager.watching import Happening
 
 Document = dict[str, Any]
@@ -140,6 +140,12 @@ def plan(actions: Plan) -> Document:
     if actions.skipped:
         document["skipped"] = [action(item) for item in actions.skipped]
     return document
+
+
+def rehearsal(actions: Plan, obstacles: Iterable[RepoManagerError], interrupted: Journal | None) -> Document:
+    """`--dry-run` of what changes a repository: the plan, what would stop the run, and what it would undo first."""
+    first = None if interrupted is None else {"transaction": interrupted.identity, "command": interrupted.command}
+    return {**plan(actions), "interrupted": first, "obstacles": [error_facts(obstacle) for obstacle in obstacles]}
 
 
 def outcome(done: Outcome) -> Document:

@@ -140,5 +140,5 @@ def test_an_updated_catalog_decides_what_is_wanted(tool: Cli) -> None:
     own(tool)
     tool.repository.mkdir()
     assert tool("--catalog", "mine.yaml", "catalog", "update", lists(tool), "--yes").code == 0
-    document = tool.repo_json("--catalog", "mine.yaml", "sync", "--dry-run").document
+    document = tool.repo_json("--catalog", "mine.yaml", "sync", "--dry-run", "--source", "nowhere").document
     assert [item["package"] for item in document["actions"] if item["action"] == "download"] == ["Windows"]

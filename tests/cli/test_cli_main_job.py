@@ -30,7 +30,7 @@ BY_HAND = {
 
 
 def downloads(tool: Cli, *arguments: str) -> set[str]:
-    answer = tool.repo_json("sync", "--dry-run", *arguments)
+    answer = tool.repo_json("sync", "--dry-run", "--source", str(tool.fill_source()), *arguments)
     assert answer.code == 0, answer.err
     return {item["package"] for item in answer.document["actions"] if item["action"] == "download"}
 
@@ -118,7 +118,7 @@ def test_which_release_is_wanted(tool: Cli, present: object, arguments: tuple[st
     tool.repository.mkdir()
     if present is not None:
         tool.fill(("RHEL7-64",), NEW if present == NEW else OLD)
-    document = tool.repo_json("sync", "--dry-run", *arguments).document
+    document = tool.repo_json("sync", "--dry-run", "--source", "nowhere", *arguments).document
     names = [item["name"] for item in document["actions"] if item["action"] == "download"]
     assert names
     assert all(name.startswith(f"Microsoft-ASR_UA_{release}.") for name in names)

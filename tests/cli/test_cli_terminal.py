@@ -141,7 +141,7 @@ def test_there_are_no_colours_for_who_wants_none(
     assert person.colours() == set()
 
 
-@pytest.mark.parametrize("arguments", [("audit",), ("sync", "--dry-run"), ("doctor",), ("--help",)])
+@pytest.mark.parametrize("arguments", [("audit",), ("prune", "--dry-run"), ("doctor",), ("--help",)])
 def test_no_line_is_broken_by_the_edge_of_the_screen(tool: Cli, arguments: tuple[str, ...]) -> None:
     tool.mess()
     with terminal(*AT, *arguments, cwd=tool.folder) as person:

@@ -413,9 +413,10 @@ def test_a_secret_in_a_source_is_printed_nowhere(world: Path, capsys: pytest.Cap
     source = "http://someone:hush@127.0.0.1:9/set?sig=hush"
     line = ["--repository", "repository", "sync", "--source", source, "--package", "RHEL7-64", "--dry-run"]
     for words in (line, [*line, "--json"]):
-        assert cli.main(words) == ExitCode.DONE
+        assert cli.main(words) == ExitCode.TRANSFER
         captured = capsys.readouterr()
         assert "RHEL7-64" in captured.out
+        assert "127.0.0.1" in captured.err
         assert "hush" not in captured.out + captured.err
 
 

@@ -54,13 +54,9 @@ class Lock:
             self._guard = _lock_folder(_protected(self._path))
             self._file = self._locked()
         except BlockingIOError:
-            owner = self._read_owner()
+            held = self.held()
             self._release()
-            raise LockedError(
-                "locked",
-                f"another run {self._doing}{owner}",
-                "wait until it has ended, then run the same command again",
-            ) from None
+            raise held from None
         except BaseException:
             self._release()
             raise
@@ -138,6 +134,14 @@ class Lock:
             return False
         return os.path.samestat(there, held)
 
+    def held(self) -> LockedError:
+        """The error where another process holds the lock."""
+        return LockedError(
+            "locked",
+            f"another run {self._doing}{self._read_owner()}",
+            "wait until it has ended, then run the same command again",
+        )
+
     def _read_owner(self) -> str:
         """Say who holds the lock, as far as the record tells."""
         try:
@@ -150,6 +154,24 @@ class Lock:
 def _protected(path: Path) -> Path:
     """The folder that a lock file protects: the one that it is in, or the repository around the sub-folder."""
     return path.parent.parent if path.parent.name == SUBFOLDER else path.parent
+
+
+def holder(path: Path) -> LockedError | None:
+    """The error of a run that would begin now, None where the lock is free. Creates and changes nothing.
+
+    The lock is tried only where a record names an owner, so that a look hardly ever holds it, even for a moment.
+    """
+    try:
+        with open_own(path, os.O_RDONLY) as file:
+            if os.fstat(file.fileno()).st_size:
+                _try(file)
+                _unlock(file)
+    except BlockingIOError:
+        return Lock(path, {}).held()
+    except (OSError, MachineError):
+        # There is no lock file, or what hinders the look hinders the run too, which says so.
+        pass
+    return None
 
 
 def _open(path: Path) -> io.FileIO:
@@ -193,6 +215,8 @@ if sys.platform == "win32":
         """Whether a file still has its name: while it is open nothing else can have it."""
         return True
 
+    _try = _lock
+
     def _unlock(file: io.FileIO) -> None:
         _kernel.UnlockFile(msvcrt.get_osfhandle(file.fileno()), _FAR_BYTE, 0, 1, 0)
 
@@ -234,6 +258,13 @@ else:
             return os.path.samestat(os.fstat(file.fileno()), path.lstat())
         except FileNotFoundError:
             return False
+
+    def _try(file: io.FileIO) -> None:
+        """The same for a look: shared, because over NFS an exclusive lock needs a file that is open for writing."""
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except PermissionError as error:
+            raise BlockingIOError from error
 
     def _unlock(file: io.FileIO) -> None:
         with contextlib.suppress(OSError):

@@ -6,6 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
+from repo_manager.edges.depots.contract import absent
 from repo_manager.edges.signed_sets.signed_set import Member
 from repo_manager.edges.sources.fetched import Fetched, ignore, never
 from repo_manager.edges.sources.part import Origin, Part, check_size
@@ -60,6 +61,18 @@ class DepotSource:
     def __init__(self, depot: Depot, pace: Pace | None = None) -> None:
         self._depot = depot
         self._pace = pace or Pace(None)
+
+    def size(self, name: InstallerName, sha256: str | None) -> int:
+        """How many bytes an installer has in the depot.
+
+        Raises:
+            TransferError: what the depot raises, and `not-at-source`.
+        """
+        path = Member(name, sha256, 0).path
+        size = self._depot.size(path)
+        if size is None:
+            raise absent(f"{self._depot.name}/{path}")
+        return size
 
     def fetch(  # noqa: PLR0913 - the shape that all sources share
         self,

@@ -6,7 +6,7 @@ import contextlib
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from urllib.parse import quote, urlsplit
@@ -103,6 +103,14 @@ def check_room(needed: int, reserve: int, free: int) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What the sources say before anything is fetched: the sizes by name, and what would stop the fetching."""
+
+    sizes: Mapping[str, int]
+    errors: tuple[RepoManagerError, ...]
+
+
 class Fetcher:
     """Fetches downloads into a staging area, checking each on its way.
 
@@ -178,6 +186,31 @@ class Fetcher:
             raise full
         return Collected(staged, errors)
 
+    def look_ahead(self, downloads: Sequence[Download], staging: Staging, *, beside: int | None = None) -> Prospect:
+        """What the sources say of the files, and what would stop `collect` before the first byte. Downloads nothing.
+
+        With `beside` the sources are not asked, and so many bytes more are needed for something else.
+        """
+        with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+            missing = [item for item in downloads if not staging.left_over(item.name)]
+            asked = [(item.name, pool.submit(self._look_at, item)) for item in missing if beside is None]
+            found: dict[str, int | RepoManagerError | None] = {item.name: item.size_bytes for item in missing}
+            found |= {name: _result(job) for name, job in asked}
+        sizes = {name: size for name, size in found.items() if isinstance(size, int)}
+        errors = [error for error in found.values() if isinstance(error, RepoManagerError)]
+        if len(errors) < len(found):
+            try:
+                self._check_room(sum(sizes.values()) + (beside or 0), found, staging)
+            except MachineError as error:
+                # As in `collect`, where it comes before the first byte.
+                errors.insert(0, error)
+        return Prospect(sizes, tuple(errors))
+
+    def _look_at(self, item: Download) -> int | RepoManagerError | None:
+        """Ask the sources even where the size is known; see `_size`."""
+        found = self._size(replace(item, size_bytes=None))
+        return item.size_bytes if found is None else found
+
     def close(self) -> None:
         """Close the HTTP client, if there is one, and every connection to a share."""
         self._shares.close()
@@ -202,6 +235,11 @@ class Fetcher:
         if item.size_bytes is not None:
             return item.size_bytes
         errors: list[RepoManagerError] = []
+        if self._depot is not None:
+            try:
+                return self._depot.size(names.parse(item.name), item.sha256)
+            except (TransferError, MachineError) as error:
+                return error
         for source in item.sources:
             try:
                 size = self._size_at(source, item.name)
@@ -213,9 +251,6 @@ class Fetcher:
         return errors[0] if len(errors) == len(item.sources) and errors else None
 
     def _size_at(self, source: str, name: str) -> int | None:
-        if self._depot is not None:
-            # A set says how large its installers are.
-            return None
         if _is_url(source):
             return self._over_http([source], lambda http: http.size(source))
         return self._folder(source).size(names.parse(name))

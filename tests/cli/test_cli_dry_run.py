@@ -1,0 +1,184 @@
+"""A dry run reports everything that the run would do and everything that would stop it, and leaves no trace."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from abuse_server import Honest, always, serving
+from change_world import CHANGES, messy, state
+from cli_world import CLASSIC, OLD, StandIn, data_of, name_of, unprivileged
+
+from repo_manager.edges.disk.folder import Folder
+from repo_manager.edges.disk.lock import Lock
+from repo_manager.restart import ServiceState
+from repo_manager.transaction import Journal, Move
+
+if TYPE_CHECKING:
+    from cli_world import Answer, Cli
+
+SYNC: Final = ("sync", "--source", "source")
+
+
+def obstacles(answer: Answer) -> list[str]:
+    """The codes of what would stop the run; each is also printed for people."""
+    found = [obstacle["code"] for obstacle in answer.document["obstacles"]]
+    assert all(f"error[{code}]: " in answer.err for code in found)
+    return found
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_a_dry_run_leaves_no_trace_and_says_what_the_run_then_does(tool: Cli, case: str) -> None:
+    prepare, words = CHANGES[case]
+    prepare(tool)
+    before = state(tool.folder)
+    dry = tool.repo_json(*words, "--dry-run")
+    assert (dry.code, obstacles(dry)) == (0, [])
+    assert state(tool.folder) == before
+    real = tool.repo_json(*words, "--yes")
+    assert real.code == 0
+    done = [{key: value for key, value in action.items() if key != "result"} for action in real.document["actions"]]
+    assert dry.document["actions"] == done
+
+
+def test_a_dry_run_says_what_happens_in_the_second_folder(tool: Cli) -> None:
+    messy(tool)
+    second = tool.folder / "second"
+    second.mkdir()
+    (second / name_of("RHEL7-64", OLD)).write_bytes(data_of(name_of("RHEL7-64", OLD)))
+    words = ("--config", tool.config("second_folder: second\n"), *SYNC)
+    before = state(tool.folder)
+    dry = tool.repo_json(*words, "--dry-run")
+    assert dry.code == 0
+    planned = dry.document["second_folder"]
+    assert planned["schema"] == "repo-manager/plan/1"
+    assert (planned["obstacles"], planned["interrupted"]) == ([], None)
+    text = tool.repo(*words, "--dry-run").out
+    assert f"in the second folder {second if sys.platform == 'win32' else 'second'}" in text
+    assert f"download and place {len(CLASSIC)} files" in text
+    assert state(tool.folder) == before
+    done = tool.repo_json(*words, "--yes").document["second_folder"]["actions"]
+    assert planned["actions"] == [{key: value for key, value in action.items() if key != "result"} for action in done]
+
+
+def test_a_source_that_does_not_exist_stops_the_run(tool: Cli) -> None:
+    tool.mess()
+    words = ("sync", "--source", "nowhere")
+    dry, real = tool.repo_json(*words, "--dry-run"), tool.repo_json(*words, "--yes")
+    assert dry.code == real.code == 3
+    assert obstacles(dry)[0] == real.document["error"]["code"]
+    assert dry.document["actions"], "the plan is printed all the same"
+
+
+def test_a_file_that_the_source_lacks_stops_the_run(tool: Cli) -> None:
+    messy(tool)
+    (tool.source / name_of("RHEL5-64")).unlink()
+    answer = tool.repo_json(*SYNC, "--dry-run")
+    assert (answer.code, obstacles(answer)) == (3, ["not-at-source"])
+    assert name_of("RHEL5-64") in answer.document["obstacles"][0]["message"]
+
+
+def test_a_server_is_asked_for_sizes_and_nothing_is_downloaded(tool: Cli) -> None:
+    tool.fill(("OL7-64",))
+    data = data_of(name_of("RHEL7-64"))
+    with serving() as server:
+        server.url(f"/{name_of('RHEL7-64')}", Honest(data))
+        words = ("sync", "--source", server.base, "--dry-run", "--package")
+        answer = tool.repo_json(*words, "RHEL7-64")
+        assert (answer.code, obstacles(answer)) == (0, [])
+        assert {action["bytes"] for action in answer.document["actions"] if action["name"] == name_of("RHEL7-64")} == {
+            len(data)
+        }
+        assert {method for method, _, _ in server.log} == {"HEAD"}
+        server.url(f"/{name_of('RHEL8-64')}", always(404))
+        assert tool.repo_json(*words, "RHEL8-64").code == 3
+
+
+def test_too_little_room_stops_the_run(tool: Cli) -> None:
+    messy(tool)
+    config = tool.config("reserve_mb: 1000000\n")
+    answer = tool.repo_json("--config", config, *SYNC, "--dry-run")
+    assert (answer.code, obstacles(answer)) == (3, ["no-space"])
+    assert tool.repo_json("--config", config, *SYNC, "--yes").error["code"] == "no-space"
+
+
+def test_a_lock_that_another_run_holds_stops_the_run(tool: Cli) -> None:
+    messy(tool)
+    folder = Folder(tool.repository)
+    folder.prepare()
+    owner: dict[str, str | int] = {"pid": 1, "host": "here", "command": "prune", "since": "now"}
+    with Lock(folder.lock_path, owner):
+        before = state(tool.folder)
+        answer = tool.repo_json("prune", "--dry-run")
+        assert (answer.code, obstacles(answer)) == (6, ["locked"])
+        assert "prune since now (process 1 on here)" in answer.err
+        assert state(tool.folder) == before
+    assert tool.repo("prune", "--dry-run").code == 0
+
+
+def test_the_lock_of_a_run_that_was_killed_stops_nothing(tool: Cli) -> None:
+    messy(tool)
+    folder = Folder(tool.repository)
+    folder.prepare()
+    folder.lock_path.write_text('{"pid": 1, "host": "here", "command": "prune", "since": "now"}', encoding="ascii")
+    assert tool.repo("prune", "--dry-run").code == 0
+
+
+def test_a_service_that_may_not_be_restarted_stops_the_run(tool: Cli) -> None:
+    messy(tool)
+    tool.service = StandIn(refuses="service-access-denied")
+    answer = tool.repo_json("prune", "--dry-run")
+    assert (answer.code, obstacles(answer)) == (5, ["service-access-denied"])
+    assert tool.repo_json("prune", "--dry-run", "--no-restart").code == 0
+
+
+def test_an_interrupted_run_is_said_to_be_undone_first(tool: Cli) -> None:
+    messy(tool)
+    folder = Folder(tool.repository)
+    folder.prepare()
+    name = "Copy of RHEL7-64.tar.gz"
+    folder.begin(Journal("T1", "prune", (Move(f"../{name}", f"retired/T1/{name}", 1),), ServiceState.ABSENT))
+    folder.move(f"../{name}", f"retired/T1/{name}")
+    before = state(tool.folder)
+    answer = tool.repo_json("prune", "--dry-run")
+    assert (answer.code, answer.document["interrupted"]) == (0, {"transaction": "T1", "command": "prune"})
+    assert "an interrupted run (prune, T1) would be undone first" in tool.repo("prune", "--dry-run").out
+    assert state(tool.folder) == before
+
+
+def test_a_closed_maintenance_window_stops_the_run(tool: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    messy(tool)
+    monkeypatch.setattr("repo_manager.maintenance.opens_in", lambda _windows, _now: 3600.0)
+    words = ("mirror", "source", "--unsigned", "--window", "01:00-02:00")
+    dry = tool.repo_json(*words, "--dry-run")
+    assert (dry.code, obstacles(dry)) == (1, ["window-closed"])
+    assert tool.repo_json(*words, "--yes").error["code"] == "window-closed"
+
+
+def test_what_stops_the_second_folder_alone_is_exit_7(tool: Cli) -> None:
+    tool.fill()
+    tool.fill_source()
+    second = Folder(tool.folder / "second")
+    second.path.mkdir()
+    second.prepare()
+    words = ("--config", tool.config("second_folder: second\n"), *SYNC, "--dry-run")
+    with Lock(second.lock_path, {"pid": 1, "host": "here", "command": "prune", "since": "now"}):
+        answer = tool.repo_json(*words)
+    assert (answer.code, obstacles(answer)) == (7, [])
+    assert [obstacle["code"] for obstacle in answer.document["second_folder"]["obstacles"]] == ["locked"]
+    assert "would stop in the second folder" in answer.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="rights are set by mode")
+def test_missing_rights_stop_the_run(open_tool: Cli) -> None:
+    messy(open_tool)
+    open_tool.source.chmod(0o755)
+    # All modules are loaded before the rights to read them are given up.
+    assert open_tool.repo_json(*SYNC, "--dry-run").code == 0
+    open_tool.repository.chmod(0o555)
+    dry = unprivileged(open_tool, "--json", "--repository", "repo", *SYNC, "--dry-run")
+    real = unprivileged(open_tool, "--json", "--repository", "repo", *SYNC, "--yes")
+    open_tool.repository.chmod(0o755)
+    assert (dry.code, obstacles(dry)) == (real.code, [real.error["code"]])
+    assert not (open_tool.repository / ".repo-manager").exists()
