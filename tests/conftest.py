@@ -30,6 +30,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Progress(Path(path)))
 
 
+# What others may write is refused. A test that is about it says so; no other depends on who starts the tests.
+os.umask(0o022)
+
 # In the background of a shell Ctrl-C is ignored, under nohup a lost terminal, and by every process that is started
 # there as well. One that is handled is back at its default in a new process.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

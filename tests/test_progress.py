@@ -65,6 +65,7 @@ def test_the_tests_that_had_not_ended_are_named(tmp_path: Path, more: tuple[str,
     env.pop("PYTEST_XDIST_WORKER", None)
     subprocess.run(command, cwd=suite, env=env, check=False, capture_output=True, timeout=120)
     said = _tier().left(progress.read_text(encoding="utf-8"))
+    assert _tier().left("") == ["the tests were still being collected"]
     assert said == [
         "1 tests were under way:",
         "  test_it.py::test_second",

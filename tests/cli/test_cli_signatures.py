@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from cli_world import ROOT as ROOT_OF_THE_PROJECT
 from cli_world import name_of, real, tree
-from signed_programs import OTHER_ROOT, PUBLISHER, ROOT, flipped, program, signed
+from signed_programs import PUBLISHER, SIGNED, flipped, program, signed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,15 @@ BAD = [
     pytest.param(signed("other-root"), "other-publisher", id="another authority"),
     pytest.param(signed("expired"), "other-publisher", id="a certificate that is over"),
 ]
-CONFIG = f"publisher: {PUBLISHER}\nsignature_roots: {json.dumps(str(ROOT))}\n"
+# Copies beside the world: the rights of the checkout are those that its owner gave it.
+ROOT, OTHER_ROOT = "../root.pem", "../other-root.pem"
+CONFIG = f"publisher: {PUBLISHER}\nsignature_roots: {json.dumps(ROOT)}\n"
+
+
+@pytest.fixture(autouse=True)
+def roots(tool: Cli) -> None:
+    for name in ("root.pem", "other-root.pem"):
+        (tool.folder.parent / name).write_bytes((SIGNED / name).read_bytes())
 
 
 def offer(tool: Cli, data: bytes) -> None:
@@ -109,7 +117,7 @@ def test_an_unsigned_program_is_placed_unless_signatures_are_required(
     tool: Cli, arguments: tuple[str, ...], code: int
 ) -> None:
     offer(tool, program())
-    tool.config(f"signature_roots: {json.dumps(str(ROOT))}\n")
+    tool.config(f"signature_roots: {json.dumps(ROOT)}\n")
     words = ("--config", "config.yaml", "sync", "--source", "source", "--package", "Windows", "--yes")
     answer = tool.repo(*words, *arguments)
     assert answer.code == code, answer.err
@@ -123,7 +131,7 @@ def test_a_publisher_in_the_catalog_is_required_and_the_configuration_beats_it(t
     assert windows
     (tool.folder / "catalog.yaml").write_text(f"{head}{windows}    publisher: Somebody Else\n{rest}", "utf-8")
     offer(tool, signed("somebody-else"))
-    tool.config(f"signature_roots: {json.dumps(str(ROOT))}\n")
+    tool.config(f"signature_roots: {json.dumps(ROOT)}\n")
     words = (
         "--catalog",
         "catalog.yaml",
@@ -194,7 +202,7 @@ def test_a_second_audit_remembers_the_signature_and_what_is_expected_may_change(
     assert findings(tool, "--config", "config.yaml") == []
     answer = tool.repo_json("--config", "config.yaml", "audit", "--package", "Windows")
     assert answer.document["packages"][0]["signer"] == "Somebody Else"
-    tool.config(CONFIG.replace(json.dumps(str(ROOT)), json.dumps(str(OTHER_ROOT))))
+    tool.config(CONFIG.replace(json.dumps(ROOT), json.dumps(OTHER_ROOT)))
     assert findings(tool, "--config", "config.yaml") == []
     assert findings(tool, "--config", "config.yaml", "--deep") == [("other-publisher", "warning")]
     assert path.stat() == stamp or sys.platform == "win32"

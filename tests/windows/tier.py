@@ -370,6 +370,8 @@ def left(progress: str) -> list[str]:
     for line in progress.splitlines():
         what, _, test = line.partition(" ")
         known[test] = what
+    if not known:
+        return ["the tests were still being collected"]
     under_way = [test for test, what in known.items() if what == "began"]
     waiting = [test for test, what in known.items() if what == "known"]
     return [
