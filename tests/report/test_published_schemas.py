@@ -100,9 +100,11 @@ ACTIONS: Final = [kind.__name__.lower() for kind in get_args(plan.Action)]
 # The code has no set of these: real documents are held against them.
 OTHER_WORDS: Final = {
     "advise experience": ["classic", "modernized"],
+    "doctor permission result": ["done", "left"],
     "download file result": ["done", "failed"],
     "fleet wanted from": ["leader", "consensus"],
     "plan action action": ACTIONS,
+    "publish rotated": ["root", "targets", "snapshot", "timestamp"],
     "serve event": ["listening", "stopped"],
     "sync done action": ACTIONS,
     "watch action": ["retire", "restart"],
