@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
@@ -31,6 +31,12 @@ class _Move(Protocol):
 
     @property
     def size_bytes(self) -> int | None: ...
+
+    @property
+    def sha256(self) -> str | None: ...
+
+    @property
+    def damaged(self) -> bool: ...
 
 
 class _Journal(Protocol):
@@ -67,11 +73,17 @@ class Undoability(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A file that a transaction moved. `path` is where it waits below the sub-folder; empty for one it placed."""
+    """A file that a transaction moved.
+
+    `path` is where it waits below the sub-folder; empty for one it placed. `damaged` says that it was not whole when it
+    was retired.
+    """
 
     name: str
     size_bytes: int | None
     path: str = ""
+    sha256: str | None = None
+    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +157,7 @@ class _Line:
         self.steps: dict[str, _Step] = {}
         self._parents: dict[int, tuple[int, str]] = {}
         self._paths: dict[tuple[int, str], str] = {}
+        self._digests: dict[tuple[int, str], str | None] = {}
         self._left: dict[int, str] = {}
         self._reached: dict[int, str] = {}
 
@@ -167,6 +180,8 @@ class _Line:
             self._left[self.current] = identity
         else:
             self._reached[after] = identity
+        for version in came:
+            self._digests[after, version.name] = version.sha256 or self._digests.get((after, version.name))
         self.steps[identity] = _Step(came, went, self.current, after, upward)
         self.current, self.last = after, identity
 
@@ -175,7 +190,12 @@ class _Line:
         step = self.steps[identity]
         path = self._ancestry()
         went = tuple(
-            Version(version.name, version.size_bytes, self._paths[step.before, version.name]) for version in step.went
+            replace(
+                version,
+                path=self._paths[step.before, version.name],
+                sha256=version.sha256 or self._digests.get((step.before, version.name)),
+            )
+            for version in step.went
         )
         if step.after == self.current:
             return Change(step.came, went, Undoability.UNDOABLE)
@@ -233,7 +253,8 @@ def _by_name(moves: Iterable[_Move]) -> dict[str, tuple[tuple[Version, ...], tup
     for move in moves:
         incoming = move.destination.startswith("../")
         name = (move.destination if incoming else move.origin).removeprefix("../")
-        version = Version(name, move.size_bytes, "" if incoming else move.destination)
+        path = "" if incoming else move.destination
+        version = Version(name, move.size_bytes, path, move.sha256, move.damaged)
         found[name.casefold()][0 if incoming else 1].append(version)
     return {key: (tuple(came), tuple(went)) for key, (came, went) in found.items()}
 

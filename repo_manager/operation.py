@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import repository
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from repo_manager.edges.disk.folder import Folder
     from repo_manager.edges.sources.fetching import Collected, Fetcher, Stage
     from repo_manager.names import Token
+    from repo_manager.plan import Action
     from repo_manager.repository import File, Listing
     from repo_manager.restart import Clock, Patience, Service
     from repo_manager.transaction import Journal
@@ -133,7 +135,7 @@ class Task:
     `changed` is what whoever asks knows of the time at which the set last changed, in seconds since the
     epoch, and None where it did not. Left out, the folder's own time of change counts. A service that
     may not have started since is restarted even where nothing moves. `drop` are packages that may be left without an
-    installer.
+    installer. `confirm` looks at what came in, before the service sees it, and raises where it is not as planned.
     """
 
     command: str
@@ -143,6 +145,7 @@ class Task:
     restart: bool = True
     changed: Callable[[], float | None] | None = None
     drop: frozenset[Token] = frozenset()
+    confirm: Callable[[], None] = lambda: None
     admit: Callable[[Plan], None] = lambda _: None
     beside: int | None = None
 
@@ -279,7 +282,7 @@ def _look(bench: Workbench, task: Task, *, locked: bool = False) -> Seen:
 
 
 def _planned(bench: Workbench, task: Task, seen: Seen) -> Plan:
-    plan = task.planner(seen)
+    plan = _marked(task.planner(seen), seen.verdicts)
     _guard(plan, seen.listing, task.drop)
     if not task.restart:
         return plan
@@ -335,14 +338,15 @@ def _apply(bench: Workbench, task: Task, plan: Plan, identity: str, lock: Lock) 
                 bench.voice.note(f"also failed: {other.message}")
         results = tuple((action, _result(action, collected)) for action in plan.actions)
         return Outcome(identity, results, _state(bench), error), {}
-    sized = _with_sizes(plan, {name: stage.size_bytes for name, stage in collected.staged.items()})
+    sizes = {name: stage.size_bytes for name, stage in collected.staged.items()}
+    sized = _with_sizes(plan, sizes, {name: stage.sha256 for name, stage in collected.staged.items()})
     records = {name: Record(stage.sha256, stage.size_bytes) for name, stage in collected.staged.items()}
     lock.confirm()
     if records and (aside := bench.folder.remember(records, identity)) is not None:
         bench.voice.note(
             f"the records of placed files were damaged; they are kept as {shown(aside)}, and new ones begin"
         )
-    return carry_out(sized, identity, task.command, bench.means()), collected.staged
+    return carry_out(sized, identity, task.command, bench.means(), confirm=task.confirm), collected.staged
 
 
 def _fetch(bench: Workbench, plan: Plan) -> Collected:
@@ -371,16 +375,28 @@ def _result(action: object, collected: Collected) -> Result:
     return Result.DONE if isinstance(action, Download) else Result.SKIPPED
 
 
-def _with_sizes(plan: Plan, sizes: Mapping[str, int]) -> Plan:
-    return replace(
-        plan,
-        actions=tuple(
-            replace(action, size_bytes=sizes.get(action.name, action.size_bytes))
-            if isinstance(action, Download | Place)
-            else action
-            for action in plan.actions
-        ),
-    )
+def _with_sizes(plan: Plan, sizes: Mapping[str, int], digests: Mapping[str, str] = MappingProxyType({})) -> Plan:
+    """The plan with the sizes and digests of the files that are fetched, by name."""
+
+    def sized(action: Action) -> Action:
+        if not isinstance(action, Download | Place):
+            return action
+        size_bytes = sizes.get(action.name, action.size_bytes)
+        return replace(action, size_bytes=size_bytes, sha256=digests.get(action.name, action.sha256))
+
+    return replace(plan, actions=tuple(map(sized, plan.actions)))
+
+
+def _marked(plan: Plan, verdicts: Mapping[str, Verdict]) -> Plan:
+    """The plan, with a mark on the files that go out and were found damaged: `restore` must not bring them back."""
+
+    def marked(action: Action) -> Action:
+        if not isinstance(action, Retire) or action.token is None:
+            return action
+        verdict = verdicts.get(action.name)
+        return replace(action, damaged=action.size_bytes == 0 or (verdict is not None and not verdict.whole))
+
+    return replace(plan, actions=tuple(map(marked, plan.actions)))
 
 
 def _explain(bench: Workbench, plan: Plan, identity: str, command: str) -> None:

@@ -54,16 +54,19 @@ class Place:
     source: str
     size_bytes: int | None
     reason: str
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Retire:
-    """Move a file out of the repository, restorable."""
+    """Move a file out of the repository, restorable. `damaged` says that its bytes were read and are not whole."""
 
     token: Token | None
     name: str
     size_bytes: int | None
     reason: str
+    sha256: str | None = None
+    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,14 +250,15 @@ def add(listing: Listing, arrivals: Iterable[Arrival], verdicts: Verdicts) -> Pl
 def undo(
     entry: Entry,
     listing: Listing,
-    available: Mapping[str, int],
+    kept: Mapping[str, str],
     verdicts: Verdicts,
     *,
     command: str = "repo-manager",
 ) -> Plan:
     """Undo a past transaction: what it retired comes in again, what it placed goes out.
 
-    `available` gives the sizes of the files in the retired area, by path. A name is left alone, and is among the
+    `kept` are the files in the retired area, by path, each with the reason why it must not come back, or with an empty
+    text. A name is left alone, and is among the
     plan's skipped moves, where a later transaction or another program changed it, or where the retired file is gone.
 
     Raises:
@@ -273,7 +277,7 @@ def undo(
     for change in entry.changes:
         if change.state is Undoability.UNDONE:
             continue
-        reason = _why_not(change, listing, available, verdicts)
+        reason = _why_not(change, listing, verdicts) or _unfit(change.went, kept)
         if reason:
             skipped += _reversed(entry, change, listing, reason)[:1]
             continue
@@ -302,6 +306,7 @@ def _reversed(entry: Entry, change: Change, listing: Listing, reason: str = "") 
             f"retired by {version.path.split('/')[1]}",
             version.size_bytes,
             reason or f"retired by {entry.command}",
+            version.sha256,
         )
         for version in change.went
     ]
@@ -310,11 +315,11 @@ def _reversed(entry: Entry, change: Change, listing: Listing, reason: str = "") 
     return back + [_retire(listing, name, reason or f"placed by {entry.identity}") for name in out]
 
 
-def _why_not(change: Change, listing: Listing, available: Mapping[str, int], verdicts: Verdicts) -> str:
-    """Why the change of a name is left alone; empty where it can be undone."""
+def _why_not(change: Change, listing: Listing, verdicts: Verdicts) -> str:
+    """Why the change of a name is left alone; empty where the name is as the transaction left it."""
     if change.state is Undoability.CHANGED:
         return f"changed since by {change.by}"
-    return _changed_by_hand(change, listing, verdicts) or _gone(change.went, available)
+    return _changed_by_hand(change, listing, verdicts)
 
 
 def _changed_by_hand(change: Change, listing: Listing, verdicts: Verdicts) -> str:
@@ -334,9 +339,10 @@ def _changed_by_hand(change: Change, listing: Listing, verdicts: Verdicts) -> st
     return ""
 
 
-def _gone(went: Sequence[Version], available: Mapping[str, int]) -> str:
-    """Whether retired files cannot come back."""
-    return "" if all(version.path in available for version in went) else "no longer kept among the retired files"
+def _unfit(went: Sequence[Version], kept: Mapping[str, str]) -> str:
+    """Why retired files cannot come back; empty where they can."""
+    reasons = (kept.get(version.path, "no longer kept among the retired files") for version in went)
+    return next(filter(None, reasons), "")
 
 
 def left_without(made: Plan, listing: Listing, verdicts: Verdicts) -> tuple[Token, ...]:
@@ -362,9 +368,7 @@ def left_without(made: Plan, listing: Listing, verdicts: Verdicts) -> tuple[Toke
 
 def _whole(file: File, verdicts: Verdicts) -> bool:
     """Whether a file is complete, whatever its signature is; yes where it cannot be read now."""
-    verdict = verdicts.get(file.name, Verdict())
-    damaged = not verdict.good and verdict.read and verdict.code not in _ABOUT_SIGNATURES
-    return file.entry.size_bytes > 0 and not damaged
+    return file.entry.size_bytes > 0 and verdicts.get(file.name, Verdict()).whole
 
 
 def carried_out(plan: Plan, listing: Listing) -> Listing:

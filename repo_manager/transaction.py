@@ -37,11 +37,16 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One rename. Paths are relative to the repository's sub-folder; `../NAME` is a file of the repository."""
+    """One rename. Paths are relative to the repository's sub-folder; `../NAME` is a file of the repository.
+
+    `damaged` says of a file that goes out that it is not whole.
+    """
 
     origin: str
     destination: str
     size_bytes: int | None = None
+    sha256: str | None = None
+    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +128,25 @@ class Means:
 def moves_of(plan: Plan, identity: str) -> tuple[Move, ...]:
     """The renames that carry out a plan, in its order."""
     return tuple(
-        Move(action.origin, f"../{action.name}", action.size_bytes)
+        Move(action.origin, f"../{action.name}", action.size_bytes, action.sha256)
         if isinstance(action, Place)
-        else Move(f"../{action.name}", plans.retired(identity, action.name), action.size_bytes)
+        else Move(
+            f"../{action.name}",
+            plans.retired(identity, action.name),
+            action.size_bytes,
+            action.sha256,
+            action.damaged,
+        )
         for action in plan.moves
     )
 
 
-def carry_out(plan: Plan, identity: str, command: str, means: Means) -> Outcome:
+def carry_out(
+    plan: Plan, identity: str, command: str, means: Means, *, confirm: Callable[[], None] = lambda: None
+) -> Outcome:
     """Apply a plan whose files are staged, whole and verified. All of it happens, or none.
+
+    `confirm` is called when all files are in place, before the service sees them. What it raises undoes the change.
 
     A failure comes back in the outcome, after everything was put back. Only an interruption
     (KeyboardInterrupt) is raised, after everything was put back.
@@ -161,6 +176,7 @@ def carry_out(plan: Plan, identity: str, command: str, means: Means) -> Outcome:
             means.say(f"{move.origin} -> {move.destination}")
             means.store.move(move.origin, move.destination)
         means.store.settle()
+        confirm()
         seen = wants_restart
         report = restart(means.service, means.clock, means.patience) if wants_restart else _untouched(means)
         _look(journal, means.store)

@@ -274,7 +274,7 @@ def add_task(*paths: Path) -> Task:
 
 def restore_task(folder: Folder, identity: str) -> Task:
     """`restore IDENTITY`, with leave to drop every package."""
-    return Undoing(folder, identity, frozenset(CATALOG.packages)).task()
+    return Undoing(folder, CATALOG, identity, frozenset(CATALOG.packages)).task()
 
 
 def _judged(seen: Seen, wanted: selection.Selection) -> audit.Audit:
@@ -305,7 +305,8 @@ def restore(world: World, step: Step) -> Outcome | None:
     try:
         return perform(bench(world, step), restore_task(folder, first.identity))
     except InputError as error:
-        if error.code == "already-undone":
+        # What was damaged when it was retired is left alone, and is all that is left.
+        if error.code in {"already-undone", "nothing-to-restore"}:
             return None
         raise
 

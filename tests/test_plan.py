@@ -273,8 +273,15 @@ def entry(placed: list[str], retired: list[str]) -> Entry:
 
 
 def undone(placed: list[str], retired: list[str], *present: str, available: list[str], bad: Verdicts = {}) -> Plan:  # noqa: B006 - never changed
-    sizes = {gone(name): SIZE for name in available}
-    return plan.undo(entry(placed, retired), listing_of(*present), sizes, bad)
+    kept = {gone(name): "" for name in available}
+    return plan.undo(entry(placed, retired), listing_of(*present), kept, bad)
+
+
+def test_a_retired_file_that_must_not_come_back_stays_with_its_name() -> None:
+    kept = {gone(OLD): "is damaged", gone(COPY): ""}
+    made = plan.undo(entry([], [OLD, COPY]), listing_of(), kept, {})
+    assert words(made) == [f"place {COPY}: retired by sync"]
+    assert words(Plan(made.skipped)) == [f"place {OLD}: is damaged"]
 
 
 @pytest.mark.parametrize(
@@ -371,7 +378,7 @@ def test_undo(  # noqa: PLR0917 - the columns of the table
 )
 def test_a_file_that_was_replaced_by_hand_is_left_alone(size: int, regular: bool, verdict: Verdict) -> None:  # noqa: FBT001 - a table
     listing = survey("there", [Scanned(NEW, size, regular=regular)])
-    made = plan.undo(entry([NEW], [COPY]), listing, {gone(COPY): SIZE}, {NEW: verdict})
+    made = plan.undo(entry([NEW], [COPY]), listing, {gone(COPY): ""}, {NEW: verdict})
     assert words(made) == [f"place {COPY}: retired by sync"]
     assert words(Plan(made.skipped)) == [f"retire {NEW}: replaced or damaged by another program since"]
 
@@ -616,7 +623,7 @@ def test_taking_back_what_was_taken_back_gives_the_new_set_again(
     if not made.moves:
         return
     after, _ = applied(made, folder, verdicts)
-    retired = {gone(move.name): folder[move.name] for move in made.moves if isinstance(move, Retire)}
+    retired = {gone(move.name): "" for move in made.moves if isinstance(move, Retire)}
     (past,) = history.read([Journal("T1", "sync", moves_of(made, "T1"))])
     back = plan.undo(past, listed(after), retired, {})
     assert back.skipped == ()

@@ -176,7 +176,7 @@ class _Story:
         # The folder was empty before, so that undoing takes every package away.
         drop = frozenset(repository.survey("", folder.scan()).by_token)
         self._service.broken = True
-        task = Undoing(folder, "last", drop).task()
+        task = Undoing(folder, self._run.catalog, "last", drop).task()
         outcome = perform(self._bench(self._run.fetcher()), task)
         self._report(outcome)
         if outcome.error is not None:

@@ -50,7 +50,7 @@ def restore(
         return
     find(entries, transaction, run.command)
     voice = TerminalVoice(run.console)
-    undoing = Undoing(run.folder, transaction, dropped, run.command, voice)
+    undoing = Undoing(run.folder, run.catalog, transaction, dropped, run.command, voice)
     change(run, undoing.task(restart=not no_restart), dry_run=dry_run, yes=yes)
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cli_world import CLASSIC, NEW, OLD, data_of, name_of, tree
+from cli_world import CLASSIC, NEW, OLD, StandIn, data_of, name_of, tree
 
+from repo_manager import names
+from repo_manager.edges.contents.archive import inspect
+from repo_manager.errors import VerificationError
 from repo_manager.names import Release
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from cli_world import Answer, Cli
 
@@ -237,3 +244,153 @@ def test_a_drop_that_is_not_needed_is_noted_and_an_unknown_one_is_refused(tool: 
     answer = restore(tool, first, drop=(RHEL,))
     assert answer.code == 0
     assert "--drop RHEL7-64 is not needed" in answer.err
+
+
+# Files that come back
+
+
+def retired_file(tool: Cli, identity: str, name: str) -> Path:
+    return tool.repository / ".repo-manager" / "retired" / identity / name
+
+
+def flipped_at(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "a flipped byte": lambda data: flipped_at(data, 700),
+    "no bytes": lambda _: b"",
+    "cut off": lambda data: data[:-200],
+    "zeros": lambda data: bytes(len(data)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_retired_installer_that_is_damaged_does_not_come_back(tool: Cli, damage: str) -> None:
+    tool.fill(THREE, OLD)
+    first = sync(tool, *THREE)
+    path = retired_file(tool, first, name_of(RHEL, OLD))
+    path.write_bytes(DAMAGE[damage](path.read_bytes()))
+    before = tree(tool.repository)
+    for dry_run in ((), ("--dry-run",)):
+        answer = restore(tool, first, *dry_run)
+        assert (answer.code, answer.error["code"]) == (4, "retired-file-damaged")
+        assert f".repo-manager/retired/{first}/{path.name}: " in answer.error["message"]
+        assert "sync" in answer.error["hint"]
+        assert tree(tool.repository) == before
+    path.unlink()
+    assert restore(tool, first).error["code"] == "would-drop-packages"
+
+
+def test_a_file_of_another_package_does_not_come_back(tool: Cli) -> None:
+    tool.fill((RHEL,), OLD)
+    first = sync(tool, RHEL)
+    name = name_of(RHEL, OLD)
+    path = retired_file(tool, first, name)
+    other = data_of(name, token="OL7-64")  # noqa: S106 - a package
+    journal = tool.repository / ".repo-manager" / "transactions" / f"{first}.json"
+    said = journal.read_text("ascii")
+    journal.write_text(said.replace(f" {path.stat().st_size}\n", f" {len(other)}\n"), "ascii")
+    path.write_bytes(other)
+    assert restore(tool, first).error["code"] == "retired-file-damaged"
+
+
+@pytest.mark.parametrize("known_from", ["the journal", "the records"])
+def test_bytes_are_compared_with_the_digest_of_the_file_that_was_placed(tool: Cli, known_from: str) -> None:
+    """What no checksum in the file itself gives away."""
+    sync(tool, "Windows", release=OLD)
+    second = sync(tool, "Windows")
+    if known_from == "the records":
+        for path in (tool.repository / ".repo-manager" / "transactions").iterdir():
+            recorded = json.loads(path.read_bytes())
+            del recorded["sha256"], recorded["damaged"]
+            path.write_text(json.dumps(recorded), "ascii")
+    path = retired_file(tool, second, name_of("Windows", OLD))
+    data = path.read_bytes()
+    flipped = next(changed for at in range(len(data) - 1, 0, -1) if whole(path.name, changed := flipped_at(data, at)))
+    path.write_bytes(flipped)
+    answer = restore(tool, second)
+    assert (answer.code, answer.error["code"]) == (4, "retired-file-damaged")
+    assert "has other bytes than the file that was placed" in answer.error["message"]
+
+
+def whole(name: str, data: bytes) -> bool:
+    try:
+        inspect([data], names.parse(name))
+    except VerificationError:
+        return False
+    return True
+
+
+def test_the_memory_of_digests_is_not_believed(tool: Cli) -> None:
+    """The retired file is read, though the audit has read it under its name and nothing says that it changed."""
+    tool.fill(THREE, OLD)
+    assert tool.repo("audit", "--deep", "--release", str(OLD), "--package", RHEL).code == 0
+    first = sync(tool, *THREE)
+    path = retired_file(tool, first, name_of(RHEL, OLD))
+    times = path.stat()
+    path.write_bytes(DAMAGE["a flipped byte"](path.read_bytes()))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert restore(tool, first).code == 4
+
+
+def test_a_file_that_was_damaged_when_it_was_retired_stays_retired_and_the_whole_one_in_its_place(tool: Cli) -> None:
+    tool.fill(THREE, OLD)
+    half = name_of(RHEL)
+    tool.put(half, data_of(half)[:900])
+    first = sync(tool, *THREE)
+    answer = restore(tool, first)
+    assert answer.code == 1
+    assert skipped(answer) == {half: "was not complete when it was retired"}
+    assert (tool.repository / half).read_bytes() == data_of(half)
+    assert tool.names() == {half, *installers(tool, OLD, *THREE)}
+
+
+def test_a_stray_comes_back_if_its_size_is_the_same(tool: Cli) -> None:
+    tool.fill((RHEL,), OLD)
+    tool.fill((RHEL,), NEW)
+    strays = {f"Copy of {name_of(RHEL)}", f"{name_of(RHEL)}.bak"}
+    for name in strays:
+        tool.put(name)
+    first = tool.repo_json("prune", "--yes").document["transaction"]
+    changed = min(strays)
+    retired_file(tool, first, changed).write_bytes(b"longer")
+    answer = restore(tool, first)
+    assert (answer.code, skipped(answer)) == (1, {changed: "has 6 bytes; 1 were retired"})
+    assert tool.names() & strays == strays - {changed}
+
+
+def test_a_file_that_changes_after_it_was_read_undoes_the_restore(tool: Cli) -> None:
+    tool.fill((RHEL,), OLD)
+    first = sync(tool, RHEL)
+    path = retired_file(tool, first, name_of(RHEL, OLD))
+
+    class Meddler(StandIn):
+        """Another program that writes between the plan and the moves."""
+
+        def ready(self) -> None:
+            path.write_bytes(DAMAGE["a flipped byte"](path.read_bytes()))
+
+    tool.service = Meddler()
+    answer = tool.repo_json("restore", first, "--yes")
+    assert (answer.code, answer.document["error"]["code"]) == (4, "changed-under-us")
+    assert tool.names() == installers(tool, NEW, RHEL)
+
+
+def test_a_copy_that_another_program_makes_meanwhile_is_read_again_and_taken(tool: Cli) -> None:
+    """So it is where a file system gives a file another identity with a rename."""
+    tool.fill((RHEL,), OLD)
+    first = sync(tool, RHEL)
+    path = retired_file(tool, first, name_of(RHEL, OLD))
+
+    class Copier(StandIn):
+        def ready(self) -> None:
+            if path.exists():
+                copy = path.with_name("copy")
+                shutil.copyfile(path, copy)
+                shutil.copystat(path, copy)
+                copy.replace(path)
+
+    tool.service = Copier()
+    assert tool.repo("restore", first, "--yes").code == 0
+    assert tool.names() == installers(tool, OLD, RHEL)

@@ -69,6 +69,8 @@ def test_a_messy_folder_becomes_the_whole_release_and_a_second_run_asks_for_noth
     world.put("Copy of RHEL7-64.tar.gz", b"a copy")
     foreign = {path.name for path in scenarios.build(tmp_path / "clean", mess=False).repository.iterdir()}
     before = snapshot(world)
+    damaged = {name for name in wanted if name in before.files and name not in before.good}
+    assert damaged
 
     with serving() as server:
         for name, data in wanted.items():
@@ -92,10 +94,13 @@ def test_a_messy_folder_becomes_the_whole_release_and_a_second_run_asks_for_noth
         assert len(server.log) == asked
         assert snapshot(world) == whole
 
-    drops = [word for token in TOKENS for word in ("--drop", token)]
+    drops = [word for name in wanted for word in ("--drop", names.parse(name).token)]
     done = cli(world, *at, "restore", "last", *drops, "--yes")
-    assert done.returncode == ExitCode.DONE, done.stderr
-    assert snapshot(world).files == before.files
+    assert done.returncode == ExitCode.FINDINGS, done.stderr
+    now = snapshot(world)
+    assert {name for name in now.files if now.files[name] != before.files.get(name)} == damaged
+    assert damaged <= now.good, "what was damaged does not come back"
+    assert before.files.keys() == now.files.keys()
 
 
 def test_a_download_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -89,7 +89,10 @@ def test_a_hostile_name_is_left_alone_or_retired_and_can_be_had_back(name: str, 
     assert again.results == ()
 
     scenarios.restore(world, no_step)
-    assert (world.repository / name).read_bytes() == b"something else"
+    if name.lower() == RHEL.lower():
+        assert not os.path.lexists(world.repository / name), "no installer comes back that is not complete"
+    else:
+        assert (world.repository / name).read_bytes() == b"something else"
 
 
 def test_every_command_survives_all_hostile_names_together(tmp_path: Path) -> None:
@@ -115,7 +118,7 @@ def test_every_command_survives_all_hostile_names_together(tmp_path: Path) -> No
         (("-v", "sync", *source, "--json", "--yes"), {ExitCode.DONE}),
         (("audit", "--deep", "--json"), {ExitCode.DONE}),
         (("restore",), {ExitCode.DONE}),
-        (("-v", "restore", "last", "--drop", "UBUNTU-22.04-64", "--yes"), {ExitCode.DONE}),
+        (("-v", "restore", "last", "--drop", "UBUNTU-22.04-64", "--yes"), {ExitCode.FINDINGS}),
         (("prune", "--yes"), {ExitCode.DONE}),
     ]
     for words, allowed in lines:

@@ -386,6 +386,10 @@ class Folder:
         self._write_json(self.sub / _RECORDS, journals.records_to_json(merged))
         return aside
 
+    def place(self, path: str) -> Path:
+        """Where a path of a plan is: below the sub-folder, or `../NAME` of the repository."""
+        return self._resolve(path)
+
     # Primitives
 
     def _resolve(self, path: str) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager.edges.disk.paths import SUBFOLDER, component, own_name
@@ -41,6 +41,8 @@ def journal_to_json(journal: Journal) -> dict[str, Any]:
         "service_was": journal.service_was,
         "moves": [[move.origin, move.destination, move.size_bytes] for move in journal.moves],
         **({"undoes": journal.undoes} if journal.undoes else {}),
+        "sha256": {move.destination: move.sha256 for move in journal.moves if move.sha256},
+        "damaged": [move.destination for move in journal.moves if move.damaged],
     }
 
 
@@ -53,6 +55,11 @@ def journal_from_json(data: dict[str, Any]) -> Journal:
     try:
         identity = component(str(data["id"]))
         moves = tuple(_move_from_json(origin, destination, size) for origin, destination, size in data["moves"])
+        # Journals of version 0.1 have neither.
+        digests, damaged = dict(data.get("sha256", {})), frozenset(data.get("damaged", ()))
+        moves = tuple(
+            replace(move, sha256=digests.get(move.destination), damaged=move.destination in damaged) for move in moves
+        )
         undoes = str(data.get("undoes", ""))
         return Journal(identity, str(data["command"]), moves, ServiceState(data["service_was"]), undoes)
     except (KeyError, TypeError, ValueError, InputError) as error:
