@@ -36,7 +36,8 @@ class Assessment:
     """One audit.
 
     `audit.findings` holds those of the inventory's machines as well. `at` is when it was made, UTC, whole seconds.
-    `deep` says whether every byte was read, `unread` names the installers of whose bytes nothing is known, `unchecked`
+    `deep` says whether every byte was read now; `readings` says of each installer when its bytes were read last, None
+    where they never were. `unread` names the installers of whose bytes nothing is known, `unchecked`
     those whose signature was not looked at. `second` says whether a second folder was compared.
     `outlooks` is what the machines of an inventory can expect, None without one; `changes` is None where nothing
     earlier was asked about. `fixes` are the commands that fix most of it, in the order in which to run them.
@@ -46,6 +47,7 @@ class Assessment:
     profile: str
     at: datetime
     deep: bool = False
+    readings: tuple[datetime | None, ...] = ()
     unread: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
     second: bool = False

@@ -126,7 +126,8 @@ class PackageState:
 
     `file` and `version` are those of the newest installer in the folder; `newest` is the version of
     the wanted release that the catalog links, None when it links none. `signer` is who signed the
-    newest installer, proven by a trusted root; None where that is not known. `whole` is false where there are
+    newest installer, proven by a trusted root; None where that is not known. `read_at` is when the newest installer's
+    bytes were read to judge them, None where they never were. `whole` is false where there are
     installers, and none of them is whole: then there is nothing that could be sent.
     """
 
@@ -139,6 +140,7 @@ class PackageState:
     newest: str | None
     signer: str | None = None
     whole: bool = True
+    read_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,7 @@ class _Auditor:
                 str(target.name.version) if target else None,
                 (self._verdict(present[0][1]).signer or None) if present else None,
                 whole=not present or any(self._verdict(file).whole for _, file in present),
+                read_at=self._verdict(present[0][1]).read_at if present else None,
             )
 
     def _state(self, token: Token) -> State:

@@ -137,6 +137,7 @@ def audit(
         run.profile.name,
         datetime.now(UTC).replace(microsecond=0),
         deep=deep,
+        readings=_readings(listing, circumstances.verdicts),
         unread=_unread(listing, circumstances.verdicts),
         unchecked=tuple(sorted(run.signatures.unchecked)),
         second=second is not None,
@@ -193,6 +194,12 @@ def _unread(listing: Listing, verdicts: Mapping[str, Verdict]) -> tuple[str, ...
     """The installers of whose bytes this audit cannot say whether they are right. An empty one needs no reading."""
     installers = [file for file in listing.files if file.installer is not None and file.entry.size_bytes]
     return tuple(file.name for file in installers if file.name not in verdicts or not verdicts[file.name].read)
+
+
+def _readings(listing: Listing, verdicts: Mapping[str, Verdict]) -> tuple[datetime | None, ...]:
+    """When the bytes of each installer were read last."""
+    names = [file.name for file in listing.files if file.installer is not None]
+    return tuple(verdicts[name].read_at if name in verdicts else None for name in names)
 
 
 def _second(run: Run) -> Listing | None:

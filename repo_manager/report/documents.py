@@ -118,6 +118,7 @@ def package_state(state: PackageState) -> Document:
         "version": state.version,
         "newest": state.newest,
         "signer": state.signer,
+        "read_at": state.read_at.isoformat() if state.read_at else None,
     }
 
 

@@ -12,7 +12,7 @@ from repo_manager.names import InvalidNameError
 from repo_manager.plan import Download, Place, Retire
 from repo_manager.report import changed, documents
 from repo_manager.report.sheets import sheet
-from repo_manager.report.text import paragraph, plural, safe, size, table
+from repo_manager.report.text import paragraph, plural, readings, safe, size, table
 from repo_manager.transaction import Result
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ Paint = Callable[[str, Severity], str]
 def audit(assessed: Assessment, width: int, paint: Paint) -> str:
     """`audit`: a line per package, the findings, what to do next."""
     judged = assessed.audit
+    # A deep audit has just read all of them.
+    dated = not assessed.deep and any(state.read_at for state in judged.packages)
     rows = [
         [
             state.package,
@@ -39,10 +41,11 @@ def audit(assessed: Assessment, width: int, paint: Paint) -> str:
             state.version or "-",
             (state.newest or "-") if state.required else "not wanted",
             "by hand" if state.manual else "",
+            *([f"{state.read_at:%Y-%m-%d}" if state.read_at else "-"] if dated else ()),
         ]
         for state in judged.packages
     ]
-    text = table(("PACKAGE", "STATE", "VERSION", "WANTED", "PLACED"), rows)
+    text = table(("PACKAGE", "STATE", "VERSION", "WANTED", "PLACED", *(("READ",) if dated else ())), rows)
     lines = [
         f"{safe(judged.repository)}",
         f"release {judged.release}, profile {assessed.profile}",
@@ -59,6 +62,8 @@ def audit(assessed: Assessment, width: int, paint: Paint) -> str:
         lines += [*machines.lines(assessed.outlooks, width, paint), ""]
     if assessed.changes:
         lines += [*changed.lines(assessed.changes, width, paint), ""]
+    if assessed.readings and not assessed.deep:
+        lines += [paragraph(readings(assessed.readings), width), ""]
     lines.append(summary(judged))
     if judged.findings and judged.findings[0].severity is not Severity.INFO:
         lines.append(f"what a code means: repo-manager explain {judged.findings[0].code.value}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date, timedelta
+    from datetime import date, datetime, timedelta
 
 _UNITS: Final = ("B", "KB", "MB", "GB", "TB")
 _STEP: Final = 1000
@@ -55,6 +55,17 @@ def span(length: timedelta) -> str:
     if minutes < 48 * 60:
         return f"{minutes // 60} h"
     return f"{minutes // (24 * 60)} d"
+
+
+def readings(times: Sequence[datetime | None]) -> str:
+    """What an audit that reads nothing knows of the installers' bytes, and from when."""
+    known = sorted(time for time in times if time is not None)
+    if not known:
+        return f"names and sizes were looked at; {plural(len(times), 'installer')} not read: --deep reads them"
+    unread = len(times) - len(known)
+    earlier = f"{plural(len(known), 'installer')} read earlier, the first on {known[0]:%Y-%m-%d}"
+    words = f"names and sizes were looked at; {earlier}"
+    return words + (f", {unread} not read: --deep reads them" if unread else "")
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:

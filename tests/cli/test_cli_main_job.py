@@ -372,6 +372,31 @@ def test_a_deep_audit_finds_what_no_name_tells(tool: Cli) -> None:
     assert tool.repo("audit").code == 1, "what was seen once is remembered"
 
 
+def test_a_quick_audit_says_what_is_known_of_each_file_and_since_when(tool: Cli) -> None:
+    tool.fill(("RHEL7-64", "OL7-64"))
+    words = ("--package", "RHEL7-64", "--package", "OL7-64", "--package", "RHEL8-64")
+    first = tool.repo("audit", *words).out
+    assert "2 installers not read: --deep reads them" in " ".join(first.split())
+    assert "  READ" not in first
+    assert [item["read_at"] for item in tool.repo_json("audit", *words).document["packages"]] == [None, None, None]
+
+    deep = tool.repo_json("audit", "--deep", *words).document
+    read = {item["package"]: item["read_at"] for item in deep["packages"]}
+    assert read["RHEL7-64"] is not None
+    assert read["RHEL8-64"] is None
+    assert read["RHEL7-64"] <= deep["at"]
+    tool.fill(("RHEL8-64",))
+    text = tool.repo("audit", *words).out
+    day = read["RHEL7-64"][:10]
+    assert f"2 installers read earlier, the first on {day}, 1 not read: --deep reads them" in " ".join(text.split())
+    lines = {line.split()[0]: line.split()[-1] for line in text.splitlines() if line.startswith(("RHEL", "OL", "PACK"))}
+    assert lines == {"PACKAGE": "READ", "RHEL7-64": day, "OL7-64": day, "RHEL8-64": "-"}
+    assert max(map(len, text.splitlines())) <= 80
+    quick = tool.repo_json("audit", *words).document
+    assert {item["package"]: item["read_at"] for item in quick["packages"]} == read
+    assert f"2 installers read earlier, the first on {day}" in tool.repo("audit", *words, "--format", "html").out
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's count of bytes read")
 def test_a_deep_audit_reads_every_byte_every_time_and_a_quick_one_none(tool: Cli) -> None:
     for token in CLASSIC[:8]:

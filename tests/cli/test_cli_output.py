@@ -35,6 +35,9 @@ def normalised(text: str, folder: Path) -> str:
     text = re.sub(r"\b\d{8}T\d{6}Z-[0-9a-f]{4}\b", "20260101T000000Z-0000", text)
     text = re.sub(r"(\d{4}-\d\d-\d\d) +\d+ (?:d|mon|y)\b", r"\1  <age>", text)
     text = re.sub(r"audit of \d{4}-\d\d-\d\d \d\d:\d\d UTC", "audit of 2026-01-01 00:00 UTC", text)
+    # The day on which an installer was read.
+    text = re.sub(r"(?m)(\d|by hand)( {2,})\d{4}-\d\d-\d\d$", r"\1\g<2>2026-01-01", text)
+    text = re.sub(r"(the first on\s)\d{4}-\d\d-\d\d", r"\g<1>2026-01-01", text)
     text = re.sub(r"DATE +AGE", "DATE        <age>", text)
     text = re.sub(r"http://127\.0\.0\.1:\d+", "http://127.0.0.1:<port>", text)
     return re.sub(r"\S*repo-manager-demo-\w+", "<sandbox>", text)

@@ -86,6 +86,7 @@ def test_an_audit() -> None:
                 "version": "9.65.0.0",
                 "newest": "9.66.0.0",
                 "signer": None,
+                "read_at": None,
             }
         ],
         "findings": [

@@ -17,6 +17,7 @@ from repo_manager.audit import Severity, State
 from repo_manager.outlook import Prospect
 from repo_manager.report.html import findings, machines, packages
 from repo_manager.report.html.markup import command, number, safe_plural, section, text, time
+from repo_manager.report.text import readings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +77,7 @@ def _body(assessed: Assessment) -> Iterator[str]:
 def _head(assessed: Assessment) -> Iterator[str]:
     audit = assessed.audit
     yield "<h1>Repository audit</h1>"
-    read = "every byte was read" if assessed.deep else "names and sizes were looked at"
+    read = "every byte was read" if assessed.deep else readings(assessed.readings)
     yield (
         f'<p class="lead"><b class="path">{text(audit.repository)}</b> <span class="soft">held against release '
         f"{audit.release} for the profile {text(assessed.profile)}, as of {time(assessed.at)}; {read}.</span></p>"
