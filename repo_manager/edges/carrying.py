@@ -58,19 +58,15 @@ class Carrier:
         """
         shared = (self.folder / SUBFOLDER).is_dir()
         path = self.folder / SUBFOLDER / "lock" if shared else self.folder / LOCK
-        lock = Lock(path, owner, doing=f"is filling {shown(self.folder)}")
-        lock.__enter__()
-        # A run that ended in between has deleted the file that is locked here, and a third may have made another.
-        while not (shared or lock.current):
-            lock.__exit__(None, None, None)
-            lock.__enter__()
         try:
-            yield
+            with Lock(path, owner, doing=f"is filling {shown(self.folder)}"):
+                try:
+                    yield
+                finally:
+                    # Deleted before it is unlocked, where the system can: no other run then takes it for the lock.
+                    if not (shared or sys.platform == "win32"):
+                        _delete(path)
         finally:
-            # Deleted before it is unlocked, where the system can: no other run then takes it for the lock in force.
-            if not (shared or sys.platform == "win32"):
-                _delete(path)
-            lock.__exit__(None, None, None)
             # On Windows a file that another run has opened cannot be deleted, and stays that run's lock.
             if not shared and sys.platform == "win32":
                 _delete(path)

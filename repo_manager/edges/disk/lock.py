@@ -123,17 +123,6 @@ class Lock:
                 self._file.truncate()
         self._release()
 
-    @property
-    def current(self) -> bool:
-        """Whether the file that is locked is still the one at its path: another run may have deleted it before."""
-        if self._file is None:
-            return False
-        try:
-            there, held = self._path.stat(), os.fstat(self._file.fileno())
-        except OSError:
-            return False
-        return os.path.samestat(there, held)
-
     def held(self) -> LockedError:
         """The error where another process holds the lock."""
         return LockedError(
