@@ -11,6 +11,7 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import names
+from repo_manager.names import InvalidNameError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -63,19 +64,27 @@ def reasons_text(identity: str, command: str, now: datetime, reasons: Mapping[st
 
 
 def surplus(files: Sequence[Retired], *, keep: int, days: int, now: datetime) -> tuple[Retired, ...]:
-    """Which retired files are too many or too old. `files` come newest transaction first.
+    """Which retired files are too many or too old.
 
     Of every package the `keep` newest retired builds stay, for stepwise upgrades; files of no package
     stay for so many `days`. The last transaction is never touched, so that it can be undone.
     """
-    last = files[0].transaction if files else ""
+    last = max((file.transaction for file in files), default="")
     oldest = timestamp(now - timedelta(days=days))
     seen: dict[Token | None, int] = {}
     gone = []
-    for file in files:
+    for file in sorted(files, key=_order, reverse=True):
         token = names.token_of(file.name)
         seen[token] = seen.get(token, 0) + 1
         too_much = seen[token] > keep if token else file.transaction < oldest
         if too_much and file.transaction != last:
             gone.append(file)
     return tuple(gone)
+
+
+def _order(file: Retired) -> tuple[str, tuple[object, ...]]:
+    """Newest last: by transaction, and what one transaction retired by build."""
+    try:
+        return file.transaction, names.parse(file.name).order
+    except InvalidNameError:
+        return file.transaction, ()
