@@ -54,6 +54,9 @@ class _Journal(Protocol):
     @property
     def undoes(self) -> str: ...
 
+    @property
+    def damaged(self) -> str: ...
+
 
 class Undoability(StrEnum):
     """Whether a transaction, or what it did to one name, may be undone."""
@@ -64,6 +67,8 @@ class Undoability(StrEnum):
     UNDONE = "undone"
     CHANGED = "changed-since"
     """A later transaction changed the name, or all of the names, again."""
+    DAMAGED = "damaged"
+    """Of a transaction: what it did cannot be read. Of a name: a later one, which is damaged, may have changed it."""
 
     @property
     def words(self) -> str:
@@ -107,6 +112,7 @@ class Entry:
     command: str
     changes: tuple[Change, ...]
     undoes: str = ""
+    damaged: str = ""
 
     @property
     def placed(self) -> tuple[Version, ...]:
@@ -126,10 +132,13 @@ class Entry:
     @property
     def state(self) -> Undoability:
         """Whether it may be undone."""
+        if self.damaged:
+            return Undoability.DAMAGED
         states = {change.state for change in self.changes}
+        changed = not states.isdisjoint({Undoability.CHANGED, Undoability.DAMAGED})
         if Undoability.UNDOABLE in states:
-            return Undoability.PARTLY if Undoability.CHANGED in states else Undoability.UNDOABLE
-        return Undoability.CHANGED if Undoability.CHANGED in states else Undoability.UNDONE
+            return Undoability.PARTLY if changed else Undoability.UNDOABLE
+        return Undoability.CHANGED if changed else Undoability.UNDONE
 
     @property
     def undone_by(self) -> str:
@@ -158,6 +167,7 @@ class _Line:
         self._parents: dict[int, tuple[int, str]] = {}
         self._paths: dict[tuple[int, str], str] = {}
         self._digests: dict[tuple[int, str], str | None] = {}
+        self._unknown: set[str] = set()
         self._left: dict[int, str] = {}
         self._reached: dict[int, str] = {}
 
@@ -185,6 +195,11 @@ class _Line:
         self.steps[identity] = _Step(came, went, self.current, after, upward)
         self.current, self.last = after, identity
 
+    def lose(self, identity: str) -> None:
+        """A transaction that cannot be read may have changed the name."""
+        self.go(identity, (), (), "")
+        self._unknown.add(identity)
+
     def change(self, identity: str) -> Change:
         """How a transaction's step stands now."""
         step = self.steps[identity]
@@ -204,7 +219,8 @@ class _Line:
             return Change(step.came, went, Undoability.UNDONE, self._reached[step.before])
         if not step.upward and step.after not in path:
             return Change(step.came, went, Undoability.UNDONE, self._left[step.after])
-        return Change(step.came, went, Undoability.CHANGED, path.get(step.after, self.last))
+        by = path.get(step.after, self.last)
+        return Change(step.came, went, Undoability.DAMAGED if by in self._unknown else Undoability.CHANGED, by)
 
     def _ancestry(self) -> dict[int, str]:
         """The states that led to the present one, each with the transaction that changed the name then."""
@@ -220,6 +236,9 @@ def read(journals: Iterable[_Journal]) -> tuple[Entry, ...]:
     lines: defaultdict[str, _Line] = defaultdict(_Line)
     happened: list[tuple[_Journal, str, tuple[str, ...]]] = []
     for journal in journals:
+        if journal.damaged:
+            for line in lines.values():
+                line.lose(journal.identity)
         changed = _by_name(journal.moves)
         undoes = journal.undoes or _derived(journal, [lines[key] for key in changed])
         for key, (came, went) in changed.items():
@@ -231,6 +250,7 @@ def read(journals: Iterable[_Journal]) -> tuple[Entry, ...]:
             journal.command,
             tuple(lines[key].change(journal.identity) for key in keys),
             undoes,
+            journal.damaged,
         )
         for journal, undoes, keys in reversed(happened)
     )

@@ -319,6 +319,8 @@ def _why_not(change: Change, listing: Listing, verdicts: Verdicts) -> str:
     """Why the change of a name is left alone; empty where the name is as the transaction left it."""
     if change.state is Undoability.CHANGED:
         return f"changed since by {change.by}"
+    if change.state is Undoability.DAMAGED:
+        return f"{change.by} is damaged and may have changed it"
     return _changed_by_hand(change, listing, verdicts)
 
 

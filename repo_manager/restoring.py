@@ -29,6 +29,7 @@ def find(entries: tuple[Entry, ...], wanted: str, command: str = "repo-manager")
 
     Raises:
         InputError: `unknown-transaction`.
+        MachineError: `transaction-damaged`; what it did cannot be read.
     """
     if wanted == "last":
         found = history.last_to_undo(entries)
@@ -37,6 +38,12 @@ def find(entries: tuple[Entry, ...], wanted: str, command: str = "repo-manager")
     if found is None:
         absent = "no transaction that could be undone next" if wanted == "last" else f"no transaction {wanted[:80]!r}"
         raise InputError("unknown-transaction", f"there is {absent}", f"run '{command} restore' to list them")
+    if found.damaged:
+        raise MachineError(
+            "transaction-damaged",
+            f".repo-manager/transactions/{found.identity}.json cannot be read: {found.damaged}",
+            "bring the file back from a backup; without it neither this transaction nor older ones can be undone",
+        )
     return found
 
 

@@ -54,7 +54,7 @@ class Journal:
     """A transaction, written down before it begins.
 
     `service_was` is the state the service had, so that recovery knows whether to bring it back. `undoes` is the
-    transaction that this one undoes; empty for all but `restore`.
+    transaction that this one undoes; empty for all but `restore`. `damaged` says why a past one cannot be read.
     """
 
     identity: str
@@ -62,6 +62,7 @@ class Journal:
     moves: tuple[Move, ...]
     service_was: ServiceState = ServiceState.ABSENT
     undoes: str = ""
+    damaged: str = ""
 
 
 class Store(Protocol):

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from cli_world import Answer, Cli
 
 MIDDLE = Release(9, 65)
+of_posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes in folders")
 THREE = ("RHEL7-64", "OL7-64", "DEBIAN11-64")
 RHEL = "RHEL7-64"
 
@@ -394,3 +396,64 @@ def test_a_copy_that_another_program_makes_meanwhile_is_read_again_and_taken(too
     tool.service = Copier()
     assert tool.repo("restore", first, "--yes").code == 0
     assert tool.names() == installers(tool, OLD, RHEL)
+
+
+# Identities, and transactions that cannot be read
+
+
+def test_the_newest_transaction_is_last_though_the_clock_was_put_back(tool: Cli) -> None:
+    tool.fill((RHEL,), OLD)
+    first = sync(tool, RHEL, release=MIDDLE)
+    folder = tool.repository / ".repo-manager"
+    future = "20991231T235959Z-ffff"
+    for path in ((folder / "transactions" / f"{first}.json"), (folder / "retired" / first)):
+        path.rename(path.with_name(path.name.replace(first, future)))
+    journal = folder / "transactions" / f"{future}.json"
+    journal.write_text(journal.read_text("ascii").replace(first, future), "ascii")
+    (folder / "transactions" / "99999999T999999Z-ffff.json").write_text("{}", "ascii")
+    (folder / "transactions" / "notes.json").write_text("a note", "ascii")
+    second = sync(tool, RHEL, release=NEW)
+    assert second == "21000101T000000Z-0000"
+    assert transaction(restore(tool, "last")) == "21000101T000000Z-0001"
+    assert tool.names() == installers(tool, MIDDLE, RHEL)
+    assert transaction(restore(tool, "last"))
+    assert tool.names() == installers(tool, OLD, RHEL)
+
+
+@pytest.mark.parametrize(
+    "kind", ["truncated", "wrong types", "another one's", "a folder", pytest.param("a pipe", marks=of_posix)]
+)
+def test_a_damaged_transaction_does_not_block_newer_ones(tool: Cli, kind: str) -> None:
+    tool.fill(THREE, OLD)
+    oldest = sync(tool, "OL7-64", release=MIDDLE)
+    damaged = sync(tool, "DEBIAN11-64", release=MIDDLE)
+    newest = sync(tool, RHEL, release=MIDDLE)
+    path = tool.repository / ".repo-manager" / "transactions" / f"{damaged}.json"
+    said = path.read_text("ascii")
+    path.unlink()
+    if kind == "a folder":
+        path.mkdir()
+    elif kind == "a pipe":
+        os.mkfifo(path)
+    else:
+        path.write_text(
+            {
+                "truncated": said[:100],
+                "wrong types": '{"id": 7, "moves": 3}',
+                "another one's": said.replace(damaged, oldest),
+            }[kind],
+            "ascii",
+        )
+    found = listed(tool)
+    assert [found[identity]["state"] for identity in (newest, damaged, oldest)] == [
+        "undoable",
+        "damaged",
+        "changed-since",
+    ]
+    assert transaction(restore(tool, newest))
+    answer = restore(tool, damaged)
+    assert (answer.code, answer.error["code"]) == (3, "transaction-damaged")
+    answer = restore(tool, oldest)
+    assert (answer.code, answer.error["code"]) == (2, "nothing-to-restore")
+    assert f"{damaged} is damaged and may have changed it" in answer.error["message"]
+    assert tool.names() == installers(tool, OLD, RHEL) | installers(tool, MIDDLE, "OL7-64", "DEBIAN11-64")

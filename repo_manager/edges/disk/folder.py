@@ -302,22 +302,35 @@ class Folder:
     # What was, and what can be had back
 
     def journals(self) -> tuple[Journal, ...]:
-        """The transactions that happened, in their order."""
+        """The transactions that happened, in their order. What cannot be read is there as a damaged one."""
         folder = self.sub / "transactions"
         with _translated(folder):
             found = sorted(path.stem for path in folder.glob("*.json")) if folder.is_dir() else []
-        happened = (self._read_json(folder / f"{stem}.json") for stem in found if not stem.endswith("-undone"))
-        said = (journals.journal_from_json(data) for data in happened if data is not None)
-        # A restart alone changed nothing that could be taken back.
-        return tuple(journal for journal in said if journal.moves)
+        happened = (self._past(stem) for stem in found if not stem.endswith(_UNDONE))
+        # A restart alone changed nothing that could be undone.
+        return tuple(journal for journal in happened if journal and (journal.moves or journal.damaged))
+
+    def _past(self, identity: str) -> Journal | None:
+        """A past transaction. None where it is not there any more, and where a file is none of the tool's own."""
+        path = self.sub / _closed_as(identity)
+        try:
+            data = self._read_json(path)
+            if data is None and not path.exists():
+                return None
+            journal = journals.journal_from_json(data or {})
+            damage = "" if journal.identity == identity else "it has the identity of another one"
+        except MachineError as error:
+            damage = "it is not as the tool writes it" if error.code == "journal-unreadable" else error.message
+        if not damage:
+            return journal
+        return journals.damaged(identity, damage) if retirement.is_identity(identity) else None
 
     def next_identity(self, now: datetime) -> str:
-        """A name for the next transaction, behind all others of the same second. Ask for it under the lock."""
-        second = timestamp(now)
+        """A name for the next transaction, behind all others. Ask for it under the lock."""
         with _translated(self.sub):
-            taken = [path.stem for path in (self.sub / "transactions").glob(f"{second}-*.json")]
-            taken += [path.name for path in (self.sub / "retired").glob(f"{second}-*")]
-        return retirement.next_identity(second, taken)
+            taken = [path.stem for path in (self.sub / "transactions").glob("*.json")]
+            taken += [path.name for path in (self.sub / "retired").glob("*")]
+        return retirement.next_identity(timestamp(now), taken)
 
     def retired(self) -> tuple[Retired, ...]:
         """All files in the retired area, newest transaction first, then by name."""

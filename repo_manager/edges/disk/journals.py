@@ -87,6 +87,11 @@ def _move_from_json(origin: object, destination: object, size: object) -> Move:
     return Move(str(origin), str(destination), size if type(size) is int else None)
 
 
+def damaged(identity: str, reason: str) -> Journal:
+    """A past transaction whose journal cannot be read."""
+    return Journal(identity, "unknown", (), damaged=reason)
+
+
 def unreadable_journal() -> MachineError:
     """The last run has left something that nobody can act on."""
     return MachineError(

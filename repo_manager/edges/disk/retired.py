@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import names
@@ -15,14 +15,15 @@ from repo_manager.names import InvalidNameError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
 
     from repo_manager.names import Token
 
 REASONS: Final = "reasons.txt"
 """The file beside the retired ones that says why they lie there. The tool itself never reads it."""
 
-_NUMBERED: Final = re.compile("[0-9]{8}T[0-9]{6}Z-([0-9a-f]{4})")
+_NUMBERED: Final = re.compile("([0-8][0-9]{7}T[0-9]{6}Z)-([0-9a-f]{4})(?:-undone)?")
+_SECOND: Final = "%Y%m%dT%H%M%SZ"
+_LAST_NUMBER: Final = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,34 @@ class Retired:
 
 def timestamp(now: datetime) -> str:
     """The sortable beginning of a transaction's identity, in UTC."""
-    return now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return now.astimezone(UTC).strftime(_SECOND)
+
+
+def is_identity(name: str) -> bool:
+    """Whether a name is a transaction's identity, or that of an undone one."""
+    found = _NUMBERED.fullmatch(name)
+    if found is None:
+        return False
+    try:
+        datetime.strptime(found[1], _SECOND).replace(tzinfo=UTC)
+    except ValueError:
+        return False
+    return True
 
 
 def next_identity(second: str, taken: Iterable[str]) -> str:
-    """A name for a transaction of this second, behind those that begin with a name of `taken`."""
-    numbers = [int(found[1], 16) for name in taken if (found := _NUMBERED.match(name))]
-    return f"{second}-{max(numbers, default=-1) + 1:04x}"
+    """A name for a transaction of this second, behind all that are taken, even where the clock was put back.
+
+    Then it is the next one of the newest second that is taken. What is no identity does not count.
+    """
+    newest = max((name.removesuffix("-undone") for name in taken if is_identity(name)), default="")
+    if newest < second:
+        return f"{second}-0000"
+    latest, _, number = newest.partition("-")
+    if int(number, 16) < _LAST_NUMBER:
+        return f"{latest}-{int(number, 16) + 1:04x}"
+    following = datetime.strptime(latest, _SECOND).replace(tzinfo=UTC) + timedelta(seconds=1)
+    return f"{timestamp(following)}-0000"
 
 
 def reasons_text(identity: str, command: str, now: datetime, reasons: Mapping[str, str]) -> str:
