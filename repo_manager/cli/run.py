@@ -138,7 +138,8 @@ class Run:
         if path is not None:
             # What is not there is reported where it is read.
             with contextlib.suppress(OSError):
-                trusted_files.require(path)
+                for each in (path, *(path.iterdir() if path.is_dir() else ())):
+                    trusted_files.require(each)
         return path
 
     @cached_property

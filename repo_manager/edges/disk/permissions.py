@@ -61,15 +61,34 @@ def wrong(items: Iterable[Item]) -> list[Found]:
 
 
 if sys.platform == "win32":
+    from repo_manager.edges.disk.paths import is_link
+    from repo_manager.edges.windows import guarding
 
     def _look(path: Path, *, secret: bool) -> Found | None:
         """What is wrong with a path."""
-        del path, secret
-        return None
+        status = path.lstat()
+        what = guarding.doubt(path)
+        if what is None:
+            return None
+        reason = "it is a link; remove it" if is_link(status) else ""
+        if not reason and status.st_nlink > 1:
+            reason = "the file has further names elsewhere; replace it by a copy"
+        change = "" if reason else "only administrators may change it"
+        return Found(path, f"it {what}", change, reason, (status.st_dev, status.st_ino), secret)
 
     def correct(found: Found) -> str:
         """Correct what was found. Returns why it was left alone, empty when it was corrected."""
-        del found
+        import pywintypes
+
+        try:
+            status = found.path.lstat()
+            if is_link(status) or (status.st_dev, status.st_ino) != found.identity:
+                return "it was exchanged meanwhile; run the same command again"
+            guarding.correct(found.path, secret=found.secret)
+        except pywintypes.error as error:
+            return str(error.strerror).strip()
+        except OSError as error:
+            return str(error.strerror)
         return ""
 
 else:

@@ -179,14 +179,28 @@ if sys.platform == "win32":
         return None
 
     def _of_opened(path: Path, descriptor: int) -> Doubt | None:
-        """What is wrong with an opened file."""
+        """What is wrong with an opened file: as long as it is open, its name cannot be given to another one."""
         del path, descriptor
         return None
 
     def _way(path: Path, within: Path | None) -> Iterator[tuple[Path, tuple[str, str] | None]]:
-        """Each folder and link on a path, and what is wrong with it."""
-        del path, within
-        yield from ()
+        """Each folder on a path, as it is written and as links lead, and what is wrong with it."""
+        from repo_manager.edges.windows.guarding import doubt
+
+        whole = Path(os.path.abspath(path))  # noqa: PTH100 - asks Windows
+        ways = [whole] if within is not None else [whole, Path(os.path.realpath(whole))]
+        limit = None if within is None else Path(os.path.abspath(within))  # noqa: PTH100 - same
+        for place in dict.fromkeys(place for way in ways for place in (*reversed(way.parents), way)):
+            if limit is not None and not place.is_relative_to(limit):
+                continue
+            what = doubt(place)
+            if what is None:
+                yield place, None
+                continue
+            change = "/setowner *S-1-5-32-544" if what.startswith("belongs") else _CLOSE
+            yield place, (what, f'icacls "{shown(place)}" {change}')
+
+    _CLOSE: Final = "/inheritance:r /grant:r *S-1-5-18:(OI)(CI)F *S-1-5-32-544:(OI)(CI)F *S-1-5-32-545:(OI)(CI)RX"
 
 else:
 
