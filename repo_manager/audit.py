@@ -51,6 +51,7 @@ class Code(StrEnum):
     WITHDRAWN_RELEASE = "withdrawn-release"
     UNSUPPORTED_RELEASE = "unsupported-release"
     VULNERABLE_RELEASE = "vulnerable-release"
+    NOT_A_REPOSITORY = "not-a-repository"
     RESTART_PENDING = "restart-pending"
     SECOND_FOLDER_DIFFERS = "second-folder-differs"
     MODERNIZED_ONLY = "modernized-only"
@@ -169,6 +170,7 @@ class Circumstances:
     `verdicts` holds what is known of files' bytes, by name; a file that nobody read has none.
     `second` is the listing of the second folder, None when there is none to compare.
     `unseen_by` is the service that started before the folder last changed, None when there is none.
+    `foreign` says that the folder has other files and no trace of installers.
     `command` is how the fixes begin, with the global options of this run; `sync` is the command that
     fixes most of them, with the release where one was asked for, and `packages` are those that were asked for.
     """
@@ -181,6 +183,7 @@ class Circumstances:
     command: str = "repo-manager"
     sync: str = "sync"
     packages: tuple[str, ...] = ()
+    foreign: bool = False
 
 
 def audit(listing: Listing, selection: Selection, catalog: Catalog, circumstances: Circumstances) -> Audit:
@@ -261,6 +264,7 @@ class _Auditor:
             yield from self._about_file(file)
         yield from self._about_releases()
         yield from self._about_second_folder()
+        yield from self._about_folder()
         yield from self._about_service()
 
     def fixes(self, findings: Iterable[Finding]) -> Iterator[str]:
@@ -434,6 +438,11 @@ class _Auditor:
             # Every change copies the repository to the second folder.
             fix = self._fix("prune" if self.selection.limited or self._blocked() else self.about.sync)
             yield Finding(Code.SECOND_FOLDER_DIFFERS, Severity.WARNING, message, fix, file=name)
+
+    def _about_folder(self) -> Iterator[Finding]:
+        if self.about.foreign:
+            message = "the folder has other files and no trace of installers; it is hardly a repository"
+            yield Finding(Code.NOT_A_REPOSITORY, Severity.ERROR, message, self._fix("doctor"))
 
     def _about_service(self) -> Iterator[Finding]:
         if self.about.unseen_by is not None:

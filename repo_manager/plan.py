@@ -150,7 +150,8 @@ def sync(listing: Listing, selection: Selection, judged: Audit, verdicts: Verdic
     """
     targets = [selection.targets[token] for token in selection.tokens if token in selection.targets]
     keeps = {target.token: kept(listing, target, verdicts) for target in targets}
-    downloads, leaving = _exchange(listing, targets, keeps, verdicts)
+    says = f"--release {selection.release}"
+    downloads, leaving = _exchange(listing, targets, keeps, verdicts, says=says)
     if not selection.limited:
         leaving |= mistakes(listing, judged, verdicts, except_for=keeps)
     return _with_downloads(listing, downloads, leaving)
@@ -164,7 +165,7 @@ def mirror(
     `limited` leaves alone whatever is of another package.
     """
     keeps = {target.token: _exactly(listing, target, verdicts) for target in targets}
-    downloads, leaving = _exchange(listing, targets, keeps, verdicts, says="as the set says")
+    downloads, leaving = _exchange(listing, targets, keeps, verdicts, says="as the set has it")
     if not limited:
         leaving |= mistakes(listing, judged, verdicts, except_for=keeps)
         for token, found in listing.by_token.items():
@@ -182,7 +183,7 @@ def _exchange(
     keeps: Mapping[Token, str | None],
     verdicts: Verdicts,
     *,
-    says: str = "as asked",
+    says: str,
 ) -> tuple[list[Download], dict[str, str]]:
     """What must come for the targets that nothing in the folder serves, and what goes for all of them.
 
@@ -242,9 +243,18 @@ def add(listing: Listing, arrivals: Iterable[Arrival], verdicts: Verdicts) -> Pl
         name = arrival.name.text
         there = listing.find(name)
         if there is None or there.entry.size_bytes != arrival.size_bytes or not _good(there, verdicts):
-            places.append(Place(token, name, staged(name), arrival.source, arrival.size_bytes, "brought by hand"))
+            places.append(
+                Place(token, name, staged(name), arrival.source, arrival.size_bytes, _brought(listing, arrival))
+            )
         leaving |= _others(listing, token, name, verdicts)
     return Plan(tuple(_ordered(listing, places, leaving)))
+
+
+def _brought(listing: Listing, arrival: Arrival) -> str:
+    """Why a file is placed that a person brings."""
+    newest = listing.newest(arrival.name.token)
+    back = newest is not None and newest.recency > arrival.name.recency
+    return f"DOWNGRADE from {newest.version} (--allow-older)" if newest and back else "brought by hand"
 
 
 def undo(
@@ -449,7 +459,8 @@ def _others(listing: Listing, token: Token, keep: str | None, verdicts: Verdicts
         if not _good(file, verdicts):
             reasons[file.name] = verdicts[file.name].message if file.name in verdicts else "is empty"
         elif keep is not None and same(file.name) != same(keep):
-            reasons[file.name] = f"superseded by {_version(keep)}"
+            older = names.parse(keep).recency < names.parse(file.name).recency
+            reasons[file.name] = f"{'replaced by the older' if older else 'superseded by'} {_version(keep)}"
     return reasons
 
 
@@ -469,7 +480,7 @@ def _why(listing: Listing, target: Target, verdicts: Verdicts, says: str) -> str
         what = "has not the signature it should have" if signed_wrong else "is not whole"
         return f"the file in the folder {what}"
     back = newest.recency > target.name.recency
-    return f"goes back from {newest.version}, {says}" if back else f"replaces {newest.version}"
+    return f"DOWNGRADE from {newest.version} ({says})" if back else f"replaces {newest.version}"
 
 
 _ABOUT_SIGNATURES: Final = frozenset({Code.UNSIGNED, Code.TAMPERED, Code.OTHER_PUBLISHER})

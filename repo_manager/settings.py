@@ -100,10 +100,12 @@ COMMAND_LINE_ONLY: Final = (
     "accept_expired",
     "unsigned",
     "drop",
+    "create",
     "allow_plain_http",
     "fix_permissions",
 )
-"""Options that lower trust or secrecy for one run. A forgotten key or variable would lower it for every run."""
+"""Options that lower trust or secrecy, or accept harm, for one run. A forgotten key or variable would do so for every
+run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,10 +32,19 @@ def judge(
     links: tuple[str, ...] = (),
     sync: str = "sync",
     unseen_by: str | None = None,
+    foreign: bool = False,
 ) -> Audit:
     listing = listing_of(*present, sizes=sizes, links=links)
     about = Circumstances(
-        verdicts or {}, classic, Release.parse(server) if server else None, second, unseen_by, COMMAND, sync
+        verdicts or {},
+        classic,
+        Release.parse(server) if server else None,
+        second,
+        unseen_by,
+        COMMAND,
+        sync,
+        (),
+        foreign,
     )
     return audit.audit(listing, selection_of(listing, *packages, release=release, classic=classic), SMALL, about)
 
@@ -55,6 +64,16 @@ SECOND = listing_of(OLD, "who-to-call.txt")
 
 # code, what was judged, severity, package, file, the fix's command, words of the message
 CASES = [
+    pytest.param(
+        Code.NOT_A_REPOSITORY,
+        judge("notes.txt", foreign=True),
+        "error",
+        None,
+        None,
+        "doctor",
+        "no trace of installers",
+        id="not-a-repository",
+    ),
     pytest.param(
         Code.RESTART_PENDING,
         judge(NEW, unseen_by="a service"),

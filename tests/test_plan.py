@@ -144,9 +144,9 @@ def test_a_package_nobody_has_a_link_for_is_left_as_it_is() -> None:
 def test_an_older_release_that_was_asked_for_replaces_the_newer_one() -> None:
     listing = listing_of(NEW)
     assert words(sync(listing, selection_of(listing, RHEL, release="9.65"))) == [
-        f"get {OLD}: goes back from 9.66.0.0, as asked",
-        f"place {OLD}: goes back from 9.66.0.0, as asked",
-        f"retire {NEW}: superseded by 9.65.0.0",
+        f"get {OLD}: DOWNGRADE from 9.66.0.0 (--release 9.65)",
+        f"place {OLD}: DOWNGRADE from 9.66.0.0 (--release 9.65)",
+        f"retire {NEW}: replaced by the older 9.65.0.0",
     ]
 
 
@@ -236,7 +236,11 @@ def arrival(name: str, size_bytes: int = SIZE) -> Arrival:
             [OLD], [NEW], [], [f"place {NEW}: brought by hand", f"retire {OLD}: superseded by 9.66.0.0"], id="newer"
         ),
         pytest.param(
-            [NEW], [OLD], [], [f"place {OLD}: brought by hand", f"retire {NEW}: superseded by 9.65.0.0"], id="older"
+            [NEW],
+            [OLD],
+            [],
+            [f"place {OLD}: DOWNGRADE from 9.66.0.0 (--allow-older)", f"retire {NEW}: replaced by the older 9.65.0.0"],
+            id="older",
         ),
         pytest.param([NEW], [NEW], [], [], id="there already"),
         pytest.param([TWIN], [NEW], [], [], id="there already, written in another case"),
@@ -449,7 +453,7 @@ def test_a_mirror_goes_back_because_the_set_says_so() -> None:
     """Nobody has asked for that at this machine."""
     listing = listing_of(NEW)
     made = mirror(listing, selection_of(listing, RHEL, release="9.65"))
-    assert {item.reason for item in made.downloads} == {"goes back from 9.66.0.0, as the set says"}
+    assert {item.reason for item in made.downloads} == {"DOWNGRADE from 9.66.0.0 (as the set has it)"}
 
 
 def test_a_mirrored_file_of_another_size_is_fetched_again() -> None:

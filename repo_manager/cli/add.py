@@ -36,10 +36,12 @@ def add(
     signatures: options.Signatures = None,
     dry_run: options.DryRun = False,
     yes: options.Yes = False,
+    create: options.Create = False,
     no_restart: options.NoRestart = False,
 ) -> None:
     """Place files that are already here, with the same checks and the same transaction as sync."""
     run = run_of(context)
+    run.create = create
     run.expect_signatures(signatures)
     arrivals = tuple(_arrival(run, path) for path in file)
 

@@ -122,6 +122,7 @@ def audit(
     circumstances = replace(
         run.circumstances(_verdicts(run, checker, listing, deep=deep)),
         second=second,
+        foreign=run.folder.is_foreign(listing),
         unseen_by=run.service.name if serves_older_set(run.service, run.path, time.time()) else None,
         sync="sync" if release.strip().lower() == selections.AUTO else f"sync --release {selection.release}",
         packages=_named(run, package or ()),

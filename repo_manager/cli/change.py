@@ -15,7 +15,7 @@ from repo_manager.cli.voice import TerminalVoice
 from repo_manager.edges.disk.folder import Folder
 from repo_manager.edges.disk.paths import reachable, shown
 from repo_manager.edges.windows.service import AbsentService
-from repo_manager.errors import DeclinedError, ExitCode, RepoManagerError
+from repo_manager.errors import DeclinedError, ExitCode, InputError, RepoManagerError
 from repo_manager.operation import Rehearsal, Task, exit_code, perform, preview, rehearse
 from repo_manager.plan import Plan
 from repo_manager.report import documents, tables
@@ -54,11 +54,11 @@ def change(
     bench = run.workbench(yes=yes, fetcher=fetcher)
     if keep is not None:
         bench = replace(bench, retention=replace(bench.retention, keep=keep))
+    foreign = run.not_a_repository(run.listing())
     if dry_run:
-        code = _rehearse(run, bench, task, facts)
-        if code is not ExitCode.DONE:
-            raise typer.Exit(code)
-        return
+        raise typer.Exit(_rehearse(run, bench, task, facts, foreign))
+    if foreign is not None:
+        raise foreign
     try:
         if not yes and not run.console.can_ask:
             _refuse_unconfirmed(run, bench, task)
@@ -86,9 +86,13 @@ def change(
     raise typer.Exit(code)
 
 
-def _rehearse(run: Run, bench: Workbench, task: Task, facts: Callable[[], Mapping[str, object]]) -> ExitCode:
+def _rehearse(
+    run: Run, bench: Workbench, task: Task, facts: Callable[[], Mapping[str, object]], foreign: RepoManagerError | None
+) -> ExitCode:
     """Say what a run would do to both folders and what would stop it. Returns the exit code of that run."""
     found = rehearse(bench, task)
+    if foreign is not None:
+        found = replace(found, obstacles=(foreign, *found.obstacles))
     second, title = _rehearse_second(run, bench, found.plan)
     document = {**documents.rehearsal(found.plan, found.obstacles, found.interrupted), **facts()}
     if second is not None:
@@ -116,6 +120,7 @@ def _rehearse_second(run: Run, bench: Workbench, plan: Plan) -> tuple[Rehearsal 
     unknown = {place.name for place in plan.places if place.size_bytes is None}
     copy = _copy_of(run, plans.carried_out(plan, run.listing()), unknown)
     try:
+        _check_second(run, path)
         found = rehearse(_second_bench(run, bench, path), replace(copy, beside=_beside(run, path, plan)))
     except RepoManagerError as error:
         found = Rehearsal(Plan(), (error,))
@@ -186,6 +191,7 @@ def equalise(
     bench = _second_bench(run, bench, path)
     bench = replace(bench, voice=voice or TerminalVoice(run.console, ask=ask, title=_title(path)))
     try:
+        _check_second(run, path)
         return perform(bench, _copy_of(run, run.listing()))
     except RepoManagerError as error:
         state = ServiceReport(restarted=False, state=ServiceState.ABSENT)
@@ -195,6 +201,20 @@ def equalise(
 def _second_folder(run: Run) -> Path | None:
     named = run.profile.second_folder
     return None if named is None else reachable(Path(named))
+
+
+def _check_second(run: Run, path: Path) -> None:
+    """Refuse to fill, and to prune, a folder that was named by mistake.
+
+    Raises:
+        InputError: `not-a-repository`.
+    """
+    if Folder(path).is_foreign(run.listing(path)):
+        raise InputError(
+            "not-a-repository",
+            f"the second folder {shown(path)} has other files and no trace of installers",
+            "check second_folder in the configuration; where it is right, copy one installer there by hand",
+        )
 
 
 def _second_bench(run: Run, bench: Workbench, path: Path) -> Workbench:

@@ -107,6 +107,7 @@ def mirror(
     dry_run: options.DryRun = False,
     allow_plain_http: options.AllowPlainHttp = False,
     yes: options.Yes = False,
+    create: options.Create = False,
     no_restart: options.NoRestart = False,
 ) -> None:
     """Follow a published set: make the repository hold what the leader has, as one transaction.
@@ -117,6 +118,7 @@ def mirror(
     Afterwards it reports how it went to where the set lies, if reports are taken there.
     """
     run = run_of(context)
+    run.create = create
     run.plain_http = allow_plain_http
     windows = tuple(maintenance.parse(text) for text in window or ())
     rate = _rate(limit_rate)

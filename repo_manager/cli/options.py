@@ -55,6 +55,10 @@ Source = Annotated[
 ManualOnly = Annotated[bool, option("--manual-only", "Only packages that must be placed by hand.")]
 DryRun = Annotated[bool, option("--dry-run", "Print the plan, change nothing.")]
 Yes = Annotated[bool, option("--yes", "Do not ask before changing; needed where there is no terminal.", short="-y")]
+Create = Annotated[
+    bool,
+    command_line_option("--create", "Accept a folder that has other files and no installers."),
+]
 Drop = Annotated[
     list[str] | None,
     command_line_option(

@@ -85,6 +85,8 @@ class Run:
     """Whether the command may place files; what is expected of their signatures depends on it."""
     plain_http: bool = False
     """Whether a token or password may go to another machine over http."""
+    create: bool | None = None
+    """Whether a folder with other files may become a repository; None for a command that cannot say so."""
     words: tuple[str, ...] = ()
     """The command line, without the program's name."""
     _noted: set[str] = field(default_factory=set)
@@ -239,6 +241,17 @@ class Run:
             if self.option("repository") or error.code not in _NONE_TO_LOOK_AT:
                 raise
             return None
+
+    def not_a_repository(self, listing: Listing) -> InputError | None:
+        """The error of a change in a folder that is hardly a repository, None where it may be changed."""
+        if self.create or not self.folder.is_foreign(listing):
+            return None
+        accept = "" if self.create is None else "; to make it a repository, run the same command with --create"
+        return InputError(
+            "not-a-repository",
+            f"{listing.repository} has other files and no trace of installers",
+            f"check --repository{accept}",
+        )
 
     def circumstances(self, verdicts: Mapping[str, Verdict]) -> Circumstances:
         """What an audit of this run's repository knows beside the folder and the wish."""

@@ -40,6 +40,7 @@ def sync(
     dry_run: options.DryRun = False,
     allow_plain_http: options.AllowPlainHttp = False,
     yes: options.Yes = False,
+    create: options.Create = False,
     no_restart: options.NoRestart = False,
 ) -> None:
     """Make the repository complete, current and clean, as one transaction.
@@ -49,6 +50,7 @@ def sync(
     kill at any moment.
     """
     run = run_of(context)
+    run.create = create
     run.plain_http = allow_plain_http
     request = run.request(release=release, packages=tuple(package or ()), manual_only=manual_only)
     check_source(source, run.folder.path)

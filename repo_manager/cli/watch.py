@@ -199,7 +199,9 @@ def _check(run: Run) -> None:
 
     _ = run.catalog
     if not on_a_share(run.path):
-        run.folder.scan()
+        foreign = run.not_a_repository(run.listing())
+        if foreign is not None:
+            raise foreign
 
 
 def _stay(run: Run, wishes: _Wishes, kept: Log) -> bool:

@@ -36,6 +36,7 @@ _OF_THE_REPOSITORY: Final = frozenset(
         Code.WITHDRAWN_RELEASE,
         Code.UNSUPPORTED_RELEASE,
         Code.VULNERABLE_RELEASE,
+        Code.NOT_A_REPOSITORY,
         Code.RESTART_PENDING,
         Code.SECOND_FOLDER_DIFFERS,
     }

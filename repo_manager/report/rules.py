@@ -43,6 +43,7 @@ RULES: Final = {
     Code.VULNERABLE_RELEASE: Rule(
         "a release in the repository is older than the security release of July 2022", _WARNING
     ),
+    Code.NOT_A_REPOSITORY: Rule("the folder has other files and no trace of installers", _ERROR),
     Code.RESTART_PENDING: Rule("the folder changed after the service had started", _WARNING),
     Code.SECOND_FOLDER_DIFFERS: Rule("the second folder has other installers than the repository", _WARNING),
     Code.MODERNIZED_ONLY: Rule("a package or a release that classic servers do not support", _WARNING),

@@ -334,7 +334,7 @@ def test_followers_are_taken_back_to_a_release_that_was_named(tool: Cli) -> None
     answer = _mirror(tool)
     assert answer.code == 0
     assert {action["reason"] for action in answer.document["actions"] if action["action"] == "download"} == {
-        "goes back from 9.66.7567.1, as the set says"
+        "DOWNGRADE from 9.66.7567.1 (as the set has it)"
     }
     assert set(_installers(tool.folder / "follower")) == {OLDER}
 

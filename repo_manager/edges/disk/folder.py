@@ -46,18 +46,34 @@ from repo_manager.edges.disk.retired import REASONS, Retired, timestamp
 from repo_manager.edges.disk.scanning import keeping_time, scan
 from repo_manager.edges.disk.writing import write_whole
 from repo_manager.errors import MachineError
+from repo_manager.repository import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from repo_manager.edges.disk.renaming import System
-    from repo_manager.repository import Entry
+    from repo_manager.repository import Entry, Listing
     from repo_manager.transaction import Journal
 
 __all__ = ["SUBFOLDER", "Folder", "Record", "Retired", "component", "no_step", "timestamp"]
 
 _PARTS_KEPT: Final = timedelta(days=7)
+
+# What systems and file servers put into folders by themselves, and the tool's own sub-folder.
+_OF_THE_SYSTEM: Final = frozenset(
+    {
+        SUBFOLDER,
+        ".ds_store",
+        ".snapshot",
+        "$recycle.bin",
+        "desktop.ini",
+        "lost+found",
+        "system volume information",
+        "thumbs.db",
+        "~snapshot",
+    }
+)
 
 _PARTS: Final = ("staging", "retired", "transactions")
 _JOURNAL: Final = "journal.json"
@@ -101,6 +117,26 @@ class Folder:
     def scan(self) -> tuple[Entry, ...]:
         """Every file of the folder; see `scanning.scan`."""
         return scan(self.path)
+
+    def is_foreign(self, listing: Listing) -> bool:
+        """Whether the folder has other things and no trace of installers, so that it is hardly a repository.
+
+        A trace is an installer, a push client, or what an earlier run has left in the sub-folder. `listing` is of
+        this folder.
+        """
+        if any(file.kind in {Kind.INSTALLER, Kind.PUSH_CLIENT} for file in listing.files):
+            return False
+        with _translated(self.path), os.scandir(self.path) as entries:
+            others = {entry.name.casefold() for entry in entries} - _OF_THE_SYSTEM
+        return bool(others) and not self._has_been_used()
+
+    def _has_been_used(self) -> bool:
+        """Whether an earlier run has begun to change the folder."""
+        with _translated(self.sub):
+            parts = [self.sub / name for name in ("transactions", "retired")]
+            return any((self.sub / name).exists() for name in (_RECORDS, _JOURNAL, "trust.json")) or any(
+                part.is_dir() and any(part.iterdir()) for part in parts
+            )
 
     def free_bytes(self) -> int:
         """Room left on the volume, in bytes."""
