@@ -84,7 +84,7 @@ def test_a_file_that_is_let_go_in_time_hinders_nobody(
     assert sync(whole).error is None
     if "records" in path:
         (world.repository / SUBFOLDER).mkdir()
-        (world.repository / path).write_text("{}")
+        (world.repository / path).write_text('{"files": {}}')
     before = snapshot(world)
     hold = HoldFrom(world.repository / path, share, step, programs)
     waits: list[float] = []
@@ -107,7 +107,7 @@ def test_a_file_that_is_never_let_go_ends_the_run_with_nothing_changed(
 ) -> None:
     if "records" in path:
         (world.repository / SUBFOLDER).mkdir()
-        (world.repository / path).write_text("{}")
+        (world.repository / path).write_text('{"files": {}}')
     before = snapshot(world)
     hold = HoldFrom(world.repository / path, share, step, programs)
     error: BaseException | None

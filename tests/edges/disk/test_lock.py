@@ -184,3 +184,13 @@ def test_what_is_no_file_of_its_own_is_not_locked_and_not_written_to(kind: str, 
     assert caught.value.code == "not-a-plain-file"
     assert str(path) in caught.value.message
     assert victim.read_text() == "precious"
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="elsewhere a file that is open can be deleted")
+def test_a_lock_file_that_is_held_cannot_be_deleted(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with Lock(path, OWNER):
+        with pytest.raises(PermissionError):
+            path.unlink()
+        assert second_run(path) == "locked"
+    path.unlink()
