@@ -448,3 +448,27 @@ def test_the_installers_themselves_are_never_touched(tool: Cli) -> None:
 
     assert tool.repo("doctor", "--fix-permissions", "--yes").code == 0
     assert installer.stat().st_mode & 0o777 == 0o666
+
+
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_a_cache_that_others_can_write_is_ignored(tool: Cli, what: str) -> None:
+    name = name_of("RHEL7-64")
+    path = tool.put(name, data_of(name)[:900])
+    assert tool.repo("audit", "--deep", "--package", "RHEL7-64").code == 1
+    cache = Path(os.environ["REPO_MANAGER_CACHE_DIR"])
+    file = next(file for file in cache.glob("*.json") if "kernels" not in file.name)
+    assert "corrupt" in file.read_text(encoding="ascii")
+    file.write_text(
+        file.read_text(encoding="ascii").replace('"corrupt"', '""').replace("partial", ""), encoding="ascii"
+    )
+    planted = file.read_bytes()
+    assert tool.repo("audit", "--package", "RHEL7-64").code == 0
+    {"folder": cache, "file": file}[what].chmod(0o777)
+
+    tool.repo("audit", "--package", "RHEL7-64")
+
+    assert path.is_file()
+    found = tool.repo_json("sync", "--package", "RHEL7-64", "--dry-run", "--source", "source")
+    assert name in found.out
+    if what == "folder":
+        assert file.read_bytes() == planted

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager.audit import Code, Verdict
+from repo_manager.edges.disk import trusted_files
+from repo_manager.errors import InputError
 from repo_manager.signing import Signature, Signer, State, Trust
 
 if TYPE_CHECKING:
@@ -105,28 +107,30 @@ class Digests:
     def _all_kernels(self) -> dict[str, tuple[str, ...]]:
         if self._kernels is None:
             try:
-                listed = json.loads(self._kernels_file.read_bytes())["kernels"]
+                listed = json.loads(trusted_files.read(self._kernels_file))["kernels"]
                 self._kernels = {str(sha256): tuple(map(str, lines)) for sha256, lines in listed.items()}
-            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            except (OSError, InputError, ValueError, KeyError, TypeError, AttributeError):
                 self._kernels = {}
         return self._kernels
 
     def _load(self) -> dict[str, list[Any]]:
         try:
-            document = json.loads(self._file.read_bytes())
+            document = json.loads(trusted_files.read(self._file))
             files = document["files"]
             if document["schema"] != _SCHEMA or not isinstance(files, dict):
                 return {}
             return {str(name): list(item) for name, item in files.items() if _believable(item)}
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, InputError, ValueError, KeyError, TypeError):
+            # What others could have written is as good as nothing.
             return {}
 
 
 def _write(file: Path, document: dict[str, Any]) -> bool:
     """Replace a file of the cache. False where it cannot be written."""
     temporary = file.with_suffix(f".{os.getpid()}.new")
-    with contextlib.suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError, InputError):
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        trusted_files.require(file.parent)
         temporary.write_text(json.dumps(document), encoding="ascii")
         temporary.replace(file)
         return True
