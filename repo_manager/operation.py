@@ -229,6 +229,7 @@ def perform(bench: Workbench, task: Task) -> Outcome:
     owner = {**bench.owner, "command": task.command, "since": timestamp(bench.now())}
     with Lock(bench.folder.lock_path, owner) as lock:
         left = recover(bench.means())
+        _forget_undone(bench)
         identity = bench.folder.next_identity(bench.now())
         if left is not None:
             bench.voice.note(f"put back what an interrupted run ({left.command}, {left.identity}) had left half done")
@@ -247,6 +248,7 @@ def perform(bench: Workbench, task: Task) -> Outcome:
         outcome, staged = _apply(bench, task, plan, identity, lock)
         if outcome.error is None:
             bench.checker().learn(look(bench), staged)
+            _forget_undone(bench)
             _explain(bench, plan, outcome.identity, task.command)
             _tidy(bench)
             _look_again(bench, task)
@@ -255,6 +257,14 @@ def perform(bench: Workbench, task: Task) -> Outcome:
 
 # A service that is stopped stays so, whoever may start it.
 LEFT_ALONE: Final = frozenset({ServiceState.STOPPED, ServiceState.ABSENT})
+
+
+def _forget_undone(bench: Workbench) -> None:
+    """Remove the records of what the newest `restore` moved out. Repeated by the next run, for one that was killed."""
+    for journal in bench.folder.journals()[-1:]:
+        if journal.undoes:
+            out = (move.origin for move in journal.moves if move.origin.startswith("../"))
+            bench.folder.forget({origin.removeprefix("../") for origin in out})
 
 
 def exit_code(outcome: Outcome) -> ExitCode:

@@ -457,3 +457,16 @@ def test_a_damaged_transaction_does_not_block_newer_ones(tool: Cli, kind: str) -
     assert (answer.code, answer.error["code"]) == (2, "nothing-to-restore")
     assert f"{damaged} is damaged and may have changed it" in answer.error["message"]
     assert tool.names() == installers(tool, OLD, RHEL) | installers(tool, MIDDLE, "OL7-64", "DEBIAN11-64")
+
+
+def test_undoing_a_sync_removes_its_records_also_by_the_run_after_a_kill(tool: Cli) -> None:
+    tool.fill((RHEL,), OLD)
+    first = sync(tool, RHEL)
+    records = tool.repository / ".repo-manager" / "records.json"
+    before = records.read_bytes()
+    assert name_of(RHEL) in json.loads(before)["files"]
+    transaction(restore(tool, first))
+    assert json.loads(records.read_bytes())["files"] == {}
+    records.write_bytes(before)
+    assert tool.repo("prune").code == 0
+    assert json.loads(records.read_bytes())["files"] == {}

@@ -49,7 +49,7 @@ from repo_manager.errors import MachineError
 from repo_manager.repository import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from datetime import datetime
 
     from repo_manager.edges.disk.renaming import System
@@ -434,6 +434,13 @@ class Folder:
                 self._mover.rename(self.sub / _RECORDS, aside)
         self._write_json(self.sub / _RECORDS, journals.records_to_json(merged))
         return aside
+
+    def forget(self, names: Collection[str]) -> None:
+        """Remove what is remembered of files."""
+        records = self.records()
+        if not records.keys().isdisjoint(names):
+            kept = {name: record for name, record in records.items() if name not in names}
+            self._write_json(self.sub / _RECORDS, journals.records_to_json(kept))
 
     def place(self, path: str) -> Path:
         """Where a path of a plan is: below the sub-folder, or `../NAME` of the repository."""
