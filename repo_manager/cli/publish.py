@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from functools import partial
 from pathlib import Path
@@ -168,8 +169,10 @@ def _check_places(dest: str, keys: Path, repository: Path | None) -> None:
     own = None if repository is None else place_of(repository)
     if is_folder(dest):
         there = place_of(Path(dest))
-        if there.exists() and not there.is_dir():
-            raise InputError("not-a-folder", f"{dest} is a file", "name a folder to publish into")
+        # What this user may not look at is reported where it is read.
+        with contextlib.suppress(PermissionError):
+            if there.exists() and not there.is_dir():
+                raise InputError("not-a-folder", f"{dest} is a file", "name a folder to publish into")
         if own is not None and there.is_relative_to(own):
             raise InputError(
                 "source-is-target", f"{dest} is the repository itself, or lies in it", "publish to another place"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_world import OLD, ROOT, SUBFOLDER, data_of, name_of, tree
+from cli_world import OLD, ROOT, SUBFOLDER, data_of, name_of, tree, unprivileged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -472,3 +472,63 @@ def test_a_cache_that_others_can_write_is_ignored(tool: Cli, what: str) -> None:
     assert name in found.out
     if what == "folder":
         assert file.read_bytes() == planted
+
+
+# A working directory that is used without the folders above it
+
+
+def _enter(tool: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A world of the user without special rights, in a folder that this user may not enter."""
+    # What is named by its whole path is out of reach there.
+    monkeypatch.setenv("ProgramData", "/missing")
+    for path in (tool.folder, *tool.folder.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    tool.folder.parent.chmod(0o700)
+
+
+@of_root
+@pytest.mark.parametrize("world", [_configuration, _catalog, _tokens, _credentials])
+def test_a_relative_path_is_used_where_the_folders_above_may_not_be_entered(
+    open_tool: Cli, world: Callable[[Cli], tuple[Path, list[str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_tool.repository.mkdir()
+    _, arguments = world(open_tool)
+    expected = open_tool.json(*arguments)
+    _enter(open_tool, monkeypatch)
+
+    answer = unprivileged(open_tool, "--json", *arguments)
+
+    assert "untrusted-file" not in answer.out
+    assert answer.code == expected.code
+
+
+@of_root
+@pytest.mark.parametrize("world", [_configuration, _catalog, _tokens, _credentials, _certificates])
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_what_others_can_change_there_is_not_believed(
+    open_tool: Cli, world: Callable[[Cli], tuple[Path, list[str]]], what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_tool.repository.mkdir()
+    file, arguments = world(open_tool)
+    open_tool.json(*arguments)
+    _enter(open_tool, monkeypatch)
+    path = {"file": file, "folder": open_tool.folder}[what]
+    path.chmod(path.stat().st_mode | 0o022)
+
+    answer = unprivileged(open_tool, "--json", *arguments)
+
+    assert (answer.code, answer.error["code"]) == (2, "untrusted-file")
+    assert f"{path} can be changed by" in answer.error["message"] or what == "file"
+
+
+@of_root
+def test_a_set_is_published_by_its_whole_path_so_its_folders_must_be_open(
+    open_tool: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, arguments = _keys(open_tool)
+    _enter(open_tool, monkeypatch)
+
+    answer = unprivileged(open_tool, "--json", *arguments)
+
+    assert (answer.code, answer.error["code"]) == (3, "no-rights")
+    assert str(open_tool.folder / "set") in answer.error["message"]

@@ -122,7 +122,7 @@ class FolderDepot:
     def list(self, prefix: str) -> Iterator[tuple[str, int]]:
         """See `Depot.list`. What is hidden or a link is no part of a depot."""
         folder = self._path(checked_prefix(prefix)) if prefix else self._base
-        if not self._base.is_dir():
+        if not self._is_there():
             raise self._away()
         yield from self._below(folder, prefix.removesuffix("/"))
 
@@ -191,13 +191,19 @@ class FolderDepot:
         try:
             yield
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise (absent(shown(place)) if self._base.is_dir() else self._away()) from error
+            raise (absent(shown(place)) if self._is_there() else self._away()) from error
         except OSError as error:
             raise TransferError("source-went-away", disk_error(error, place).message, _HINT) from error
 
     def _piece(self, file: io.FileIO, buffer: memoryview, path: str) -> int:
         with self._reading(path):
             return file.readinto(buffer)
+
+    def _is_there(self) -> bool:
+        try:
+            return self._base.is_dir()
+        except OSError as error:
+            raise disk_error(error, self._base) from error
 
     def _away(self) -> TransferError:
         return TransferError("source-went-away", f"{self.name}: the folder is not there", _HINT)

@@ -228,13 +228,27 @@ else:
         if within is not None:
             yield from ((place, _found(place, place.lstat())) for place in _below(path, within))
             return
+        if path.is_absolute():
+            yield from _walk(Path(path.anchor), path.parts[1:])
+            return
+        here = Path.cwd()
+        try:
+            yield from _walk(Path(here.anchor), (here / path).parts[1:])
+        except PermissionError:
+            # The working directory is in folders that this user may not enter. It is used without them.
+            yield from _walk(Path(), path.parts, here)
+
+    def _walk(
+        at: Path, parts: Iterable[str], above: Path | None = None
+    ) -> Iterator[tuple[Path, tuple[str, str] | None]]:
+        """The same from one folder on, which is `above` where it has no name."""
         links = 0
-        left = list(reversed((Path.cwd() / path).parts))
-        at = Path(left.pop())
-        yield at, _found(at, at.lstat())
+        left = list(reversed(tuple(parts)))
+        start = above or at
+        yield start, _found(start, at.lstat())
         while left:
             part = left.pop()
-            if part == "..":
+            if part == ".." and at.name not in {"", ".."}:
                 at = at.parent
                 continue
             place = at / part
@@ -243,7 +257,13 @@ else:
             except FileNotFoundError:
                 # What `/dev/stdin` leads to has no name; it was judged when it was opened.
                 return
-            yield place, _found(place, status)
+            except PermissionError:
+                # Or it has one where this user may not look. No others can have put it there: the folder is closed.
+                if links:
+                    return
+                raise
+            named = above / place if above else place
+            yield named, _found(named, status)
             if not stat.S_ISLNK(status.st_mode):
                 at = place
                 continue
