@@ -72,6 +72,11 @@ class Entry:
     stamp: tuple[int, int, int] = (0, 0, 0)
     regular: bool = True
 
+    @property
+    def has_change_time(self) -> bool:
+        """Whether the stamp has a time of change, which programs cannot set. It is 0 where the file system has none."""
+        return self.stamp[1] != 0
+
 
 @dataclass(frozen=True, slots=True)
 class File:

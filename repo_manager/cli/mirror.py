@@ -120,6 +120,7 @@ def mirror(
     run = run_of(context)
     run.create = create
     run.plain_http = allow_plain_http
+    run.confirmed = None if unsigned else set()
     windows = tuple(maintenance.parse(text) for text in window or ())
     rate = _rate(limit_rate)
     anchor = _anchor(trust, root, unsigned=unsigned)

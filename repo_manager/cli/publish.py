@@ -133,6 +133,7 @@ def _items(run: Run, release: str, packages: tuple[str, ...]) -> tuple[tuple[Ite
     asked = selection.tokens if selection.limited else ()
     wish = publishing.Wish(frozenset(among), asked, selection.tokens, only)
     files = publishing.candidates(listing, wish)
+    run.confirmed = set()
     checker = run.checker()
     voice = TerminalVoice(run.console)
     try:

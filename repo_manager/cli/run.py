@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from repo_manager.catalog import Catalog
     from repo_manager.edges.contents.checking import Checker
     from repo_manager.edges.depots import Depot, Keyring
+    from repo_manager.edges.disk.digests import Confirmed
     from repo_manager.edges.disk.folder import Folder
     from repo_manager.edges.signatures.signature import Signatures
     from repo_manager.edges.sources.depot_source import DepotSource
@@ -89,6 +90,8 @@ class Run:
     """Whether a folder with other files may become a repository; None for a command that cannot say so."""
     words: tuple[str, ...] = ()
     """The command line, without the program's name."""
+    confirmed: Confirmed | None = None
+    """What this process has read, where files without a change time must be read; see `Digests`."""
     _noted: set[str] = field(default_factory=set)
 
     def give(self, name: str, value: object) -> None:
@@ -299,7 +302,7 @@ class Run:
         from repo_manager.edges.disk.digests import Digests, cache_folder
 
         folder = folder or self.folder
-        digests = Digests(cache_folder(self.environ), folder.path)
+        digests = Digests(cache_folder(self.environ), folder.path, self.confirmed)
         return Checker(folder.path, digests, folder.records(self._note_once), self.signatures)
 
     def _note_once(self, text: str) -> None:

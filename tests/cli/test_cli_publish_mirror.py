@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import shlex
 import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cli_world import OLD, ROOT, SUBFOLDER, Cli, StandIn, data_of, name_of, tree, unprivileged
@@ -19,7 +22,7 @@ from trust_world import Leading
 from repo_manager.edges.disk.lock import Lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from cli_world import Answer
@@ -1073,3 +1076,60 @@ def test_a_run_that_finds_nothing_new_loads_no_library_for_it(tool: Cli) -> None
     )
 
     assert done.stdout.splitlines()[-1] == "0 []", done.stderr
+
+
+# A memory that says a foreign file is right
+
+
+class _WithoutChangeTime:
+    """An entry of a folder on a file system that keeps no time of change."""
+
+    def __init__(self, entry: os.DirEntry[str]) -> None:
+        self._entry = entry
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._entry, name)
+
+    def __fspath__(self) -> str:
+        return os.fspath(self._entry)
+
+    def stat(self, *, follow_symlinks: bool = True) -> SimpleNamespace:
+        status = self._entry.stat(follow_symlinks=follow_symlinks)
+        return SimpleNamespace(**{**{name: getattr(status, name) for name in _STATUS}, "st_ctime_ns": 0})
+
+
+_STATUS = [name for name in dir(os.stat_result) if name.startswith("st_")]
+
+
+@contextlib.contextmanager
+def _scan_without_change_times(path: str, scandir: Callable[[str], Any] = os.scandir) -> Iterator[Iterator[Any]]:
+    with scandir(path) as entries:
+        yield map(_WithoutChangeTime, entries)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there the change time does not come with the scan")
+@pytest.mark.parametrize("command", ["mirror", "publish"])
+def test_a_forged_memory_does_not_hide_foreign_bytes_where_files_have_no_change_time(
+    tool: Cli, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    root = _led(tool)
+    assert _mirror(tool, "--trust", root).code == 0
+    folder = {"mirror": _follower(tool), "publish": tool.repository}[command]
+    name = name_of("RHEL7-64")
+    path = folder / name
+    right = path.read_bytes()
+    path.write_bytes(bytes(len(right)))
+    status = path.stat()
+    for file in (file for file in tool.cache.glob("*.json") if "kernels" not in file.name):
+        document = json.loads(file.read_text(encoding="ascii"))
+        document["files"][name][:4] = [status.st_size, status.st_mtime_ns, 0, status.st_ino]
+        file.write_text(json.dumps(document), encoding="ascii")
+    monkeypatch.setattr(os, "scandir", _scan_without_change_times)
+
+    if command == "publish":
+        answer = tool.repo_json("publish", "depot", "--keys", "keys", "--verify")
+        assert (answer.code, answer.error["code"]) == (4, "would-publish-corrupt"), answer.out
+        return
+    answer = _mirror(tool)
+    assert answer.code == 0, answer.err
+    assert path.read_bytes() == right

@@ -60,7 +60,7 @@ class Checker:
             self._digests.forget(file.name)
 
     def known(self, listing: Listing) -> dict[str, Verdict]:
-        """What can be said without reading: from the memory, and from the recorded sizes."""
+        """What can be said without reading: from the memory, however old, and from the recorded sizes."""
         verdicts = {}
         for file in listing.files:
             if file.installer is None:
@@ -68,7 +68,8 @@ class Checker:
             known = self._digests.get(file.entry)
             record = self._records.get(file.name)
             if known is not None:
-                verdicts[file.name] = self._verdict(file, known)
+                verdict = self._verdict(file, known)
+                verdicts[file.name] = verdict if known.read_at <= self._now() else replace(verdict, read_at=None)
             elif record is not None and record.size_bytes != file.entry.size_bytes:
                 words = f"has {file.entry.size_bytes} bytes; {record.size_bytes} were placed"
                 verdicts[file.name] = Verdict(Code.CORRUPT, words)
@@ -113,7 +114,7 @@ class Checker:
         return sum(file.entry.size_bytes for file in files if self._unasked(file))
 
     def _kernels(self, file: File) -> tuple[str, ...] | None:
-        known = self._digests.get(file.entry)
+        known = self._remembered(file)
         believed = known is not None and self._against_record(file, known).verdict.good
         return self._digests.kernels(known.sha256) if known is not None and believed else None
 
@@ -121,7 +122,7 @@ class Checker:
         """Whether the list is to be read. A file that is known to be damaged has none that counts."""
         if file.installer is None:
             return False
-        known = self._digests.get(file.entry)
+        known = self._remembered(file)
         return (known is None or self._against_record(file, known).verdict.good) and self._kernels(file) is None
 
     def _inspected(
@@ -131,16 +132,16 @@ class Checker:
         if len(files) <= 1:
             # A single file is read by this very thread: none is left behind when a time limit gives it up.
             read: Iterator[tuple[Known, bool]] = (self._inspect(file, progress, again=again) for file in files)
-            yield from self._remembered(files, read)
+            yield from self._remembering(files, read)
             return
         # Neither the threads nor the archives' libraries are loaded where nothing must be read.
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
             read = pool.map(lambda file: self._inspect(file, progress, again=again), files)
-            yield from self._remembered(files, read)
+            yield from self._remembering(files, read)
 
-    def _remembered(self, files: list[File], read: Iterable[tuple[Known, bool]]) -> Iterator[tuple[File, Known]]:
+    def _remembering(self, files: list[File], read: Iterable[tuple[Known, bool]]) -> Iterator[tuple[File, Known]]:
         for file, (known, lasting) in zip(files, read, strict=True):
             if lasting:
                 self._digests.put(file.entry, known)
@@ -153,7 +154,7 @@ class Checker:
             VerificationError: it is not what its name promises.
             MachineError: it cannot be read.
         """
-        known = self._digests.get(file.entry)
+        known = self._remembered(file)
         if known is not None and known.sha256:
             return known.sha256
         if file.installer is None:
@@ -186,7 +187,7 @@ class Checker:
         if installer is None:
             raise AssertionError(file)
         path = self._folder / file.name
-        known = self._digests.get(file.entry)
+        known = self._remembered(file)
         try:
             if known is None or again:
                 contents = contents_of(path, installer, progress)
@@ -203,13 +204,17 @@ class Checker:
             words = disk_error(error, path).message.removeprefix(shown(path)).lstrip(": ")
             return Known("", Verdict(Code.CORRUPT, f"cannot be read: {words}", read=False), self._time()), False
 
+    def _remembered(self, file: File) -> Known | None:
+        """What is known of a file that need not be read again; None where it must be."""
+        return self._digests.current(file.entry, self._now())
+
     def _time(self) -> datetime:
         return self._now().replace(microsecond=0)
 
     def _unread(self, file: File) -> bool:
         if file.installer is None:
             return False
-        known = self._digests.get(file.entry)
+        known = self._remembered(file)
         return known is None or self._lacks_signature(file, known)
 
     def _lacks_signature(self, file: File, known: Known) -> bool:

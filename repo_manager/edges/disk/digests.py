@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from repo_manager.repository import Entry
+
+    Confirmed = set[tuple[Path, Entry]]
+
+REMEMBERED_FOR: Final = timedelta(days=30)
+"""How long a file is not read again. A disk can lose bytes without any sign of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +49,17 @@ class Known:
 
 
 class Digests:
-    """The memory for one repository. Not safe for several threads."""
+    """The memory for one repository. Not safe for several threads.
 
-    def __init__(self, folder: Path, repository: Path) -> None:
+    `confirmed` is what this process has read itself, for all repositories. Where it is given, as for signed sets, a
+    file whose stamp has no change time must be in it to count as read: all else that a stamp consists of can be set by
+    whoever may write the file. Without it the memory of earlier runs counts for such files too.
+    """
+
+    def __init__(self, folder: Path, repository: Path, confirmed: Confirmed | None = None) -> None:
         key = hashlib.sha256(os.path.normcase(repository.absolute()).encode(errors="surrogatepass")).hexdigest()
         self._file = folder / f"{key[:32]}.json"
+        self._confirmed = confirmed
         self._entries = self._load()
         self._changed = False
         self._kernels_file = self._file.with_suffix(".kernels.json")
@@ -56,13 +67,25 @@ class Digests:
         self._kernels_changed = False
 
     def get(self, entry: Entry) -> Known | None:
-        """What is known of a file that has not changed since; None when it must be read."""
+        """What is known of a file that has not changed since, however old; None where nothing is."""
         item = self._entries.get(entry.name)
         if item is None or item[:4] != [entry.size_bytes, *entry.stamp]:
             return None
         read_at, sha256, code, message, *signature = item[4:]
         verdict = Verdict(Code(code) if code else None, message)
         return Known(sha256, verdict, _time(read_at), _signature(signature[0]) if signature else None)
+
+    def current(self, entry: Entry, now: datetime) -> Known | None:
+        """What is known of a file that need not be read again; None where it must be.
+
+        What was read long ago is not enough, nor what was read at a time that is still to come.
+        """
+        known = self.get(entry)
+        if known is None or not timedelta(0) <= now - known.read_at <= REMEMBERED_FOR:
+            return None
+        if self._confirmed is None or entry.has_change_time or (self._file, entry) in self._confirmed:
+            return known
+        return None
 
     def forget(self, name: str) -> None:
         """Know nothing of a file until it is read again."""
@@ -71,6 +94,8 @@ class Digests:
 
     def put(self, entry: Entry, known: Known) -> None:
         """Remember."""
+        if self._confirmed is not None:
+            self._confirmed.add((self._file, entry))
         verdict = known.verdict
         self._entries[entry.name] = [
             entry.size_bytes,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pytest
 import scenarios
 from scenarios import bench, data_of, name_of
 
 from repo_manager import names, repository
 from repo_manager.audit import Code
 from repo_manager.edges.contents.checking import Checker, inspect_file
-from repo_manager.edges.disk.digests import Digests
+from repo_manager.edges.disk.digests import REMEMBERED_FOR, Digests
 from repo_manager.edges.disk.folder import Record
 from repo_manager.edges.sources.fetching import Stage
 from repo_manager.operation import look
@@ -18,6 +21,11 @@ from repo_manager.repository import Entry
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from scenarios import World
+
+    from repo_manager.edges.disk.digests import Confirmed
+    from repo_manager.repository import Listing
 
 
 def test_bytes_that_could_not_be_read_prove_nothing_and_are_not_remembered(tmp_path: Path) -> None:
@@ -42,6 +50,81 @@ def test_bytes_that_were_read_are_remembered_good_or_not(tmp_path: Path) -> None
         name_of("RHEL9-64"): (False, True),
     }
     assert checker.unread_bytes(listing.files) == 0
+
+
+# How long the memory counts
+
+READ_AT = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
+
+
+def _checker(world: World, at: datetime, confirmed: Confirmed | None = None) -> Checker:
+    return Checker(world.repository, Digests(world.cache, world.repository, confirmed), {}, now=lambda: at)
+
+
+def _one_that_was_read(tmp_path: Path, data: bytes | None = None) -> tuple[World, Listing]:
+    world = scenarios.build(tmp_path / "world", mess=False)
+    world.put(name_of("OL8-64"), data)
+    listing = look(bench(world))
+    _checker(world, READ_AT).read(listing, listing.files)
+    return world, listing
+
+
+@pytest.mark.parametrize(
+    ("later", "again"),
+    [
+        (timedelta(0), False),
+        (REMEMBERED_FOR, False),
+        (REMEMBERED_FOR + timedelta(seconds=1), True),
+        (timedelta(seconds=-1), True),
+    ],
+    ids=["at once", "at the end", "after it", "before it was read"],
+)
+def test_what_was_read_counts_for_a_while_and_not_before_it_was_read(
+    tmp_path: Path, later: timedelta, *, again: bool
+) -> None:
+    world, listing = _one_that_was_read(tmp_path)
+    checker = _checker(world, READ_AT + later)
+    assert (checker.unread_bytes(listing.files) > 0) is again
+    (verdict,) = checker.read(listing, listing.files).values()
+    assert verdict.read_at == (READ_AT + later if again else READ_AT)
+    assert _checker(world, READ_AT + later).unread_bytes(listing.files) == 0, "it is remembered from then on"
+
+
+def test_a_quick_look_tells_of_damage_however_long_ago_it_was_seen(tmp_path: Path) -> None:
+    world, listing = _one_that_was_read(tmp_path, b"wrong")
+    (verdict,) = _checker(world, READ_AT + 2 * REMEMBERED_FOR).known(listing).values()
+    assert (verdict.code, verdict.read_at) == (Code.CORRUPT, READ_AT)
+
+
+def test_a_quick_look_shows_no_time_of_reading_that_is_still_to_come(tmp_path: Path) -> None:
+    world, listing = _one_that_was_read(tmp_path)
+    (verdict,) = _checker(world, READ_AT - timedelta(days=1)).known(listing).values()
+    assert verdict.read_at is None
+
+
+def test_for_a_signed_set_each_process_reads_files_without_a_change_time_once(tmp_path: Path) -> None:
+    world = scenarios.build(tmp_path / "world", mess=False)
+    world.put(name_of("OL8-64"))
+    entries = look(bench(world)).files
+    stamps = [replace(file.entry, stamp=(file.entry.stamp[0], 0, file.entry.stamp[2])) for file in entries]
+    listing = repository.survey(str(world.repository), stamps)
+    size = len(data_of(name_of("OL8-64")))
+    _checker(world, READ_AT).read(listing, listing.files)
+    assert _checker(world, READ_AT).unread_bytes(listing.files) == 0, "for all else the memory counts"
+    confirmed: Confirmed = set()
+    assert _checker(world, READ_AT, confirmed).unread_bytes(listing.files) == size
+    _checker(world, READ_AT, confirmed).read(listing, listing.files)
+    assert _checker(world, READ_AT, confirmed).unread_bytes(listing.files) == 0
+
+
+def test_for_a_signed_set_the_memory_counts_for_files_with_a_change_time(tmp_path: Path) -> None:
+    world = scenarios.build(tmp_path / "world", mess=False)
+    world.put(name_of("OL8-64"))
+    entries = look(bench(world)).files
+    stamps = [replace(file.entry, stamp=(file.entry.stamp[0], 5, file.entry.stamp[2])) for file in entries]
+    listing = repository.survey(str(world.repository), stamps)
+    _checker(world, READ_AT).read(listing, listing.files)
+    assert _checker(world, READ_AT, set()).unread_bytes(listing.files) == 0
 
 
 # Kernels
