@@ -63,7 +63,7 @@ class Entry:
     """One file as a scan saw it.
 
     `stamp` changes whenever the file system says that the bytes may have: modification time, change
-    time (both nanoseconds) and file id. `regular` is false for links and devices, which are never
+    time and file id. `regular` is false for links and devices, which are never
     followed or read.
     """
 

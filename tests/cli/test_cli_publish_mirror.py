@@ -1133,3 +1133,19 @@ def test_a_forged_memory_does_not_hide_foreign_bytes_where_files_have_no_change_
     answer = _mirror(tool)
     assert answer.code == 0, answer.err
     assert path.read_bytes() == right
+
+
+def test_a_modification_time_that_was_set_back_does_not_hide_foreign_bytes(tool: Cli) -> None:
+    root = _led(tool)
+    assert _mirror(tool, "--trust", root).code == 0
+    path = _follower(tool) / name_of("RHEL7-64")
+    right, status = path.read_bytes(), path.stat()
+    with path.open("r+b") as file:
+        file.write(bytes(len(right)))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    assert tool("--repository", "follower", "audit", "--package", "RHEL7-64").code == 0, "nothing is known of it"
+    answer = _mirror(tool)
+
+    assert answer.code == 0, answer.err
+    assert path.read_bytes() == right

@@ -110,10 +110,27 @@ _NAME_IT = "name the repository's folder with --repository"
 def _entry(folder: str, entry: os.DirEntry[str]) -> Entry | None:
     """What a scan says of a file; None when it went away meanwhile, as it may while another run is at work."""
     try:
-        # On Windows a scan's own stat carries no file id, and its ctime is the time of creation.
-        stat = os.lstat(joined(folder, entry.name)) if sys.platform == "win32" else entry.stat(follow_symlinks=False)
+        if sys.platform == "win32":
+            # On Windows a scan's own stat carries no file id, and its ctime is the time of creation.
+            path = joined(folder, entry.name)
+            stat = os.lstat(path)
+            changed = _change_time(path, entry.name)
+        else:
+            stat = entry.stat(follow_symlinks=False)
+            changed = stat.st_ctime_ns
     except FileNotFoundError:
         return None
-    changed_ns = 0 if sys.platform == "win32" else stat.st_ctime_ns
-    stamp = (stat.st_mtime_ns, changed_ns, stat.st_ino)
+    stamp = (stat.st_mtime_ns, changed, stat.st_ino)
     return Entry(entry.name, stat.st_size, stamp, entry.is_file(follow_symlinks=False))
+
+
+if sys.platform == "win32":
+    from repo_manager.names import PRODUCTS
+
+    def _change_time(path: str, name: str) -> int:
+        """When a file changed, of those alone that could be remembered: each is opened for it."""
+        if not name.startswith(PRODUCTS):
+            return 0
+        from repo_manager.edges.disk.opening import change_time
+
+        return change_time(path)
