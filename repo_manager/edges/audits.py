@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import changes
+from repo_manager.edges.disk.opening import PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE, create_own, make_folders, write_all
 from repo_manager.edges.disk.paths import place_of, reachable, shown
 from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.disk.renaming import Mover
@@ -79,10 +80,10 @@ class KeptAudits:
         temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
         try:
             # It names machines, which is nobody else's business.
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with temporary.open("w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
+            make_folders(self._folder, PRIVATE_FOLDER_MODE)
+            temporary.unlink(missing_ok=True)
+            with create_own(temporary, PRIVATE_FILE_MODE) as file:
+                write_all(file, text.encode())
                 os.fsync(file.fileno())
         except OSError as error:
             with contextlib.suppress(OSError):

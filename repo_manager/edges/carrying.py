@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from repo_manager import names
 from repo_manager.edges.disk.lock import Lock
+from repo_manager.edges.disk.opening import FILE_MODE
 from repo_manager.edges.disk.paths import SUBFOLDER, component, reachable, shown
 from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.disk.renaming import Mover
@@ -110,7 +111,7 @@ class Carrier:
         try:
             lines = {**self._read_sums(path), **digests}
             text = "".join(f"{digest} *{name}\n" for name, digest in sorted(lines.items()))
-            write_whole(path, text, newline="\n")
+            write_whole(path, text, newline="\n", mode=FILE_MODE)
         except OSError as error:
             raise disk_error(error, path) from error
 

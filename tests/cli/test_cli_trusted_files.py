@@ -270,6 +270,53 @@ def test_what_the_tool_makes_does_not_depend_on_the_umask(tool: Cli, umask: int)
     assert (tool.repository / name_of("RHEL7-64")).stat().st_mode & 0o7777 == 0o644
 
 
+LINKS = """\
+### Version 9.68
+
+- [RHEL9-64][RHEL9-64-968]
+
+[RHEL9-64-968]: https://download.microsoft.com/download/abc/Microsoft-ASR_UA_9.68.0.0_RHEL9-64_GA_03Sep2026_release.tar.gz
+"""
+
+
+def _modes(folder: Path) -> set[tuple[str, str]]:
+    """What kinds of rights there are below a folder, and its own."""
+    return {
+        ("folder" if path.is_dir() else "file", f"{path.stat().st_mode & 0o7777:o}")
+        for path in (folder, *folder.rglob("*"))
+    }
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_no_command_makes_files_by_the_umask(tool: Cli, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        tool.fill(("RHEL7-64",))
+        tool.fill_source(("RHEL7-64",))
+        assert tool.repo("audit", "--deep", "--package", "RHEL7-64", "--save").code == 0
+        published = tool.json("--repository", "repo", "publish", "set", "--keys", "b/keys", "--package", "RHEL7-64")
+        assert published.code == 0
+        (tool.folder / "follower").mkdir()
+        follow = ("mirror", "set", "--trust", published.document["root"], "--no-report", "--yes")
+        assert tool("--repository", "follower", *follow, "--package", "RHEL7-64").code == 0
+        (tool.folder / "links.md").write_text(LINKS, encoding="utf-8")
+        assert tool("catalog", "update", "links.md", "--to", "new.yaml", "--yes").code == 0
+        assert tool("serve", "token", "add", "one", "--tokens", "tokens.json").code == 0
+        assert tool("download", "RHEL7-64", "--to", "carry", "--source", "source").code == 0
+    finally:
+        os.umask(before)
+
+    assert _modes(tool.folder / "set") == {("folder", "755"), ("file", "644")}
+    assert _modes(tool.folder / "follower" / SUBFOLDER) == {("folder", "755"), ("file", "644")}
+    assert _modes(tool.folder / "b" / "keys") - {("file", "644")} == {("folder", "700"), ("file", "600")}
+    assert _modes(Path(os.environ["REPO_MANAGER_CACHE_DIR"])) == {("folder", "700"), ("file", "600")}
+    assert _modes(Path(os.environ["REPO_MANAGER_STATE_DIR"], "audits")) == {("folder", "700"), ("file", "600")}
+    assert _modes(tool.folder / "new.yaml") == {("file", "644")}
+    assert _modes(tool.folder / "tokens.json") == {("file", "600")}
+    assert {mode for kind, mode in _modes(tool.folder / "carry") if kind == "file"} == {"644"}
+    assert (tool.folder / "b").stat().st_mode & 0o7777 == 0o755
+
+
 def test_a_group_that_the_repository_hands_on_is_kept(tool: Cli) -> None:
     tool.repository.mkdir()
     tool.repository.chmod(0o2755)

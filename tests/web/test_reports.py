@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import socket
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -306,3 +308,19 @@ def test_a_lost_token_does_not_fill_the_disk(world: World, monkeypatch: pytest.M
             for host in ("a", "b", "c", "a")
         ]
     assert codes == [204, 204, 507, 204]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="rights of Windows are not those of chmod")
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_the_rights_of_reports_do_not_depend_on_the_umask(tmp_path: Path, umask: int) -> None:
+    folder = tmp_path / "above" / "reports"
+    before = os.umask(umask)
+    try:
+        kept = ReportsFolder(folder)
+        kept.prepare()
+        kept.keep(fleet.Received(report(), NOW), "t")
+    finally:
+        os.umask(before)
+
+    modes = [path.stat().st_mode & 0o777 for path in (folder.parent, folder, *folder.iterdir())]
+    assert modes == [0o755, 0o755, 0o644]

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.edges.depots.contract import Blob, absent, changed, checked, checked_prefix, other_bytes, too_large
-from repo_manager.edges.disk.opening import write_all
+from repo_manager.edges.disk.opening import create_own, make_folders, new_folder, write_all
 from repo_manager.edges.disk.paths import inside, is_link, reachable, real, shown
 from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.disk.renaming import Mover, sync_above, sync_folder
@@ -235,7 +235,7 @@ class FolderDepot:
             self._step(f"make room for {path}")
             self._make_room(place)
             self._step(f"write {path}")
-            with staged.open("xb", buffering=_UNBUFFERED) as file:
+            with create_own(staged) as file:
                 yield file
                 self._step(f"sync {path}")
                 os.fsync(file.fileno())
@@ -252,8 +252,8 @@ class FolderDepot:
     def _make_room(self, place: Path) -> None:
         """The folders above a file, and nothing in them that a killed run has left."""
         with suppress(FileExistsError):
-            self._base.mkdir()
-        place.parent.mkdir(parents=True, exist_ok=True)
+            new_folder(self._base)
+        make_folders(place.parent)
         self._refuse_way_out(place)
         # Once for each folder, also where a run that was killed has made it.
         for folder in (place.parent, *place.parent.parents):

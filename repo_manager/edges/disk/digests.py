@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager.audit import Code, Verdict
 from repo_manager.edges.disk import trusted_files
-from repo_manager.errors import InputError
+from repo_manager.edges.disk.opening import PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE, create_own, make_folders, write_all
+from repo_manager.errors import InputError, MachineError
 from repo_manager.signing import Signature, Signer, State, Trust
 
 if TYPE_CHECKING:
@@ -153,10 +154,12 @@ class Digests:
 def _write(file: Path, document: dict[str, Any]) -> bool:
     """Replace a file of the cache. False where it cannot be written."""
     temporary = file.with_suffix(f".{os.getpid()}.new")
-    with contextlib.suppress(OSError, InputError):
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(OSError, InputError, MachineError):
+        make_folders(file.parent, PRIVATE_FOLDER_MODE)
         trusted_files.require(file.parent)
-        temporary.write_text(json.dumps(document), encoding="ascii")
+        temporary.unlink(missing_ok=True)
+        with create_own(temporary, PRIVATE_FILE_MODE) as opened:
+            write_all(opened, json.dumps(document).encode("ascii"))
         temporary.replace(file)
         return True
     return False

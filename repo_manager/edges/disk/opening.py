@@ -29,18 +29,23 @@ FILE_MODE: Final = 0o644
 
 FOLDER_MODE: Final = 0o755
 
+PRIVATE_FILE_MODE: Final = 0o600
+"""Of new files that their owner alone reads: secrets, and what this user remembers."""
+
+PRIVATE_FOLDER_MODE: Final = 0o700
+
 _MOST_BYTES: Final = 256 << 20
 """More than any journal or record has."""
 
 
-def open_own(path: Path, flags: int = os.O_RDONLY) -> io.FileIO:
-    """Open a file of the tool's own, unbuffered. `flags` are those of `os.open`; a new file is its owner's to write.
+def open_own(path: Path, flags: int = os.O_RDONLY, mode: int = FILE_MODE) -> io.FileIO:
+    """Open a file of the tool's own, unbuffered. `flags` are those of `os.open`; a new file has `mode`.
 
     Raises:
         MachineError: `not-a-plain-file`, `subfolder-is-a-link`.
         OSError: the disk refused.
     """
-    descriptor = _descriptor(path, flags)
+    descriptor = _descriptor(path, flags, mode)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise not_plain(path)
@@ -60,14 +65,33 @@ def without_waiting(path: str, flags: int) -> int:
     return descriptor
 
 
-def create_own(path: Path) -> io.FileIO:
-    """Make a new file and open it. What has the name already is never opened.
+def create_own(path: Path, mode: int = FILE_MODE) -> io.FileIO:
+    """Make a new file and open it, whatever the umask. What has the name already is never opened.
 
     Raises:
         MachineError: `subfolder-is-a-link`.
         OSError: the disk refused, or something has the name.
     """
-    return open_own(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+    return open_own(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+
+
+def make_folders(folder: Path, mode: int = FOLDER_MODE) -> None:
+    """Make a folder unless it is there, whatever the umask, and the folders above it for all to read.
+
+    Raises:
+        MachineError: `subfolder-is-a-link`.
+        OSError: the disk refused, or something else has the name.
+    """
+    if folder.is_dir():
+        return
+    if folder.parent != folder:
+        make_folders(folder.parent)
+    try:
+        new_folder(folder, mode)
+    except FileExistsError:
+        # Another run was faster.
+        if not folder.is_dir():
+            raise
 
 
 def read_own(path: Path) -> bytes:
@@ -175,8 +199,9 @@ if sys.platform == "win32":
         ctypes.c_void_p,
     )
 
-    def _descriptor(path: Path, flags: int) -> int:
+    def _descriptor(path: Path, flags: int, mode: int) -> int:
         """Open without following a link. Other reparse points, such as those of deduplicated files, are opened."""
+        del mode
         handle = _handle(path, flags, _OPEN_REPARSE_POINT)
         tag = _reparse_tag(handle)
         if tag:
@@ -232,13 +257,18 @@ if sys.platform == "win32":
             refuse_link(path.parent)
         yield None, path
 
+    def new_folder(path: Path, mode: int = FOLDER_MODE) -> None:
+        """Make a folder in one that exists; it inherits its rights."""
+        del mode
+        path.mkdir()
+
 else:
 
-    def _descriptor(path: Path, flags: int) -> int:
+    def _descriptor(path: Path, flags: int, mode: int) -> int:
         with folder_of(path) as (folder, name):
             try:
                 how = flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-                descriptor = os.open(name, how, FILE_MODE, dir_fd=folder)
+                descriptor = os.open(name, how, mode, dir_fd=folder)
             except OSError as error:
                 # A link; a folder that would be written to; a pipe without a reader or a socket.
                 if error.errno in {errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EOPNOTSUPP}:
@@ -247,8 +277,20 @@ else:
             if flags & os.O_CREAT:
                 # Whatever the umask. Some file systems have no modes.
                 with contextlib.suppress(OSError):
-                    os.fchmod(descriptor, FILE_MODE)
+                    os.fchmod(descriptor, mode)
             return descriptor
+
+    def new_folder(path: Path, mode: int = FOLDER_MODE) -> None:
+        """Make a folder in one that exists, with these rights."""
+        with folder_of(path) as (folder, name):
+            os.mkdir(name, mode, dir_fd=folder)
+            # Whatever the umask; the folder above may hand its group on. Some file systems have no modes.
+            with contextlib.suppress(OSError):
+                made = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+                try:
+                    os.fchmod(made, mode | os.fstat(made).st_mode & stat.S_ISGID)
+                finally:
+                    os.close(made)
 
     @contextlib.contextmanager
     def folder_of(path: Path) -> Iterator[tuple[int, str]]:

@@ -204,7 +204,7 @@ if sys.platform == "win32":
 
 else:
     from repo_manager.edges.disk.noreplace import WAYS, CannotError
-    from repo_manager.edges.disk.opening import FOLDER_MODE, folder_of
+    from repo_manager.edges.disk.opening import folder_of, new_folder
 
     if TYPE_CHECKING:
         from repo_manager.edges.disk.noreplace import Way
@@ -239,15 +239,8 @@ else:
 
         def make_folder(self, path: Path) -> None:
             """Make a folder in one that exists, unless it is there."""
-            with folder_of(path) as (folder, name), contextlib.suppress(FileExistsError):
-                os.mkdir(name, FOLDER_MODE, dir_fd=folder)
-                # Whatever the umask; the folder above may hand its group on. Some file systems have no modes.
-                with contextlib.suppress(OSError):
-                    made = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-                    try:
-                        os.fchmod(made, FOLDER_MODE | os.fstat(made).st_mode & stat.S_ISGID)
-                    finally:
-                        os.close(made)
+            with contextlib.suppress(FileExistsError):
+                new_folder(path)
 
         def sync_folder(self, path: Path) -> None:
             """Bring the names in a folder to the disk."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from repo_manager.edges.disk.paths import reachable
 
@@ -15,10 +16,13 @@ if TYPE_CHECKING:
     from io import TextIOWrapper
 
 
-def write_whole(path: Path, text: str, *, newline: str | None = None, mode: int | None = None) -> None:
+def write_whole(
+    path: Path, text: str, *, newline: str | None = None, mode: int | None = None, group: int | None = None
+) -> None:
     """Write, sync, rename, sync the folder. `newline` as `open` takes it: None writes the system's line ends.
 
     `mode` is what the file may be used for by whom, where systems know that; None leaves it to the umask.
+    `group` is whose group's file it becomes, where this user may say so; None leaves that to the system.
     What cannot be written whole leaves nothing behind.
 
     Raises:
@@ -35,8 +39,8 @@ def write_whole(path: Path, text: str, *, newline: str | None = None, mode: int 
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-            if mode is not None and hasattr(os, "fchmod"):
-                os.fchmod(file.fileno(), mode)
+            if mode is not None and sys.platform != "win32":
+                _give_rights(file.fileno(), mode, group)
         Mover().replace(temporary, path)
     except BaseException:
         # Not where it was renamed: the name may be another run's by now.
@@ -49,6 +53,8 @@ def write_whole(path: Path, text: str, *, newline: str | None = None, mode: int 
 def write_where_told(path: Path, text: str, *, newline: str | None = None, mode: int | None = None) -> None:
     """The same for a file that a person named: links are followed, and what is no file, such as a device, stays it.
 
+    What is replaced hands its rights on. Where a mode is given, others may not write it either way.
+
     Raises:
         OSError: it cannot be written; what was there before still is.
         MachineError: the same, where another program holds what was there before.
@@ -58,7 +64,32 @@ def write_where_told(path: Path, text: str, *, newline: str | None = None, mode:
         with path.open("w", encoding="utf-8", newline=newline) as file:
             file.write(text)
         return
-    write_whole(Path(os.path.realpath(path)) if path.is_symlink() else path, text, newline=newline, mode=mode)
+    group = None
+    with suppress(OSError):
+        before = path.stat()
+        if sys.platform != "win32":
+            group, kept = before.st_gid, stat.S_IMODE(before.st_mode) & _RIGHTS
+            mode = kept if mode is None else kept & ~_OTHERS_WRITE
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    write_whole(target, text, newline=newline, mode=mode, group=group)
+
+
+_RIGHTS: Final = 0o777
+_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+
+
+if sys.platform != "win32":
+
+    def _give_rights(descriptor: int, mode: int, group: int | None) -> None:
+        """Whatever the umask. Some file systems have no modes."""
+        with suppress(OSError):
+            if group is not None and group != os.fstat(descriptor).st_gid:
+                try:
+                    os.fchown(descriptor, -1, group)
+                except OSError:
+                    # What one group may do is not for another one.
+                    mode &= ~stat.S_IRWXG
+            os.fchmod(descriptor, mode)
 
 
 def _takes_what_comes(path: Path) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import fleet
+from repo_manager.edges.disk.opening import FILE_MODE, make_folders
 from repo_manager.edges.disk.paths import inside, is_link, reachable
 from repo_manager.edges.disk.writing import write_whole
 from repo_manager.errors import InputError, MachineError
@@ -51,7 +52,7 @@ class ReportsFolder:
             InputError: it cannot be made.
         """
         try:
-            self._path.mkdir(parents=True, exist_ok=True)
+            make_folders(self._path)
         except OSError as error:
             raise InputError("no-reports-folder", f"{self._path}: {error.strerror}", "check --reports") from error
 
@@ -69,7 +70,8 @@ class ReportsFolder:
                     raise MachineError(
                         "too-many-servers", f"{SERVERS_MOST} servers have reported", "delete the reports of those gone"
                     )
-                write_whole(path, json.dumps(fleet.kept(received, by), indent=1) + "\n", newline="\n")
+                text = json.dumps(fleet.kept(received, by), indent=1) + "\n"
+                write_whole(path, text, newline="\n", mode=FILE_MODE)
             except OSError as error:
                 raise MachineError(
                     "not-kept", f"the report cannot be written: {error.strerror}", "look at the disk"

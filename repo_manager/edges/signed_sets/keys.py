@@ -21,6 +21,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager.edges.disk import trusted_files
+from repo_manager.edges.disk.opening import PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE, create_own, make_folders, write_all
 from repo_manager.edges.disk.paths import component, inside, reachable, shown
 from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.disk.renaming import Mover, sync_above, sync_folder
@@ -86,12 +87,12 @@ class Keys:
         """
         with _translated(self.folder):
             if not self.folder.is_dir():
-                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_folders(self.folder, PRIVATE_FOLDER_MODE)
                 _tighten(self.folder)
                 sync_above(self.folder)
             kept = self.folder / "metadata"
             if not kept.is_dir():
-                kept.mkdir(mode=0o700, exist_ok=True)
+                make_folders(kept, PRIVATE_FOLDER_MODE)
                 sync_above(kept)
 
     def signer(self, role: Role, *, successor: bool = False) -> CryptoSigner | None:
@@ -226,11 +227,9 @@ class Keys:
             self._step(f"write {temporary.name}")
             with contextlib.suppress(FileNotFoundError):
                 temporary.unlink()
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
             try:
-                with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
-                    file.write(data)
-                    file.flush()
+                with create_own(temporary, PRIVATE_FILE_MODE) as file:
+                    write_all(file, data)
                     os.fsync(file.fileno())
                 self._step(f"rename {temporary.name} -> {path.name}")
                 Mover().replace(temporary, path)

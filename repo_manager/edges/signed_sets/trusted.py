@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import names
+from repo_manager.edges.disk.opening import create_own, write_all
 from repo_manager.edges.disk.paths import SUBFOLDER, is_link, reachable, refuse_elsewhere, shown
 from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.disk.renaming import Mover, sync_folder
@@ -101,9 +102,8 @@ class TrustStore:
             with contextlib.suppress(FileNotFoundError):
                 Mover().delete(temporary)
             try:
-                with temporary.open("xb") as file:
-                    file.write(_to_state(memory))
-                    file.flush()
+                with create_own(temporary) as file:
+                    write_all(file, _to_state(memory))
                     os.fsync(file.fileno())
                 self._step(f"rename {temporary.name} -> {self._path.name}")
                 Mover().replace(temporary, self._path)

@@ -96,3 +96,36 @@ def test_a_pipe_is_written_to(tmp_path: Path) -> None:
     reader.join(30)
     assert read == ["text"]
     assert path.is_fifo()
+
+
+@posix
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_what_is_replaced_hands_its_rights_on(tmp_path: Path, umask: int) -> None:
+    path = tmp_path / "report.txt"
+    path.write_text("old", encoding="utf-8")
+    before = os.umask(umask)
+    try:
+        for mode, asked, wanted in [
+            (0o640, None, 0o640),
+            (0o666, None, 0o666),
+            (0o664, 0o644, 0o644),
+            (0o600, 0o644, 0o600),
+        ]:
+            path.chmod(mode)
+            write_where_told(path, "new", mode=asked)
+            assert path.stat().st_mode & 0o7777 == wanted
+    finally:
+        os.umask(before)
+
+
+@posix
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root gives files away")
+def test_what_is_replaced_hands_its_group_on(tmp_path: Path) -> None:
+    path = tmp_path / "report.txt"
+    path.write_text("old", encoding="utf-8")
+    os.chown(path, -1, 65534)
+    path.chmod(0o640)
+
+    write_where_told(path, "new")
+
+    assert (path.stat().st_gid, path.stat().st_mode & 0o7777) == (65534, 0o640)
