@@ -319,11 +319,14 @@ def test_no_command_makes_files_by_the_umask(tool: Cli, umask: int) -> None:
 
 def test_a_group_that_the_repository_hands_on_is_kept(tool: Cli) -> None:
     tool.repository.mkdir()
+    if os.geteuid() == 0:
+        os.chown(tool.repository, -1, NOBODY)
     tool.repository.chmod(0o2755)
     tool.fill_source(("RHEL7-64",))
     assert tool.repo("sync", "--package", "RHEL7-64", "--source", "source", "--yes").code == 0
 
     assert (tool.repository / SUBFOLDER / "staging").stat().st_mode & 0o7777 == 0o2755
+    assert (tool.repository / name_of("RHEL7-64")).stat().st_gid == tool.repository.stat().st_gid
 
 
 def _as_an_older_version_left_it(tool: Cli, umask: int) -> None:

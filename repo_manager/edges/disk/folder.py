@@ -281,7 +281,10 @@ class Folder:
             raise disk_error(error, one) from error
 
     def move(self, origin: str, destination: str) -> None:
-        """Rename within the volume, never onto another file. Both names of one file become the new one alone."""
+        """Rename within the volume, never onto another file. Both names of one file become the new one alone.
+
+        In the repository it gets the rights that the folder gives to new files.
+        """
         old, new = self._resolve(origin), self._resolve(destination)
         if self.size(destination) is not None:
             if not self.same(origin, destination):
@@ -289,6 +292,7 @@ class Folder:
             with _translated(old):
                 self._step(f"finish {origin} -> {destination}")
                 self._mover.delete(old)
+            self._hand_on_rights(new)
             return
         with _translated(old):
             # The folders of single transactions are not looked at before.
@@ -302,6 +306,11 @@ class Folder:
                 self._mover.rename(old, new)
             except FileExistsError as error:
                 raise _name_taken(new) from error
+        self._hand_on_rights(new)
+
+    def _hand_on_rights(self, path: Path) -> None:
+        if path.parent == self.path:
+            self._mover.inherit(path)
 
     def settle(self) -> None:
         """Sync the folders that moves have changed, those first into which files went out of the repository."""

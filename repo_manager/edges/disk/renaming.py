@@ -48,6 +48,10 @@ class System(Protocol):
         """Make a folder in one that exists, unless it is there."""
         ...
 
+    def inherit(self, path: Path) -> None:
+        """Give a file that was moved the rights that its folder gives to new files."""
+        ...
+
     def sync_folder(self, path: Path) -> None:
         """Bring the names in a folder to the disk."""
         ...
@@ -76,6 +80,14 @@ class Mover:
     def replace(self, old: Path, new: Path) -> None:
         """Put a file of the tool's own in the place of another, even of one that is read-only."""
         self._patiently(lambda: _writable_again(new, lambda: self._system.replace(old, new)), (new, old, new.parent))
+
+    def inherit(self, path: Path) -> None:
+        """Give a file that was moved the rights that its folder gives to new files, as far as the system lets us.
+
+        Where it does not, the file keeps the rights that it had: administrators and the system can read it either way.
+        """
+        with contextlib.suppress(OSError, ValueError):
+            self._system.inherit(path)
 
     def delete(self, path: Path) -> None:
         """Delete a file, even one that is read-only."""
@@ -195,6 +207,12 @@ if sys.platform == "win32":
             """Make a folder in one that exists, unless it is there."""
             path.mkdir(exist_ok=True)
 
+        def inherit(self, path: Path) -> None:
+            """Give a file that was moved the rights of its new folder: on NTFS it keeps those of the old one."""
+            from repo_manager.edges.windows.guarding import inherit
+
+            inherit(path)
+
         def sync_folder(self, path: Path) -> None:
             """Nothing to do here, where a move comes back when it is on the disk."""
 
@@ -241,6 +259,9 @@ else:
             """Make a folder in one that exists, unless it is there."""
             with contextlib.suppress(FileExistsError):
                 new_folder(path)
+
+        def inherit(self, path: Path) -> None:
+            """Nothing to do here: the sub-folder hands on the group and the default list of the repository."""
 
         def sync_folder(self, path: Path) -> None:
             """Bring the names in a folder to the disk."""

@@ -108,6 +108,37 @@ def parse(data: bytes) -> Descriptor:
 _HAS_ENTRIES: Final = 0x4
 
 
+def own_entries(data: bytes) -> bytes | None:
+    """The access control list of a descriptor without what it has inherited; None where it is to inherit nothing.
+
+    Evidence: [MS-DTYP] 2.4.6 SECURITY_DESCRIPTOR, 2.4.5 ACL, 2.4.4.1 ACE_HEADER.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        _, _, control, _, _, _, at = struct.unpack_from("<BBHIIII", data)
+        if control & _PROTECTED:
+            return None
+        revision, count, kept = 2, 0, []
+        if control & _HAS_ENTRIES and at:
+            revision, _, _, count, _ = struct.unpack_from("<BBHHH", data, at)
+            at += 8
+        for _ in range(count):
+            _, flags, size = struct.unpack_from("<BBH", data, at)
+            if not flags & _INHERITED:
+                kept.append(struct.unpack_from(f"{size}s", data, at)[0])
+            at += size
+    except struct.error as error:
+        raise ValueError("no security descriptor") from error
+    entries = b"".join(kept)
+    return struct.pack("<BBHHH", revision, 0, 8 + len(entries), len(kept), 0) + entries
+
+
+_PROTECTED: Final = 0x1000
+_INHERITED: Final = 0x10
+
+
 def _sid(data: bytes, at: int) -> str:
     revision, count = struct.unpack_from("<BB", data, at)
     authority = int.from_bytes(data[at + 2 : at + 8], "big")
@@ -119,8 +150,11 @@ if sys.platform == "win32":
     from ctypes import wintypes
     from functools import cache
 
-    # Evidence: GetFileSecurityW, GetTokenInformation, GetVolumeInformationW, GetDriveTypeW on Microsoft Learn.
+    # Evidence: GetFileSecurityW, SetNamedSecurityInfoW, SECURITY_INFORMATION, GetTokenInformation,
+    # GetVolumeInformationW, GetDriveTypeW on Microsoft Learn.
     _OWNER_AND_ENTRIES: Final = 0x1 | 0x4
+    _ENTRIES_AND_INHERITED: Final = 0x4 | 0x20000000
+    _FILE: Final = 1
     _TOKEN_QUERY: Final = 0x8
     _TOKEN_USER: Final = 1
     _REMOTE: Final = 4
@@ -138,6 +172,12 @@ if sys.platform == "win32":
         *(wintypes.LPCWSTR, wintypes.DWORD, ctypes.c_void_p, wintypes.DWORD, ctypes.POINTER(wintypes.DWORD)),
     )
 
+    _advapi.SetNamedSecurityInfoW.restype = wintypes.DWORD
+    _advapi.SetNamedSecurityInfoW.argtypes = (
+        *(wintypes.LPCWSTR, ctypes.c_int, wintypes.DWORD),
+        *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p),
+    )
+
     def doubt(path: Path, *, creating: bool = False) -> str | None:
         """What is wrong with a file or folder, None where nothing is or nothing can be told.
 
@@ -147,6 +187,25 @@ if sys.platform == "win32":
             if keeps_owners(path):
                 return judge(parse(_descriptor(path)), _user(), folder=path.is_dir() and not creating)
         return None
+
+    def inherit(path: Path) -> None:
+        """Let a file that was moved inherit from its new folder. What was given to the file itself stays.
+
+        Raises:
+            OSError: Windows refused.
+            ValueError: what it told is no security descriptor.
+        """
+        if keeps_owners(path):
+            _inherit(path)
+
+    def _inherit(path: Path) -> None:
+        entries = own_entries(_descriptor(path))
+        if entries is None:
+            return
+        # A list without what was inherited: Windows adds what the folder hands on.
+        code = _advapi.SetNamedSecurityInfoW(str(path), _FILE, _ENTRIES_AND_INHERITED, None, None, entries, None)
+        if code:
+            raise ctypes.WinError(code)
 
     def keeps_owners(path: Path) -> bool:
         """Whether the volume says whose a file is: shares are their server's matter, FAT has no owners."""

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from repo_manager.edges.windows.guarding import Descriptor, Entry, judge, parse
+from repo_manager.edges.windows.guarding import Descriptor, Entry, judge, own_entries, parse
 
 SYSTEM, ADMINISTRATORS, USERS, EVERYONE = "S-1-5-18", "S-1-5-32-544", "S-1-5-32-545", "S-1-1-0"
 INSTALLER = "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464"
@@ -70,10 +70,10 @@ def _ace(kind: int, flags: int, rights: int, who: str) -> bytes:
     return struct.pack("<BBH", kind, flags, 4 + len(body)) + body
 
 
-def _descriptor(owner: str, aces: tuple[bytes, ...] | None) -> bytes:
+def _descriptor(owner: str, aces: tuple[bytes, ...] | None, *, protected: bool = False) -> bytes:
     """Self-relative, as GetFileSecurityW gives it."""
     who = _sid(owner)
-    control = 0x8000 | (0 if aces is None else 0x4)
+    control = 0x8000 | (0 if aces is None else 0x4) | (0x1000 if protected else 0)
     at = 0 if aces is None else 20 + len(who)
     body = b"".join(aces or ())
     acl = b"" if aces is None else struct.pack("<BBHHH", 2, 0, 8 + len(body), len(aces), 0) + body
@@ -104,3 +104,28 @@ def test_half_a_descriptor_is_none(length: int) -> None:
     data = _descriptor(SYSTEM, (_ace(0, 0, FULL, SYSTEM),))
     with pytest.raises(ValueError, match="descriptor"):
         parse(data[: min(length, len(data) - 1)])
+
+
+def _list(*aces: bytes) -> bytes:
+    body = b"".join(aces)
+    return struct.pack("<BBHHH", 2, 0, 8 + len(body), len(aces), 0) + body
+
+
+def test_a_file_that_moves_leaves_what_it_has_inherited_and_keeps_what_was_given_to_it() -> None:
+    given, denied = _ace(0, 0, READ, OTHER), _ace(1, 0, MODIFY, EVERYONE)
+    inherited = (_ace(0, 0x10, FULL, SYSTEM), _ace(0, 0x10, READ, USERS))
+
+    assert own_entries(_descriptor(SYSTEM, (denied, *inherited, given))) == _list(denied, given)
+    assert own_entries(_descriptor(SYSTEM, inherited)) == _list()
+    assert own_entries(_descriptor(SYSTEM, None)) == _list()
+
+
+def test_a_file_that_is_to_inherit_nothing_keeps_its_list() -> None:
+    assert own_entries(_descriptor(SYSTEM, (_ace(0, 0, FULL, SYSTEM),), protected=True)) is None
+
+
+@pytest.mark.parametrize("length", [0, 19, 25, 45, 58])
+def test_half_a_list_is_handed_on_to_no_file(length: int) -> None:
+    data = _descriptor(SYSTEM, (_ace(0, 0, FULL, SYSTEM), _ace(0, 0, READ, USERS)))
+    with pytest.raises(ValueError, match="descriptor"):
+        own_entries(data[:length])
