@@ -58,6 +58,7 @@ class Code(StrEnum):
     MACHINE_WITHOUT_PACKAGE = "machine-without-package"
     MACHINE_AMBIGUOUS = "machine-ambiguous"
     KERNEL_NOT_SUPPORTED = "kernel-not-supported"
+    WRITABLE_BY_OTHERS = "writable-by-others"
 
 
 class State(StrEnum):
@@ -164,6 +165,28 @@ class Audit:
 
 
 @dataclass(frozen=True, slots=True)
+class Exposed:
+    """What others than administrators and the running user can change: in which way, as the end of a sentence.
+
+    `folder` is about the repository's folder, where others could exchange what is in it; empty where they cannot.
+    `files` has the installers by name.
+    """
+
+    folder: str
+    files: Mapping[str, str]
+
+    @property
+    def message(self) -> str:
+        """All of it in one sentence; empty where there is nothing to say."""
+        parts = [f"the folder {self.folder}, so others can replace every installer"] if self.folder else []
+        if self.files:
+            name, what = min(self.files.items())
+            count = len(self.files)
+            parts.append(f"{name} {what}" + (f", and {count - 1} more can be changed by others" if count > 1 else ""))
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
 class Circumstances:
     """What an audit knows beside the folder and the wish.
 
@@ -171,6 +194,7 @@ class Circumstances:
     `second` is the listing of the second folder, None when there is none to compare.
     `unseen_by` is the service that started before the folder last changed, None when there is none.
     `foreign` says that the folder has other files and no trace of installers.
+    `exposed` is what of the repository others can change.
     `command` is how the fixes begin, with the global options of this run; `sync` is the command that
     fixes most of them, with the release where one was asked for, and `packages` are those that were asked for.
     """
@@ -184,6 +208,7 @@ class Circumstances:
     sync: str = "sync"
     packages: tuple[str, ...] = ()
     foreign: bool = False
+    exposed: Exposed | None = None
 
 
 def audit(listing: Listing, selection: Selection, catalog: Catalog, circumstances: Circumstances) -> Audit:
@@ -443,6 +468,10 @@ class _Auditor:
         if self.about.foreign:
             message = "the folder has other files and no trace of installers; it is hardly a repository"
             yield Finding(Code.NOT_A_REPOSITORY, Severity.ERROR, message, self._fix("doctor"))
+
+        if self.about.exposed is not None and self.about.exposed.message:
+            message = self.about.exposed.message
+            yield Finding(Code.WRITABLE_BY_OTHERS, Severity.WARNING, message, self._fix("doctor"))
 
     def _about_service(self) -> Iterator[Finding]:
         if self.about.unseen_by is not None:

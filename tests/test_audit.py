@@ -7,7 +7,7 @@ import pytest
 from simulator import CUT_OFF, REAL, SIZE, SMALL, TOKENS, audit_of, listing_of, name_of, selection_of
 
 from repo_manager import audit
-from repo_manager.audit import Audit, Circumstances, Code, Finding, PackageState, Severity, State, Verdict
+from repo_manager.audit import Audit, Circumstances, Code, Exposed, Finding, PackageState, Severity, State, Verdict
 from repo_manager.names import Release
 from repo_manager.selection import Request, select
 
@@ -33,6 +33,7 @@ def judge(
     sync: str = "sync",
     unseen_by: str | None = None,
     foreign: bool = False,
+    exposed: Exposed | None = None,
 ) -> Audit:
     listing = listing_of(*present, sizes=sizes, links=links)
     about = Circumstances(
@@ -45,6 +46,7 @@ def judge(
         sync,
         (),
         foreign,
+        exposed,
     )
     return audit.audit(listing, selection_of(listing, *packages, release=release, classic=classic), SMALL, about)
 
@@ -73,6 +75,26 @@ CASES = [
         "doctor",
         "no trace of installers",
         id="not-a-repository",
+    ),
+    pytest.param(
+        Code.WRITABLE_BY_OTHERS,
+        judge(NEW, exposed=Exposed("can be changed by Users", {})),
+        "warning",
+        None,
+        None,
+        "doctor",
+        "the folder can be changed by Users, so others can replace every installer",
+        id="writable-by-others, the folder",
+    ),
+    pytest.param(
+        Code.WRITABLE_BY_OTHERS,
+        judge(NEW, exposed=Exposed("", {"b": "belongs to b", "a": "belongs to a", "c": "belongs to c"})),
+        "warning",
+        None,
+        None,
+        "doctor",
+        "a belongs to a, and 2 more can be changed by others",
+        id="writable-by-others, installers",
     ),
     pytest.param(
         Code.RESTART_PENDING,

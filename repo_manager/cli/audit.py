@@ -20,6 +20,7 @@ from repo_manager.audit import Severity
 from repo_manager.cli import history, options
 from repo_manager.cli.root import run_of
 from repo_manager.edges.disk.paths import place_of, reachable
+from repo_manager.edges.disk.trusted_files import exposed
 from repo_manager.edges.disk.writing import write_where_told
 from repo_manager.edges.windows.service import serves_older_set
 from repo_manager.errors import ExitCode, InputError
@@ -123,6 +124,7 @@ def audit(
         run.circumstances(_verdicts(run, checker, listing, deep=deep)),
         second=second,
         foreign=run.folder.is_foreign(listing),
+        exposed=exposed(run.path, (file.name for file in listing.files if file.installer is not None)),
         unseen_by=run.service.name if serves_older_set(run.service, run.path, time.time()) else None,
         sync="sync" if release.strip().lower() == selections.AUTO else f"sync --release {selection.release}",
         packages=_named(run, package or ()),

@@ -14,7 +14,7 @@ import typer
 from repo_manager.cli import installation, options
 from repo_manager.cli.quoting import repeated
 from repo_manager.cli.root import run_of
-from repo_manager.edges.disk import permissions
+from repo_manager.edges.disk import permissions, trusted_files
 from repo_manager.edges.disk.paths import shown
 from repo_manager.edges.windows import machine
 from repo_manager.edges.windows.facts import file_system, is_elevated
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from repo_manager.cli.run import Run
     from repo_manager.edges.disk.permissions import Found
+    from repo_manager.repository import Listing
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -196,6 +197,7 @@ def _folder(run: Run) -> Iterator[Check]:
     words += f", named by {named_by}" if named_by else ""
     yield Check("folder", Health.OK if count else Health.WARNING, words, "" if count else "run 'repo-manager sync'")
     yield _rights(run)
+    yield from _exposure(run, listing)
     damage: list[str] = []
     run.folder.records(damage.append)
     for what in damage:
@@ -207,6 +209,16 @@ def _folder(run: Run) -> Iterator[Check]:
             "a change is under way, or was interrupted",
             "the next change puts an interrupted one back first",
         )
+
+
+def _exposure(run: Run, listing: Listing) -> Iterator[Check]:
+    """What others can change. It is never refused: the folder is the vendor's, with the rights that its setup gave."""
+    found = trusted_files.exposed(run.path, (file.name for file in listing.files if file.installer is not None))
+    if found.message:
+        problems = {what.startswith("belongs"): what for what in (found.folder, *found.files.values()) if what}
+        commands = ", and: ".join(trusted_files.closing(run.path, what) for what in problems.values())
+        hint = f"run 'repo-manager audit --deep'; if the push service can still read them, run: {commands}"
+        yield Check("installers", Health.WARNING, found.message, hint)
 
 
 def _rights(run: Run) -> Check:
@@ -370,6 +382,24 @@ def _permissions(run: Run, keys: Path | None, tokens: Path | None) -> Iterator[C
         yield Check("permissions", Health.ERROR, f"{shown(one.path)}: {one.now}", hint)
     if not found:
         yield Check("permissions", Health.OK, "only administrators and this user can change what the tool believes")
+    yield from _owners(run, items)
+
+
+def _owners(run: Run, items: Iterable[permissions.Item]) -> Iterator[Check]:
+    """Where nothing of the above can be told. Of each kind of file system the first path is named."""
+    named: dict[str, Path] = {}
+    places = [*([run.path] if _has_folder(run) else []), *(item.path for item in items if item.path.exists())]
+    for place in places:
+        kind = trusted_files.without_owners(place)
+        if kind:
+            named.setdefault(kind, place)
+    for kind, place in named.items():
+        yield Check(
+            "owners",
+            Health.WARNING,
+            f"{shown(place)}: this file system keeps none ({kind}), so who can change files there cannot be judged",
+            "see that the share or the mount lets administrators alone write",
+        )
 
 
 def _fix_permissions(run: Run, keys: Path | None, tokens: Path | None, *, yes: bool) -> None:

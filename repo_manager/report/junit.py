@@ -39,6 +39,7 @@ _OF_THE_REPOSITORY: Final = frozenset(
         Code.NOT_A_REPOSITORY,
         Code.RESTART_PENDING,
         Code.SECOND_FOLDER_DIFFERS,
+        Code.WRITABLE_BY_OTHERS,
     }
 )
 _NOT_JUDGED: Final = {Prospect.AMBIGUOUS, Prospect.MODERNIZED_ONLY, Prospect.UNSUPPORTED, Prospect.UNKNOWN}

@@ -50,5 +50,6 @@ RULES: Final = {
     Code.MACHINE_WITHOUT_PACKAGE: Rule("a machine needs a package that is not in the repository, or not whole", _ERROR),
     Code.MACHINE_AMBIGUOUS: Rule("a machine's system could need several packages", _WARNING),
     Code.KERNEL_NOT_SUPPORTED: Rule("the installer does not support the kernel that a machine runs", _ERROR),
+    Code.WRITABLE_BY_OTHERS: Rule("other users can change or replace installers", _WARNING),
 }
 """All codes. The meanings are those of the index of the findings' pages."""

@@ -23,6 +23,7 @@ CODES = {
     "missing", "outdated", "duplicate", "stray", "partial", "corrupt", "mislabelled", "unknown-package",
     "mixed-releases", "newer-than-server", "withdrawn-release", "unsupported-release", "vulnerable-release",
     "restart-pending", "second-folder-differs", "modernized-only", "machine-without-package", "machine-ambiguous",
+    "writable-by-others",
 }  # fmt: skip
 
 

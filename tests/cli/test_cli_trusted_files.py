@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from cli_world import OLD, ROOT, SUBFOLDER, data_of, name_of, tree, unprivileged
 
+from repo_manager.edges.disk import trusted_files
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -582,3 +584,73 @@ def test_a_set_is_published_by_its_whole_path_so_its_folders_must_be_open(
 
     assert (answer.code, answer.error["code"]) == (3, "no-rights")
     assert str(open_tool.folder / "set") in answer.error["message"]
+
+
+# The repository and the installers in it are reported, never refused
+
+
+def _exposure(tool: Cli) -> list[str]:
+    document = tool.repo_json("audit", "--package", "RHEL7-64").document
+    found = [finding for finding in document["findings"] if finding["code"] == "writable-by-others"]
+    assert {(finding["severity"], finding["file"]) for finding in found} <= {("warning", None)}
+    return [finding["message"] for finding in found]
+
+
+def _in_doctor(tool: Cli) -> list[tuple[str, str, str]]:
+    checks = tool.repo_json("doctor").document["checks"]
+    return [(each["health"], each["message"], each["hint"]) for each in checks if each["check"] == "installers"]
+
+
+def test_installers_that_others_can_change_are_one_finding_and_nothing_is_refused(tool: Cli) -> None:
+    tool.fill(("RHEL7-64", "OL7-64", "RHEL8-64"))
+    assert (_exposure(tool), _in_doctor(tool)) == ([], []), "a default installation is closed"
+    for package in ("RHEL7-64", "OL7-64"):
+        (tool.repository / name_of(package)).chmod(0o666)
+    first = min(name_of("RHEL7-64"), name_of("OL7-64"))
+    message = f"{first} can be changed by every user (mode 0666), and 1 more can be changed by others"
+
+    assert _exposure(tool) == [message]
+    ((health, said, hint),) = _in_doctor(tool)
+    assert (health, said) == ("warning", message)
+    assert "chmod go-w repo repo/*" in hint
+    assert tool.repo("audit", "--package", "RHEL7-64").code == 0, "a warning"
+    assert tool.repo("audit", "--package", "RHEL7-64", "--fail-on", "warning").code == 1
+
+
+@of_root
+def test_an_installer_of_another_user_is_reported(tool: Cli) -> None:
+    tool.fill(("RHEL7-64",))
+    os.chown(tool.repository / name_of("RHEL7-64"), NOBODY, -1)
+    (message,) = _exposure(tool)
+    assert message.startswith(f"{name_of('RHEL7-64')} belongs to ")
+    assert "chown root repo repo/*" in _in_doctor(tool)[0][2]
+
+
+@pytest.mark.parametrize(("mode", "said"), [(0o777, True), (0o775, True), (0o1777, False), (0o755, False)])
+def test_a_repository_in_which_others_can_exchange_installers_is_reported(tool: Cli, mode: int, *, said: bool) -> None:
+    tool.fill(("RHEL7-64",))
+    tool.repository.chmod(mode)
+    found = _exposure(tool)
+    assert len(found) == said
+    assert all("so others can replace every installer" in message for message in found)
+    assert len(_in_doctor(tool)) == said
+
+
+def test_doctor_says_where_a_file_system_keeps_no_owners(tool: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool.fill(("RHEL7-64",))
+
+    def owners() -> list[tuple[str, str]]:
+        checks = tool.repo_json("doctor").document["checks"]
+        return [(each["health"], each["message"]) for each in checks if each["check"] == "owners"]
+
+    device = tool.repository.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    mounts = tool.folder / "mountinfo"
+    monkeypatch.setattr(trusted_files, "_MOUNTS", mounts)
+    for kind, keeps in (("ext4", True), ("cifs", False), ("vfat", False)):
+        mounts.write_text(f"36 35 {number} / / rw - {kind} /dev/x rw\n", encoding="utf-8")
+        said = f"repo: this file system keeps none ({kind}), so who can change files there cannot be judged"
+        assert owners() == ([] if keeps else [("warning", said)])
+
+    (tool.repository / name_of("RHEL7-64")).chmod(0o666)
+    assert _exposure(tool) == [], "what such a file system shows proves nothing"

@@ -25,6 +25,8 @@ from repo_manager.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from repo_manager.audit import Exposed
+
 CORRECT: Final = "repo-manager doctor --fix-permissions"
 """The command that corrects the owners and permissions of an installation's own files."""
 
@@ -131,6 +133,31 @@ def doubt(path: Path, *, within: Path | None = None, opened: int | None = None) 
     return None
 
 
+def exposed(folder: Path, names: Iterable[str]) -> Exposed:
+    """What others can change of a folder and the files of these names in it. What cannot be looked at is not so.
+
+    Where others may create files in the folder, but not rename or delete what is there, that is no exposure.
+    """
+    from repo_manager.audit import Exposed
+
+    place = reachable(folder)
+    files = {name: what for name in names if (what := _own_doubt(place / name)) is not None}
+    return Exposed(_own_doubt(place) or "", files)
+
+
+def closing(folder: Path, what: str) -> str:
+    """Commands of the system that close a folder and the files in it to others, where `what` is wrong with one."""
+    place = shown(folder)
+    if sys.platform == "win32":
+        if what.startswith("belongs"):
+            return f'icacls "{place}" /setowner *S-1-5-32-544 /T'
+        return f'icacls "{place}" {_CLOSE}, then: icacls "{place}\\*" /reset'
+    import shlex
+
+    change = "chown root" if what.startswith("belongs") else "chmod go-w"
+    return f"{change} {shlex.quote(place)} {shlex.quote(place)}/*"
+
+
 # POSIX
 
 
@@ -178,6 +205,18 @@ if sys.platform == "win32":
         del status
         return None
 
+    def _own_doubt(path: Path) -> str | None:
+        """What is wrong with a file or folder itself; the folders above are not looked at."""
+        from repo_manager.edges.windows.guarding import doubt
+
+        return doubt(path)
+
+    def without_owners(path: Path) -> str:
+        """The kind of file system of a path, where it says nothing of whose a file is; empty where it does."""
+        from repo_manager.edges.windows.guarding import volume_keeps_owners
+
+        return "" if volume_keeps_owners(path) else "a share, or a volume without access control lists"
+
     def _of_opened(path: Path, descriptor: int) -> Doubt | None:
         """What is wrong with an opened file: as long as it is open, its name cannot be given to another one."""
         del path, descriptor
@@ -208,6 +247,12 @@ else:
         """What is wrong with a file by what `stat` saw."""
         what = judge(Rights(status.st_uid, status.st_mode), os.geteuid())
         return None if what is None or keeps_no_owners(status.st_dev) else what
+
+    def _own_doubt(path: Path) -> str | None:
+        """What is wrong with a file or folder itself; the folders above are not looked at."""
+        with contextlib.suppress(OSError):
+            return doubt_of(path.stat())
+        return None
 
     def _of_opened(path: Path, descriptor: int) -> Doubt | None:
         """What is wrong with an opened file."""
@@ -277,6 +322,13 @@ else:
     def _below(path: Path, within: Path) -> Iterator[Path]:
         """The path and the folders above it, as far as they are in `within` or are it."""
         yield from reversed([place for place in (path, *path.parents) if place.is_relative_to(within)])
+
+    def without_owners(path: Path) -> str:
+        """The kind of file system of a path, where it says nothing of whose a file is; empty where it does."""
+        with contextlib.suppress(OSError):
+            kind = _kind(path.stat().st_dev)
+            return kind if kind in WITHOUT_OWNERS else ""
+        return ""
 
     def keeps_no_owners(device: int) -> bool:
         """Whether a file system says nothing of whose a file is, or says what the mount was told."""

@@ -209,7 +209,11 @@ if sys.platform == "win32":
 
     def keeps_owners(path: Path) -> bool:
         """Whether the volume says whose a file is: shares are their server's matter, FAT has no owners."""
-        return not _under_wine() and _volume_keeps_owners(path.absolute().anchor)
+        return not _under_wine() and volume_keeps_owners(path)
+
+    def volume_keeps_owners(path: Path) -> bool:
+        """The same by what is said of the volume alone."""
+        return _volume_keeps_owners(path.absolute().anchor)
 
     @cache
     def _under_wine() -> bool:
