@@ -47,7 +47,7 @@ class Pair:
         self.first = tool.folder / "first"
         shutil.copytree(self.leader.depot, self.first)
         self.leader.publish(FEWER)
-        assert self.mirror("--trust", self.root).code == ExitCode.DONE
+        assert self.mirror("--trust", self.root, "--create").code == ExitCode.DONE
 
     def mirror(self, *more: str) -> Answer:
         return self.tool("--json", "--repository", "follower", "mirror", self.source, *more, "--yes")

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_world import CLASSIC, ROOT, StandIn, data_of, name_of, real, tree
+from cli_world import CLASSIC, OLD, ROOT, StandIn, data_of, name_of, real, tree
 from server_world import NoServer
 
 if TYPE_CHECKING:
@@ -441,6 +441,7 @@ def test_a_second_folder_is_made_equal(tool: Cli) -> None:
     second = tool.folder / "sw"
     second.mkdir()
     (second / "index.html").write_bytes(b"the web server's own")
+    (second / name_of("RHEL7-64", OLD)).write_bytes(data_of(name_of("RHEL7-64", OLD)))
     config = tool.config("second_folder: sw\n")
     answer = tool.repo_json("--config", config, "sync", "--source", "source", "--yes")
     assert answer.code == 0, answer.err

@@ -61,7 +61,7 @@ def test_sync_places_what_the_expected_publisher_signed(tool: Cli, name: str) ->
 @pytest.mark.parametrize(("data", "code"), BAD)
 def test_sync_places_nothing_when_a_signature_will_not_do(tool: Cli, data: bytes, code: str) -> None:
     offer(tool, data)
-    tool.put("who-to-call.txt", b"the backup team")
+    tool.fill(("OL7-64",))
     tool.config(CONFIG)
     before = tree(tool.repository, own=False)
     answer = tool.repo_json(
