@@ -20,6 +20,7 @@ from platforms import needs_links
 from trust_world import Leading
 
 from repo_manager.edges.disk.lock import Lock
+from repo_manager.edges.disk.scanning import scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -506,11 +507,7 @@ def test_what_verify_cannot_repair_is_an_error_and_the_rest_is_repaired(tool: Cl
     (memory,) = (file for file in tool.cache.iterdir() if not file.name.endswith(".kernels.json"))
     document = json.loads(memory.read_text("ascii"))
     after = path.stat()
-    document["files"][LOST][1:4] = [
-        after.st_mtime_ns,
-        0 if sys.platform == "win32" else after.st_ctime_ns,
-        after.st_ino,
-    ]
+    document["files"][LOST][1:4] = next(entry.stamp for entry in scan(tool.repository) if entry.name == LOST)
     memory.write_text(json.dumps(document), "ascii")
     assert before.st_size == after.st_size
 

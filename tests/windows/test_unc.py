@@ -98,9 +98,11 @@ def test_a_repository_on_a_share_is_made_whole_and_put_back(share: Share, spelli
     assert snapshot(world) == whole
     audit = cli(world, "--repository", repository, "audit", "--deep", "--release", "latest")
     assert audit.returncode == ExitCode.DONE, audit.stdout
-    restored = cli(world, "--repository", repository, "restore", "last", "--yes")
-    assert restored.returncode == ExitCode.DONE, restored.stderr
-    assert snapshot(world).files == before.files
+    restored = cli(world, "--repository", repository, "restore", "last", "--drop", "UBUNTU-22.04-64", "--yes")
+    assert restored.returncode == ExitCode.FINDINGS, restored.stderr
+    # What was damaged stays retired.
+    damaged = name_of("RHEL9-64")
+    assert snapshot(world).files == {**before.files, damaged: whole.files[damaged]}
 
 
 @pytest.mark.parametrize("command", [("list",), ("audit",), ("prune", "--yes"), ("restore",), ("sync", "--yes")])
