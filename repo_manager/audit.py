@@ -297,6 +297,10 @@ class _Auditor:
         errors = [finding for finding in findings if finding.severity is Severity.ERROR]
         if not errors:
             return
+        if self.about.foreign:
+            # A sync would fill a folder that was named by mistake.
+            yield self._fix("doctor")
+            return
         strict = " --signatures require" if any(error.code in _MENDED_WHEN_REQUIRED for error in errors) else ""
         back = [error.package for error in errors if error.code is Code.NEWER_THAN_SERVER and error.package]
         server = self.about.server_release if back else None

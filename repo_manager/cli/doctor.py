@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from repo_manager.cli import installation, options
 from repo_manager.cli.quoting import repeated
 from repo_manager.cli.root import run_of
 from repo_manager.edges.disk import permissions, trusted_files
-from repo_manager.edges.disk.paths import shown
+from repo_manager.edges.disk.paths import SUBFOLDER, shown
 from repo_manager.edges.windows import machine
 from repo_manager.edges.windows.facts import file_system, is_elevated
 from repo_manager.edges.windows.places import State, near_misses
@@ -195,7 +196,12 @@ def _folder(run: Run) -> Iterator[Check]:
     count = sum(file.installer is not None for file in listing.files)
     words = f"{listing.repository}, " + (f"{count} installers" if count else "found and empty")
     words += f", named by {named_by}" if named_by else ""
-    yield Check("folder", Health.OK if count else Health.WARNING, words, "" if count else "run 'repo-manager sync'")
+    if run.folder.is_foreign(listing):
+        words = f"{listing.repository} has other files and no trace of installers; it is hardly a repository"
+        yield Check("folder", Health.ERROR, words, "check --repository; 'sync --create' accepts the folder")
+    else:
+        hint = "" if count else f"run '{run.command} sync'"
+        yield Check("folder", Health.OK if count else Health.WARNING, words, hint)
     yield _rights(run)
     yield from _exposure(run, listing)
     damage: list[str] = []
@@ -380,9 +386,24 @@ def _permissions(run: Run, keys: Path | None, tokens: Path | None) -> Iterator[C
     for one in found:
         hint = one.reason or f"check its contents, then run '{run.command} doctor --fix-permissions'"
         yield Check("permissions", Health.ERROR, f"{shown(one.path)}: {one.now}", hint)
-    if not found:
+    doubted = list(_doubted(items, found))
+    yield from doubted
+    if not found and not doubted:
         yield Check("permissions", Health.OK, "only administrators and this user can change what the tool believes")
     yield from _owners(run, items)
+
+
+def _doubted(items: Iterable[permissions.Item], wrong: Iterable[Found]) -> Iterator[Check]:
+    """What is not believed because of a folder or a link on its path, which --fix-permissions does not touch."""
+    named = {found.path for found in wrong}
+    for item in items:
+        sub = next((folder for folder in item.path.parents if folder.name == SUBFOLDER), None)
+        with contextlib.suppress(OSError):
+            found = None if item.cache else trusted_files.doubt(item.path, within=sub)
+            if found is not None and found.path not in named:
+                named.add(found.path)
+                hint = f"check its contents, then run: {found.correction}"
+                yield Check("permissions", Health.ERROR, f"{shown(found.path)} {found.what}", hint)
 
 
 def _owners(run: Run, items: Iterable[permissions.Item]) -> Iterator[Check]:
@@ -411,6 +432,8 @@ def _fix_permissions(run: Run, keys: Path | None, tokens: Path | None, *, yes: b
     checks = [
         Check("permissions", Health.ERROR, f"{shown(found.path)}: {found.now}", why) for found, why in done if why
     ]
+    items = [*installation.configuration(run), *installation.rest(run, keys, tokens)]
+    checks += _doubted(items, [found for found, why in done if why])
     fixed = {
         "permissions": [
             {
@@ -423,7 +446,7 @@ def _fix_permissions(run: Run, keys: Path | None, tokens: Path | None, *, yes: b
             for found, why in done
         ]
     }
-    words = f"{plural(len(done) - len(checks), 'path')} corrected"
+    words = f"{plural(sum(not why for _, why in done), 'path')} corrected"
     checks.append(Check("permissions", Health.OK, words))
     console.emit({**_document(checks), **fixed})
     console.answer("\n".join([*(f"not corrected: {check.message}; {check.hint}" for check in checks[:-1]), words]))

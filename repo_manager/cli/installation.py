@@ -43,7 +43,7 @@ def rest(run: Run, keys: Path | None, tokens: Path | None) -> Iterator[Item]:
         yield Item(Path(str(catalog)))
     yield from _subfolders(run)
     cache = cache_folder(run.environ)
-    yield from map(Item, (cache, *(path for path in _in(cache) if path.suffix == ".json")))
+    yield from (Item(path, cache=True) for path in (cache, *(path for path in _in(cache) if path.suffix == ".json")))
 
 
 def _named(found: settings.Settings, option: str) -> Path | None:
@@ -64,6 +64,10 @@ _ROLES: Final = ("root", "targets", "snapshot", "timestamp")
 
 
 def _subfolders(run: Run) -> Iterator[Item]:
+    named = run.given.get("repository")
+    if named:
+        # Known also where the configuration is not believed.
+        yield from _subfolder(Path(str(named)) / SUBFOLDER)
     try:
         yield from _subfolder(run.path / SUBFOLDER)
         if run.profile.second_folder is not None:

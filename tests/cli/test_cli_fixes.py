@@ -243,6 +243,17 @@ def test_what_a_limited_sync_leaves_alone_has_a_line_of_its_own(tool: Cli) -> No
     ]
 
 
+def test_the_last_line_offers_no_sync_for_a_folder_that_is_hardly_a_repository(tool: Cli) -> None:
+    tool.put("passwd")
+
+    text = tool.repo("audit").out
+
+    assert text.splitlines()[-1] == "to mend it: repo-manager --repository repo doctor"
+    looked = tool.repo("doctor")
+    assert looked.code == 1
+    assert "no trace of installers" in looked.out + looked.err
+
+
 def test_every_kind_of_finding_of_a_repository_is_tried() -> None:
     elsewhere = {
         # Of an inventory: tests/cli/test_cli_inventory.py. Of signatures: tests/cli/test_cli_signatures.py.
@@ -250,5 +261,7 @@ def test_every_kind_of_finding_of_a_repository_is_tried() -> None:
         *(Code.UNSIGNED, Code.TAMPERED, Code.OTHER_PUBLISHER),
         # Advice as of the vulnerable ones.
         *(Code.WITHDRAWN_RELEASE, Code.UNSUPPORTED_RELEASE),
+        # For people to look at: the test below, and tests/cli/test_cli_trusted_files.py.
+        *(Code.NOT_A_REPOSITORY, Code.WRITABLE_BY_OTHERS),
     }
     assert {case.code for case in CASES.values()} == set(Code) - elsewhere

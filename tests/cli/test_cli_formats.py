@@ -100,6 +100,8 @@ def test_the_numbers_can_be_read_by_the_account_that_collects_them(messy: Cli) -
     try:
         _written(messy, Format.PROMETHEUS)
         assert stat.S_IMODE((messy.folder / "report").stat().st_mode) == 0o644
+        # What is replaced would hand its mode on.
+        (messy.folder / "report").unlink()
         _written(messy, Format.HTML)
         assert stat.S_IMODE((messy.folder / "report").stat().st_mode) == 0o600
     finally:

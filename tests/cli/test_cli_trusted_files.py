@@ -493,6 +493,74 @@ def test_links_and_files_with_further_names_are_left_alone(tool: Cli) -> None:
     assert victim.stat().st_uid == NOBODY
 
 
+@of_root
+def test_a_program_of_another_user_does_not_become_one_of_root(tool: Cli) -> None:
+    tool.fill(("RHEL7-64",))
+    sub = tool.repository / SUBFOLDER
+    sub.mkdir()
+    planted = sub / "sh"
+    planted.write_bytes(b"#!/bin/sh\n")
+    os.chown(planted, NOBODY, NOBODY)
+    planted.chmod(0o6755)
+    os.chown(sub, NOBODY, NOBODY)
+
+    with planted.open("r+b") as held:
+        assert tool.repo("doctor", "--fix-permissions", "--yes").code == 0
+        held.write(b"written by who had it open")
+    status = planted.stat()
+
+    assert (status.st_uid, status.st_mode & 0o7777) == (0, 0o644)
+    assert planted.read_bytes() == b"#!/bin/sh\n"
+    assert [path.name for path in sub.iterdir()] == ["sh"]
+
+
+def test_a_file_with_further_names_keeps_its_mode(tool: Cli) -> None:
+    tool.fill(("RHEL7-64",))
+    secret = tool.folder / "secret"
+    secret.write_bytes(b"")
+    secret.chmod(0o600)
+    (tool.repository / SUBFOLDER).mkdir()
+    (tool.repository / SUBFOLDER / "lock").hardlink_to(secret)
+
+    assert tool.repo("prune", "--yes").code == 3
+    assert secret.stat().st_mode & 0o777 == 0o600
+
+
+@of_root
+def test_a_pipe_of_another_user_in_the_place_of_the_configuration_is_not_waited_for(tool: Cli) -> None:
+    os.mkfifo(tool.folder / "config.yaml", 0o600)
+    os.chown(tool.folder / "config.yaml", NOBODY, NOBODY)
+    answer = tool.json("--config", "config.yaml", "list")
+    assert (answer.code, answer.error["code"]) == (2, "untrusted-file")
+
+
+def test_what_is_still_not_believed_is_no_success(tool: Cli) -> None:
+    tool.fill(("RHEL7-64",))
+    etc = tool.folder / "etc"
+    etc.mkdir()
+    (etc / "config.yaml").write_text("retired_keep: 3\n", encoding="utf-8")
+    sub = tool.repository / SUBFOLDER
+    sub.mkdir()
+    for path in (etc, sub):
+        path.chmod(0o777)
+    line = ("--config", "etc/config.yaml", "--repository", "repo", "doctor")
+
+    looked = tool.json(*line)
+    assert looked.code == 1
+    said = [
+        (check["health"], check["message"]) for check in looked.document["checks"] if check["check"] == "permissions"
+    ]
+    assert {health for health, _ in said} == {"error"}
+    corrected = tool.json(*line, "--fix-permissions", "--yes")
+    assert corrected.code == 1
+    assert "etc can be changed by every user" in corrected.err + corrected.out
+    assert [path.stat().st_mode & 0o777 for path in (etc, sub)] == [0o777, 0o755]
+
+    etc.chmod(0o755)
+    assert tool.json(*line, "--fix-permissions", "--yes").code == 0
+    assert tool("--config", "etc/config.yaml", "--repository", "repo", "list").code == 0
+
+
 def test_the_installers_themselves_are_never_touched(tool: Cli) -> None:
     tool.fill(("RHEL7-64",))
     installer = tool.repository / name_of("RHEL7-64")

@@ -156,7 +156,8 @@ def not_plain(path: Path) -> MachineError:
     """A link, a pipe, a folder or a device has the name of a file of the tool's own."""
     return MachineError(
         "not-a-plain-file",
-        f"{shown(path)} is a link, a pipe, a folder or a device; the tool's own files are plain files",
+        f"{shown(path)} is a link, a pipe, a folder, a device, or has further names;"
+        " the tool's own files are plain files",
         "find out which program put it there, remove it, then run the same command again",
     )
 
@@ -265,19 +266,26 @@ if sys.platform == "win32":
 else:
 
     def _descriptor(path: Path, flags: int, mode: int) -> int:
+        how = flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with folder_of(path) as (folder, name):
             try:
-                how = flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-                descriptor = os.open(name, how, mode, dir_fd=folder)
+                if not flags & os.O_CREAT:
+                    return os.open(name, how, dir_fd=folder)
+                try:
+                    descriptor = os.open(name, how | os.O_EXCL, mode, dir_fd=folder)
+                except FileExistsError:
+                    if flags & os.O_EXCL:
+                        raise
+                    # What is there keeps its mode: it may be another file by a second name.
+                    return os.open(name, how, mode, dir_fd=folder)
             except OSError as error:
                 # A link; a folder that would be written to; a pipe without a reader or a socket.
                 if error.errno in {errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EOPNOTSUPP}:
                     raise not_plain(path) from error
                 raise
-            if flags & os.O_CREAT:
-                # Whatever the umask. Some file systems have no modes.
-                with contextlib.suppress(OSError):
-                    os.fchmod(descriptor, mode)
+            # Whatever the umask. Some file systems have no modes.
+            with contextlib.suppress(OSError):
+                os.fchmod(descriptor, mode)
             return descriptor
 
     def new_folder(path: Path, mode: int = FOLDER_MODE) -> None:

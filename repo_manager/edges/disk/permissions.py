@@ -2,6 +2,7 @@
 
 First everything is looked at and listed; a person decides; then exactly what was listed is changed. A file that was
 exchanged meanwhile is left alone. Links are never followed, and what is not a file or folder is never touched.
+A file of another owner is replaced by a copy: who has it open can no longer write to what is believed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from repo_manager.edges.disk.paths import reachable
+from repo_manager.errors import MachineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,10 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A file or folder of an installation. `secret` says that other users may not even read it."""
+    """A file or folder of an installation.
+
+    `secret` says that other users may not even read it; `cache`, that the tool works without it.
+    """
 
     path: Path
     secret: bool = False
+    cache: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +98,18 @@ if sys.platform == "win32":
         return ""
 
 else:
+    import secrets
+    import shutil
+
+    from repo_manager.edges.disk.opening import create_own
+    from repo_manager.edges.disk.renaming import Mover
     from repo_manager.edges.disk.trusted_files import keeps_no_owners, owner_name
 
     _OTHERS_WRITE: int = stat.S_IWGRP | stat.S_IWOTH
     # A service of another user may read a secret by its group.
     _OTHERS_USE: int = stat.S_IWGRP | stat.S_IRWXO
+    # A file of another owner could be a program that would run with the rights of its new owner.
+    _NO_PROGRAM: int = 0o666
 
     def _look(path: Path, *, secret: bool) -> Found | None:
         """What is wrong with a path."""
@@ -106,7 +119,7 @@ else:
         if wanted == (status.st_uid, mode) or keeps_no_owners(status.st_dev):
             return None
         now = f"{owner_name(status.st_uid)}, mode {mode:04o}"
-        reason = _reason(status, wanted[0])
+        reason = _reason(status)
         owner, new = wanted
         changes = [f"owner {owner_name(owner)}"] if owner != status.st_uid else []
         changes += [f"mode {new:04o}"] if new != mode else []
@@ -119,17 +132,19 @@ else:
         owner = status.st_uid if status.st_uid in {0, user} else user
         if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
             return owner, mode
+        if stat.S_ISREG(status.st_mode) and owner != status.st_uid:
+            mode &= _NO_PROGRAM
         if secret and (owner != status.st_uid or mode & _OTHERS_USE):
             return owner, mode & stat.S_IRWXU
         return owner, mode & ~_OTHERS_WRITE
 
-    def _reason(status: os.stat_result, owner: int) -> str:
+    def _reason(status: os.stat_result) -> str:
         """Why this is not corrected; empty where it is."""
         if stat.S_ISLNK(status.st_mode):
             return "it is a link; remove it"
         if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
             return "it is neither a file nor a folder; remove it"
-        if owner != status.st_uid and stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+        if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
             return "the file has further names elsewhere; replace it by a copy"
         if os.geteuid() not in {0, status.st_uid}:
             return "only root can change it"
@@ -143,15 +158,39 @@ else:
         except OSError as error:
             return str(error.strerror)
         try:
-            status = os.fstat(descriptor)
-            if (status.st_dev, status.st_ino) != found.identity:
-                return "it was exchanged meanwhile; run the same command again"
-            owner, mode = _wanted(status, secret=found.secret)
-            if owner != status.st_uid:
-                os.fchown(descriptor, owner, os.getegid())
-            os.fchmod(descriptor, mode)
+            return _correct(descriptor, found)
         except OSError as error:
             return str(error.strerror)
+        except MachineError as error:
+            return error.message
         finally:
             os.close(descriptor)
+
+    def _correct(descriptor: int, found: Found) -> str:
+        status = os.fstat(descriptor)
+        if (status.st_dev, status.st_ino) != found.identity:
+            return "it was exchanged meanwhile; run the same command again"
+        reason = _reason(status)
+        if reason:
+            return reason
+        owner, mode = _wanted(status, secret=found.secret)
+        if stat.S_ISREG(status.st_mode) and owner != status.st_uid:
+            _copy(descriptor, found.path, mode)
+            return ""
+        if owner != status.st_uid:
+            os.fchown(descriptor, owner, os.getegid())
+        os.fchmod(descriptor, mode)
         return ""
+
+    def _copy(descriptor: int, path: Path, mode: int) -> None:
+        """Put a copy of an opened file in its place."""
+        copy = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
+        try:
+            with create_own(copy, mode) as new, os.fdopen(os.dup(descriptor), "rb") as old:
+                shutil.copyfileobj(old, new)
+                os.fsync(new.fileno())
+            Mover().replace(copy, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                copy.unlink(missing_ok=True)
+            raise

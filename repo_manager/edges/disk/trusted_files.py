@@ -75,14 +75,21 @@ def read(path: Path, *, most: int = -1, correction: Correction | None = None, wi
         OSError: it cannot be read.
     """
     try:
-        with reachable(path).open("rb") as file:
+        with open(reachable(path), "rb", opener=_without_waiting) as file:
             require(path, correction=correction, within=within, opened=file.fileno())
+            if sys.platform != "win32":
+                os.set_blocking(file.fileno(), True)
             return file.read(most)
     except FileNotFoundError:
         # A folder that others own could hold the file a moment later.
         if path.parent.is_dir():
             require(path.parent, correction=correction, within=within)
         raise
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """An opener for `open`: a pipe that took the place of a file is judged, and its other end is not waited for."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def require(
