@@ -211,7 +211,7 @@ def unsatisfied(packages: Path, python: Embedded, extras: tuple[str, ...]) -> li
             continue
         seen.add((name, extra))
         item = there[name]
-        if not SpecifierSet(item.metadata["Requires-Python"] or "").contains(full):
+        if not SpecifierSet(",".join(item.metadata.get_all("Requires-Python") or ())).contains(full):
             wrong.add(f"{item.name} {item.version} is not for Python {full}")
         for requirement in map(Requirement, item.requires or ()):
             if requirement.marker is not None and not requirement.marker.evaluate({**windows, "extra": extra}):
