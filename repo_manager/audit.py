@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Final
 
+from repo_manager import names
 from repo_manager.catalog import Standing
 from repo_manager.repository import Kind
 
@@ -464,6 +465,12 @@ class _Auditor:
             else:
                 words = "has another size in"
             message = f"{words} the second folder {second.repository}"
+            token = names.token_of(name)
+            if token and token in self.catalog.packages and self.listing.newest(token) is None:
+                message += ", which keeps it: the repository has no installer of this package"
+                fix = self._fix(f"show {token}")
+                yield Finding(Code.SECOND_FOLDER_DIFFERS, Severity.WARNING, message, fix, file=name)
+                continue
             # Every change copies the repository to the second folder.
             fix = self._fix("prune" if self.selection.limited or self._blocked() else self.about.sync)
             yield Finding(Code.SECOND_FOLDER_DIFFERS, Severity.WARNING, message, fix, file=name)

@@ -64,6 +64,8 @@ class Undoability(StrEnum):
     UNDOABLE = "undoable"
     PARTLY = "partly-undoable"
     """Of a transaction: some of it may, and some was changed since."""
+    PARTLY_UNDONE = "partly-undone"
+    """Of a transaction: some of it was undone, and a run left the rest alone, or it was changed since."""
     UNDONE = "undone"
     CHANGED = "changed-since"
     """A later transaction changed the name, or all of the names, again."""
@@ -135,6 +137,8 @@ class Entry:
         if self.damaged:
             return Undoability.DAMAGED
         states = {change.state for change in self.changes}
+        if Undoability.UNDONE in states and len(states) > 1:
+            return Undoability.PARTLY_UNDONE
         changed = not states.isdisjoint({Undoability.CHANGED, Undoability.DAMAGED})
         if Undoability.UNDOABLE in states:
             return Undoability.PARTLY if changed else Undoability.UNDOABLE
@@ -257,8 +261,9 @@ def read(journals: Iterable[_Journal]) -> tuple[Entry, ...]:
 
 
 def last_to_undo(entries: Iterable[Entry]) -> Entry | None:
-    """Of entries newest first, the one that stepping back undoes next: no `restore`, and not undone."""
-    return next((entry for entry in entries if entry.command != "restore" and not entry.undone_by), None)
+    """Of entries newest first, the one that stepping back undoes next: no `restore`, and not even partly undone."""
+    undone = {Undoability.UNDONE, Undoability.PARTLY_UNDONE}
+    return next((entry for entry in entries if entry.command != "restore" and entry.state not in undone), None)
 
 
 def time_of(identity: str) -> str:

@@ -92,7 +92,8 @@ class Follower:
         known = {target.token: target for target in targets if self.catalog.known(target.token)}
         newest = max((target.name.release for target in targets), default=self.catalog.latest)
         self.seen, self.judged = seen, self.judge(seen, Selection(newest, tuple(known), known))
-        plan = plans.mirror(seen.listing, targets, self.judged, seen.verdicts, limited=bool(self.wanted.packages))
+        others = plans.Others.IGNORE if self.wanted.packages else plans.Others.RETIRE
+        plan = plans.mirror(seen.listing, targets, self.judged, seen.verdicts, others)
         # Another leader counts once the repository is as that one has it: a refused plan must change nothing.
         if seen.locked and not (self.trusting.afresh and plan.moves):
             self._remember()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import history, names, repository
@@ -157,17 +158,24 @@ def sync(listing: Listing, selection: Selection, judged: Audit, verdicts: Verdic
     return _with_downloads(listing, downloads, leaving)
 
 
-def mirror(
-    listing: Listing, targets: Sequence[Target], judged: Audit, verdicts: Verdicts, *, limited: bool = False
-) -> Plan:
-    """Make a folder hold exactly the installers of `targets`, at most one a package, and retire all others.
+class Others(StrEnum):
+    """What becomes of packages that a set does not have."""
 
-    `limited` leaves alone whatever is of another package.
-    """
+    RETIRE = "retire"
+    KEEP_COMPLETE = "keep-complete"
+    """The newest complete installer of each stays; all else is cleaned up."""
+    IGNORE = "ignore"
+
+
+def mirror(
+    listing: Listing, targets: Sequence[Target], judged: Audit, verdicts: Verdicts, others: Others = Others.RETIRE
+) -> Plan:
+    """Make a folder hold exactly the installers of `targets`, at most one a package; see `Others` for the rest."""
     keeps = {target.token: _exactly(listing, target, verdicts) for target in targets}
     downloads, leaving = _exchange(listing, targets, keeps, verdicts, says="as the set has it")
-    if not limited:
+    if others is not Others.IGNORE:
         leaving |= mistakes(listing, judged, verdicts, except_for=keeps)
+    if others is Others.RETIRE:
         for token, found in listing.by_token.items():
             if token not in keeps:
                 leaving |= {file.name: "not in the set that is followed" for _, file in found}

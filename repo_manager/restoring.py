@@ -56,11 +56,16 @@ class _Looked:
     wrong: str = ""
 
 
+def _add(*options: str) -> str:
+    return f"run the same command with {' '.join(options)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Undoing:
     """Undoing the transaction `wanted` of a repository.
 
     `drop` are the packages that may be left without a complete installer; `command` is how a command to paste begins.
+    `again` tells to run the same command line with more options.
     """
 
     folder: Folder
@@ -69,6 +74,7 @@ class Undoing:
     drop: frozenset[Token] = frozenset()
     command: str = "repo-manager"
     voice: Voice = field(default_factory=Voice)
+    again: Callable[..., str] = _add
     _looked: dict[str, _Looked] = field(default_factory=dict)
     _coming: list[plan.Place] = field(default_factory=list)
 
@@ -120,11 +126,11 @@ class Undoing:
     def _would_drop(self, entry: Entry, lost: tuple[Token, ...]) -> InputError:
         refused = [token for token in lost if token not in self.drop]
         count = "1 package" if len(refused) == 1 else f"{len(refused)} packages"
-        options = " ".join(f"--drop {token}" for token in lost)
+        options = [word for token in refused for word in ("--drop", token)]
         return InputError(
             "would-drop-packages",
             f"undoing {entry.identity} would leave {count} without a complete installer: {', '.join(refused)}",
-            f"to accept that, run '{self.command} restore {entry.identity} {options}'",
+            f"to accept that, {self.again(*options)}",
         )
 
     # What comes back
@@ -178,7 +184,7 @@ class Undoing:
         finally:
             self.voice.finished()
         if damaged:
-            raise self._damaged(damaged)
+            raise self._damaged(entry, damaged)
         return unfit
 
     def _look(self, version: Version, sha256: str | None, progress: Callable[[int], None]) -> _Looked:
@@ -211,12 +217,14 @@ class Undoing:
             raise disk_error(error, path) from error
         return _Looked(mark, found, "" if sha256 in {None, found} else "has other bytes than the file that was placed")
 
-    def _damaged(self, damaged: Mapping[str, str]) -> VerificationError:
+    def _damaged(self, entry: Entry, damaged: Mapping[str, str]) -> VerificationError:
         reasons = "".join(f"\n.repo-manager/{path}: {reason}" for path, reason in damaged.items())
+        tokens = sorted({str(self._package(path.rpartition("/")[2])) for path in damaged})
+        options = [word for token in tokens for word in ("--drop", token)]
         return VerificationError(
             "retired-file-damaged",
-            f"{self.wanted} was not undone: files that would come back are damaged{reasons}",
-            f"run '{self.command} sync' to fetch what is missing; to undo the rest, delete the damaged files",
+            f"{entry.identity} was not undone: files that would come back are damaged{reasons}",
+            f"to undo the rest, {self.again(*options)}",
         )
 
     def _confirm(self) -> None:

@@ -335,7 +335,7 @@ CASES = [
         "warning",
         None,
         OLD,
-        "prune",
+        "show RHEL9-64",
         "lies only in",
         id="only in the second folder",
     ),

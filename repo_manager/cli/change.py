@@ -116,6 +116,8 @@ def _rehearse_second(run: Run, bench: Workbench, plan: Plan) -> tuple[Rehearsal 
     """What would happen in the second folder after a plan was carried out, and the title of that."""
     path = _second_folder(run)
     if path is None or not path.is_dir():
+        if path is not None:
+            run.console.note(_absent(path))
         return None, ""
     unknown = {place.name for place in plan.places if place.size_bytes is None}
     copy = _copy_of(run, plans.carried_out(plan, run.listing()), unknown)
@@ -186,7 +188,7 @@ def equalise(
     if path is None:
         return None
     if not path.is_dir():
-        (voice or run.console).note(f"the second folder {shown(path)} does not exist; nothing was copied there")
+        (voice or run.console).note(_absent(path))
         return None
     bench = _second_bench(run, bench, path)
     bench = replace(bench, voice=voice or TerminalVoice(run.console, ask=ask, title=_title(path)))
@@ -222,6 +224,10 @@ def _second_bench(run: Run, bench: Workbench, path: Path) -> Workbench:
     return replace(bench, folder=folder, service=AbsentService(""), checker=lambda: run.checker(folder))
 
 
+def _absent(path: Path) -> str:
+    return f"the second folder {shown(path)} does not exist; nothing is copied there"
+
+
 def _title(path: Path) -> str:
     return f"in the second folder {shown(path)}"
 
@@ -244,7 +250,9 @@ def _copy_of(run: Run, primary: Listing, unknown: Container[str] = ()) -> Task:
     selection = Selection(release, tokens, {target.token: target for target in targets})
 
     def planner(seen: Seen) -> Plan:
-        return plans.mirror(seen.listing, targets, judge(run, seen, selection), seen.verdicts)
+        # The repository may have lost what this folder still has: only a person takes that away.
+        judged = judge(run, seen, selection)
+        return plans.mirror(seen.listing, targets, judged, seen.verdicts, plans.Others.KEEP_COMPLETE)
 
     def matter(listing: Listing) -> tuple[File, ...]:
         return tuple(file for file in listing.files if file.installer is not None)

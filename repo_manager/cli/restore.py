@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from repo_manager import history
 from repo_manager.cli import options
 from repo_manager.cli.change import change
+from repo_manager.cli.quoting import repeated
 from repo_manager.cli.root import run_of
 from repo_manager.cli.voice import TerminalVoice
 from repo_manager.edges.disk.paths import shown
@@ -50,7 +52,8 @@ def restore(
         return
     find(entries, transaction, run.command)
     voice = TerminalVoice(run.console)
-    undoing = Undoing(run.folder, run.catalog, transaction, dropped, run.command, voice)
+    again = partial(repeated, run.words)
+    undoing = Undoing(run.folder, run.catalog, transaction, dropped, run.command, voice, again)
     change(run, undoing.task(restart=not no_restart), dry_run=dry_run, yes=yes)
 
 

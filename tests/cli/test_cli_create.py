@@ -99,3 +99,30 @@ def test_a_downgrade_is_labelled_and_yes_suffices(tool: Cli) -> None:
     assert tool.names() == {name_of("RHEL7-64", OLD)}
     added = tool.repo("add", "--allow-older", f"source/{name_of('RHEL7-64', OLD)}", "--dry-run")
     assert added.code == 0
+
+
+def test_the_second_folder_keeps_what_the_repository_has_lost(tool: Cli) -> None:
+    tool.fill(("RHEL7-64", "OL7-64"))
+    second = tool.folder / "second"
+    second.mkdir()
+    for token in ("RHEL7-64", "OL7-64"):
+        (second / name_of(token)).write_bytes(data_of(name_of(token)))
+        (second / name_of(token, OLD)).write_bytes(data_of(name_of(token, OLD)))
+    (tool.repository / name_of("RHEL7-64")).unlink()
+    config = ("--config", tool.config("second_folder: second\n"))
+
+    assert tool.repo(*config, "prune", "--yes").code == 0
+    assert {path.name for path in second.iterdir() if path.is_file()} == {name_of("RHEL7-64"), name_of("OL7-64")}
+
+    findings = tool.repo_json(*config, "audit", "--package", "OL7-64").document["findings"]
+    (kept,) = [finding for finding in findings if finding["code"] == "second-folder-differs"]
+    assert "the repository has no installer of this package" in kept["message"]
+    assert kept["fix"].endswith(" show RHEL7-64")
+
+
+def test_a_dry_run_notes_that_the_second_folder_does_not_exist(tool: Cli) -> None:
+    tool.fill(("OL7-64",))
+    config = ("--config", tool.config("second_folder: second\n"))
+    for words in (("--dry-run",), ("--yes",)):
+        answer = tool.repo(*config, "sync", "--package", "OL7-64", *words)
+        assert (answer.code, "second does not exist" in answer.err) == (0, True)

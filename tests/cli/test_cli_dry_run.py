@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -154,6 +155,27 @@ def test_a_closed_maintenance_window_stops_the_run(tool: Cli, monkeypatch: pytes
     dry = tool.repo_json(*words, "--dry-run")
     assert (dry.code, obstacles(dry)) == (1, ["window-closed"])
     assert tool.repo_json(*words, "--yes").error["code"] == "window-closed"
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        "no record",
+        pytest.param("no file", marks=pytest.mark.skipif(sys.platform == "win32", reason="a held file stays")),
+    ],
+)
+def test_a_lock_without_a_record_stops_the_run(tool: Cli, left: str) -> None:
+    messy(tool)
+    folder = Folder(tool.repository)
+    folder.prepare()
+    with Lock(folder.lock_path, {}):
+        if left == "no file":
+            folder.lock_path.unlink()
+        else:
+            os.truncate(folder.lock_path, 0)
+        answer = tool.repo_json(*SYNC, "--dry-run")
+    assert (answer.code, obstacles(answer)) == (6, ["locked"])
+    assert tool.repo(*SYNC, "--dry-run").code == 0
 
 
 def test_what_stops_the_second_folder_alone_is_exit_7(tool: Cli) -> None:

@@ -169,6 +169,20 @@ def test_files_that_another_program_changed_are_left_alone(tool: Cli, change: by
     assert tool.names() - {path.name} == installers(tool, OLD, *THREE)
 
 
+def test_stepping_back_goes_on_behind_a_transaction_that_was_undone_in_part(tool: Cli) -> None:
+    tool.fill(THREE, OLD)
+    first = sync(tool, *THREE, release=MIDDLE)
+    second = sync(tool, *THREE)
+    (tool.repository / name_of(RHEL)).write_bytes(b"by hand")
+
+    assert restore(tool, "last").code == 1
+    assert listed(tool)[second]["state"] == "partly-undone"
+    assert "partly undone" in tool.repo("restore").out
+    assert restore(tool, "last").code == 0
+    assert listed(tool)[first]["state"] == "undone"
+    assert restore(tool, second).error["code"] == "nothing-to-restore"
+
+
 def test_the_answer_and_the_plan_say_what_is_left_alone_and_why(tool: Cli) -> None:
     tool.fill(THREE, OLD)
     first = sync(tool, *THREE)
@@ -206,8 +220,8 @@ def test_undoing_the_very_first_sync_is_refused(tool: Cli) -> None:
         assert (answer.code, answer.error["code"]) == (2, "would-drop-packages")
         assert tree(tool.repository) == before
     assert "DEBIAN11-64, OL7-64, RHEL7-64" in answer.error["message"]
-    command = f"repo-manager --repository repo restore {first} --drop DEBIAN11-64 --drop OL7-64 --drop RHEL7-64"
-    assert f"run '{command}'" in answer.error["hint"]
+    command = f"repo-manager --json --repository repo restore {first} --yes --dry-run"
+    assert f"run '{command} --drop DEBIAN11-64 --drop OL7-64 --drop RHEL7-64'" in answer.error["hint"]
     assert restore(tool, first, drop=THREE[:2]).error["code"] == "would-drop-packages"
     answer = restore(tool, first, drop=(*THREE[:2], THREE[2].lower()))
     assert answer.code == 0, "packages that a person named do not count as lost by mistake"
@@ -278,7 +292,7 @@ def test_a_retired_installer_that_is_damaged_does_not_come_back(tool: Cli, damag
         answer = restore(tool, first, *dry_run)
         assert (answer.code, answer.error["code"]) == (4, "retired-file-damaged")
         assert f".repo-manager/retired/{first}/{path.name}: " in answer.error["message"]
-        assert "sync" in answer.error["hint"]
+        assert "--drop RHEL7-64" in answer.error["hint"]
         assert tree(tool.repository) == before
     path.unlink()
     assert restore(tool, first).error["code"] == "would-drop-packages"

@@ -15,6 +15,7 @@ import contextlib
 import json
 import os
 import sys
+import time
 from typing import TYPE_CHECKING, Final, Self
 
 from repo_manager.edges.disk.opening import not_plain, open_own, read_own
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 _FAR_BYTE = 1 << 30
 
 _TRIES: Final = 10
+
+_LOOK_S: Final = 0.05
+"""Longer than a look takes."""
 
 
 class Lock:
@@ -51,8 +55,13 @@ class Lock:
 
     def __enter__(self) -> Self:
         try:
-            self._guard = _lock_folder(_protected(self._path))
-            self._file = self._locked()
+            try:
+                file = self._take()
+            except BlockingIOError:
+                # It may be a look of another process, which holds a lock for a moment.
+                self._release()
+                time.sleep(_LOOK_S)
+                file = self._take()
         except BlockingIOError:
             held = self.held()
             self._release()
@@ -62,10 +71,15 @@ class Lock:
             raise
         # The lock holds without its record, which is for people: a full disk has no room for it.
         with contextlib.suppress(OSError):
-            self._file.seek(0)
-            self._file.truncate()
-            self._file.write(json.dumps(self._owner).encode())
+            file.seek(0)
+            file.truncate()
+            file.write(json.dumps(self._owner).encode())
         return self
+
+    def _take(self) -> io.FileIO:
+        self._guard = _lock_folder(_protected(self._path))
+        self._file = self._locked()
+        return self._file
 
     def confirm(self) -> None:
         """See that the lock still keeps others out. To be called before what must not be done twice at once.
@@ -148,13 +162,13 @@ def _protected(path: Path) -> Path:
 def holder(path: Path) -> LockedError | None:
     """The error of a run that would begin now, None where the lock is free. Creates and changes nothing.
 
-    The lock is tried only where a record names an owner, so that a look hardly ever holds it, even for a moment.
+    A look holds the locks for a moment. A run that meets it tries once more.
     """
     try:
+        _try_folder(_protected(path))
         with open_own(path, os.O_RDONLY) as file:
-            if os.fstat(file.fileno()).st_size:
-                _try(file)
-                _unlock(file)
+            _try(file)
+            _unlock(file)
     except BlockingIOError:
         return Lock(path, {}).held()
     except (OSError, MachineError):
@@ -206,6 +220,9 @@ if sys.platform == "win32":
 
     _try = _lock
 
+    def _try_folder(_folder: Path) -> None:
+        """Nothing to do here, as above."""
+
     def _unlock(file: io.FileIO) -> None:
         _kernel.UnlockFile(msvcrt.get_osfhandle(file.fileno()), _FAR_BYTE, 0, 1, 0)
 
@@ -240,6 +257,14 @@ else:
             os.close(descriptor)
             return None
         return descriptor
+
+    def _try_folder(folder: Path) -> None:
+        """Look whether a folder is locked. Raises BlockingIOError where another process has."""
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        finally:
+            os.close(descriptor)
 
     def _same(file: io.FileIO, path: Path) -> bool:
         """Whether a file still has its name."""
