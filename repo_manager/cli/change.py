@@ -103,11 +103,11 @@ def _rehearse(
         if second is not None:
             run.console.answer(f"\n{title}\n")
             _show(run, second)
-    _warn(run, found.obstacles, "")
+    warn_of(run, found.obstacles)
     if found.obstacles:
         return found.obstacles[0].exit_code
     if second is not None and second.obstacles:
-        _warn(run, second.obstacles, f" {title}")
+        warn_of(run, second.obstacles, f" {title}")
         return ExitCode.PARTIAL
     return ExitCode.FINDINGS if found.plan.skipped else ExitCode.DONE
 
@@ -129,7 +129,7 @@ def _rehearse_second(run: Run, bench: Workbench, plan: Plan) -> tuple[Rehearsal 
     return found, _title(path)
 
 
-def _warn(run: Run, obstacles: Iterable[RepoManagerError], where: str) -> None:
+def warn_of(run: Run, obstacles: Iterable[RepoManagerError], where: str = "") -> None:
     """Print what would stop a run; of those that are alike the first."""
     for number, (_, alike) in enumerate(groupby(obstacles, lambda obstacle: obstacle.code)):
         first, *more = alike

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,20 +11,21 @@ import typer
 
 from repo_manager import selection as selections
 from repo_manager.cli import options
-from repo_manager.cli.change import with_source
+from repo_manager.cli.change import warn_of, with_source
 from repo_manager.cli.root import run_of
 from repo_manager.cli.sync import source_hosts
 from repo_manager.cli.voice import TerminalVoice
 from repo_manager.edges.carrying import SUMS, Carrier
 from repo_manager.edges.disk.folder import timestamp
-from repo_manager.errors import InputError
-from repo_manager.plan import Download
+from repo_manager.errors import InputError, LockedError
+from repo_manager.plan import Download, Plan
+from repo_manager.report import documents, tables
 from repo_manager.report.text import plural, safe, size
 from repo_manager.selection import Request
 
 if TYPE_CHECKING:
     from repo_manager.cli.run import Run
-    from repo_manager.edges.sources.fetching import Collected
+    from repo_manager.edges.sources.fetching import Collected, Fetcher
     from repo_manager.repository import Listing
     from repo_manager.selection import Selection
 
@@ -54,10 +56,10 @@ def download(
     request = Request(release=release, packages=tuple(package), classic=run.profile.classic)
     selection = with_source(selections.select(request, listing, run.catalog), source)
     items = _items(selection)
-    if dry_run:
-        _say_plan(run, items)
-        return
     carrier = Carrier(to)
+    if dry_run:
+        _rehearse(run, items, carrier, run.fetcher(source_hosts(source)))
+        return
     carrier.prepare()
     voice = TerminalVoice(run.console)
     owner = {**run.owner, "command": "download", "since": timestamp(run.now())}
@@ -94,13 +96,24 @@ def _items(selection: Selection) -> tuple[Download, ...]:
     )
 
 
-def _say_plan(run: Run, items: tuple[Download, ...]) -> None:
-    from repo_manager.plan import Plan
-    from repo_manager.report import documents, tables
-
-    run.console.emit(documents.plan(Plan(items)))
+def _rehearse(run: Run, items: tuple[Download, ...], carrier: Carrier, fetcher: Fetcher) -> None:
+    """Say what a run would fetch and what would stop it, and end with the exit code of that run."""
+    obstacles = carrier.obstacles()
+    plan = Plan(items)
+    # A folder that cannot be filled has no room to look at either.
+    if all(isinstance(obstacle, LockedError) for obstacle in obstacles):
+        try:
+            ahead = fetcher.look_ahead(items, carrier)
+        finally:
+            fetcher.close()
+        obstacles = (*obstacles, *ahead.errors)
+        plan = Plan(tuple(replace(item, size_bytes=ahead.sizes.get(item.name, item.size_bytes)) for item in items))
+    run.console.emit(documents.rehearsal(plan, obstacles, None))
     if not run.console.json_wanted:
-        run.console.answer(tables.plan(Plan(items), run.console.width))
+        run.console.answer(tables.plan(plan, run.console.width))
+    warn_of(run, obstacles)
+    if obstacles:
+        raise typer.Exit(obstacles[0].exit_code)
 
 
 def _report(run: Run, items: tuple[Download, ...], collected: Collected, to: Path) -> None:

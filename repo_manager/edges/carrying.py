@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import shutil
 import sys
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import names
-from repo_manager.edges.disk.lock import Lock
+from repo_manager.edges.disk.lock import Lock, holder
 from repo_manager.edges.disk.opening import FILE_MODE
 from repo_manager.edges.disk.paths import SUBFOLDER, component, reachable, shown
 from repo_manager.edges.disk.refusals import disk_error
@@ -21,6 +23,8 @@ from repo_manager.names import InvalidNameError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from repo_manager.errors import RepoManagerError
 
 SUMS: Final = "SHA256SUMS"
 LOCK: Final = ".download.lock"
@@ -43,11 +47,34 @@ class Carrier:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
-            raise InputError(
-                "not-a-folder", f"{shown(self.folder)} is a file, not a folder", "choose another --to"
-            ) from error
+            raise _not_a_folder(self.folder) from error
         except OSError as error:
             raise disk_error(error, self.folder) from error
+
+    def obstacles(self) -> tuple[RepoManagerError, ...]:
+        """What would stop a download before the first file. Creates and changes nothing."""
+        from repo_manager.edges.windows.machine import may_write
+
+        place = self._place()
+        if not place.is_dir():
+            return (_not_a_folder(place),)
+        if not may_write(place):
+            return (disk_error(PermissionError(errno.EACCES, "access denied"), place),)
+        held = holder(self._lock, doing=self._doing)
+        return () if held is None else (held,)
+
+    def _place(self) -> Path:
+        """The folder, or the nearest one above it that exists."""
+        return next((path for path in (self.folder, *self.folder.parents) if os.path.lexists(path)), self.folder)
+
+    @property
+    def _doing(self) -> str:
+        return f"is filling {shown(self.folder)}"
+
+    @property
+    def _lock(self) -> Path:
+        shared = (self.folder / SUBFOLDER).is_dir()
+        return self.folder / SUBFOLDER / "lock" if shared else self.folder / LOCK
 
     @contextlib.contextmanager
     def locked(self, owner: dict[str, str | int]) -> Iterator[None]:
@@ -57,10 +84,10 @@ class Carrier:
             LockedError: another run fills the folder.
             MachineError: the lock cannot be made.
         """
-        shared = (self.folder / SUBFOLDER).is_dir()
-        path = self.folder / SUBFOLDER / "lock" if shared else self.folder / LOCK
+        path = self._lock
+        shared = path.name != LOCK
         try:
-            with Lock(path, owner, doing=f"is filling {shown(self.folder)}"):
+            with Lock(path, owner, doing=self._doing):
                 try:
                     yield
                 finally:
@@ -101,7 +128,7 @@ class Carrier:
     def free_bytes(self) -> int:
         """Room left on the volume."""
         try:
-            return shutil.disk_usage(self.folder).free
+            return shutil.disk_usage(self._place()).free
         except OSError as error:
             raise disk_error(error, self.folder) from error
 
@@ -124,6 +151,10 @@ class Carrier:
                     if (self.folder / names.parse(name).text).is_file():
                         sums[name] = digest
         return sums
+
+
+def _not_a_folder(path: Path) -> InputError:
+    return InputError("not-a-folder", f"{shown(path)} is a file, not a folder", "choose another --to")
 
 
 def _delete(path: Path) -> None:

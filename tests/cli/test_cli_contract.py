@@ -163,7 +163,7 @@ def test_sync_says_what_became_of_every_action(tool: Cli) -> None:
         (("sync", "--dry-run", "--source", "source"), {"download", "place", "retire", "restart"}),
         (("prune", "--dry-run"), {"retire", "restart"}),
         (("add", "--dry-run", f"source/{name_of('RHEL5-64')}"), {"place", "restart"}),
-        (("download", "--dry-run", "all", "--to", "carry"), {"download"}),
+        (("download", "--dry-run", "all", "--to", "carry", "--source", "source"), {"download"}),
         (("restart", "--dry-run"), {"restart"}),
     ],
 )

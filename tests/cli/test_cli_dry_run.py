@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -11,12 +12,15 @@ from abuse_server import Honest, always, serving
 from change_world import CHANGES, messy, state
 from cli_world import CLASSIC, OLD, StandIn, data_of, name_of, unprivileged
 
+from repo_manager.edges.carrying import Carrier
 from repo_manager.edges.disk.folder import Folder
 from repo_manager.edges.disk.lock import Lock
 from repo_manager.restart import ServiceState
 from repo_manager.transaction import Journal, Move
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cli_world import Answer, Cli
 
 SYNC: Final = ("sync", "--source", "source")
@@ -204,3 +208,51 @@ def test_missing_rights_stop_the_run(open_tool: Cli) -> None:
     open_tool.repository.chmod(0o755)
     assert (dry.code, obstacles(dry)) == (real.code, [real.error["code"]])
     assert not (open_tool.repository / ".repo-manager").exists()
+
+
+def no_source(tool: Cli) -> None:
+    shutil.rmtree(tool.source)
+
+
+def a_file_there(tool: Cli) -> None:
+    (tool.folder / "carry").write_bytes(b"")
+
+
+def a_file_above(tool: Cli) -> None:
+    (tool.folder / "carry").write_bytes(b"")
+    (tool.folder / "carry").rename(tool.folder / "above")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "to", "code"),
+    [
+        (no_source, "carry", "not-at-source"),
+        (lambda tool: (tool.source / name_of("OL7-64")).unlink(), "carry", "not-at-source"),
+        (a_file_there, "carry", "not-a-folder"),
+        (a_file_above, "above/carry", "not-a-folder"),
+    ],
+)
+def test_what_stops_a_download_is_reported_with_the_exit_code_of_the_run(
+    tool: Cli, prepare: Callable[[Cli], object], to: str, code: str
+) -> None:
+    tool.fill_source(("RHEL7-64", "OL7-64"))
+    prepare(tool)
+    before = state(tool.folder)
+    words = ("download", "RHEL7-64", "OL7-64", "--source", "source", "--to", to)
+    dry = tool.json(*words, "--dry-run")
+    assert state(tool.folder) == before
+    real = tool.json(*words)
+    assert dry.code == real.code != 0
+    assert code in real.err
+    assert code in obstacles(dry)
+
+
+def test_a_download_that_another_run_is_filling_is_reported(tool: Cli) -> None:
+    tool.fill_source(("RHEL7-64",))
+    (tool.folder / "carry").mkdir()
+    words = ("download", "RHEL7-64", "--source", "source", "--to", "carry", "--dry-run")
+    with Carrier(tool.folder / "carry").locked({}):
+        answer = tool.json(*words)
+        assert (answer.code, obstacles(answer)) == (6, ["locked"])
+        assert "is filling" in answer.err
+    assert tool.json(*words).code == 0

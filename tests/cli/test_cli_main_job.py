@@ -303,7 +303,8 @@ def test_what_was_carried_whole_is_not_fetched_again(tool: Cli) -> None:
 
 
 def test_a_download_without_a_repository_takes_the_newest_release(tool: Cli) -> None:
-    document = tool.json("download", "all", "--dry-run", "--to", "carry").document
+    source = str(tool.fill_source())
+    document = tool.json("download", "all", "--dry-run", "--to", "carry", "--source", source).document
     assert len(document["actions"]) == 26
     assert not (tool.folder / "carry").exists()
 

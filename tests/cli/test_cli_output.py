@@ -210,7 +210,7 @@ SCENES: Final[dict[str, tuple[Callable[[Cli], None], tuple[str, ...]]]] = {
     "sync_no_links": (messy, (*REPO, "sync", "--release", "9.57")),
     "sync_unknown_release": (messy, (*REPO, "sync", "--release", "9.12")),
     "download": (incoming, ("download", "RHEL5-64", "RHEL6-64", "--source", "source", "--to", "carry")),
-    "download_dry_run": (nothing, ("download", "RHEL5-64", "Windows", "--dry-run")),
+    "download_dry_run": (incoming, ("download", "RHEL5-64", "--source", "source", "--to", "carry", "--dry-run")),
     "add": (missing_ol8, (*REPO, "add", f"source/{name_of('OL7-64')}", "--yes")),
     "add_mislabelled": (missing_ol8, (*REPO, "add", f"source/{name_of('OL8-64')}", "--yes")),
     "add_older": (incoming, (*REPO, "add", f"source/{name_of('RHEL5-64', OLD)}")),

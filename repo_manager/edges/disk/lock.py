@@ -34,6 +34,8 @@ _FAR_BYTE = 1 << 30
 
 _TRIES: Final = 10
 
+_CHANGING: Final = "is changing the repository"
+
 _LOOK_S: Final = 0.05
 """Longer than a look takes."""
 
@@ -46,7 +48,7 @@ class Lock:
         MachineError: the lock file cannot be made, or its volume has no locks.
     """
 
-    def __init__(self, path: Path, owner: dict[str, str | int], *, doing: str = "is changing the repository") -> None:
+    def __init__(self, path: Path, owner: dict[str, str | int], *, doing: str = _CHANGING) -> None:
         self._path = path
         self._owner = owner
         self._doing = doing
@@ -159,7 +161,7 @@ def _protected(path: Path) -> Path:
     return path.parent.parent if path.parent.name == SUBFOLDER else path.parent
 
 
-def holder(path: Path) -> LockedError | None:
+def holder(path: Path, doing: str = _CHANGING) -> LockedError | None:
     """The error of a run that would begin now, None where the lock is free. Creates and changes nothing.
 
     A look holds the locks for a moment. A run that meets it tries once more.
@@ -170,7 +172,7 @@ def holder(path: Path) -> LockedError | None:
             _try(file)
             _unlock(file)
     except BlockingIOError:
-        return Lock(path, {}).held()
+        return Lock(path, {}, doing=doing).held()
     except (OSError, MachineError):
         # There is no lock file, or what hinders the look hinders the run too, which says so.
         pass
