@@ -72,9 +72,11 @@ class LastChanges:
         return now is None or not now.comes_after(end)
 
     def last(self) -> Transaction | None:
-        """What `restore last` means: the newest transaction that is no restore and was not undone."""
+        """What `restore last` means: the newest transaction that is no restore and was not undone, not even in part."""
         candidates = [
-            done for done in self.transactions.values() if done.command != "restore" and not self.undone(done)
+            done
+            for done in self.transactions.values()
+            if done.command != "restore" and done.became and not self.undone_names(done)
         ]
         return candidates[-1] if candidates else None
 
