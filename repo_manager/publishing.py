@@ -38,13 +38,14 @@ class Wish:
     """What is to be published.
 
     `among` are the packages that may be. `asked` are those that were named, so that they must be; `expected` those
-    that should be. `release` is None for whichever is there.
+    that should be. `release` is None for whichever is there. `command` is how a command to paste begins.
     """
 
     among: frozenset[Token]
     asked: tuple[Token, ...] = ()
     expected: tuple[Token, ...] = ()
     release: Release | None = None
+    command: str = "repo-manager"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +83,25 @@ def choose(listing: Listing, wish: Wish, verdicts: Mapping[str, Verdict]) -> Cho
         if file.installer is not None and files.setdefault(file.installer.token, file) is not file:
             behind.add(file.installer.token)
     for token, file in files.items():
-        _refuse_broken(file, listing.repository, verdicts.get(file.name), older=token in behind)
+        _refuse_broken(file, listing.repository, verdicts.get(file.name), wish.command, older=token in behind)
     missing = tuple(token for token in wish.expected if token not in files)
     absent = [token for token in wish.asked if token not in files]
     if absent:
         raise InputError(
             "not-in-repository",
             f"{listing.repository} has no installer of {', '.join(absent)} to publish",
-            "run 'repo-manager sync', or leave the package out",
+            f"run '{wish.command} sync', or leave the package out",
         )
     if not files:
         raise InputError(
             "nothing-to-publish",
             f"{listing.repository} has no installer to publish",
-            "check --repository; fill it with 'repo-manager sync'",
+            f"check --repository; fill it with '{wish.command} sync'",
         )
     return Chosen(tuple(files.values()), missing)
 
 
-def _refuse_broken(file: File, repository: str, verdict: Verdict | None, *, older: bool) -> None:
+def _refuse_broken(file: File, repository: str, verdict: Verdict | None, command: str, *, older: bool) -> None:
     if file.entry.size_bytes and (verdict is None or verdict.good):
         return
     if verdict is not None and not verdict.read:
@@ -114,7 +115,7 @@ def _refuse_broken(file: File, repository: str, verdict: Verdict | None, *, olde
     raise VerificationError(
         "would-publish-corrupt",
         f"{file.name} in {repository} is not fit to be published: {words}{more}",
-        "run 'repo-manager sync', then publish again",
+        f"run '{command} sync', then publish again",
     )
 
 
@@ -215,7 +216,7 @@ def guard(
         "would-drop-packages",
         f"{', '.join(lost)} {what} in the published set of {place} and would be missing from the new one; followers"
         " would retire what they have of it",
-        f"bring the installers back into the repository (repo-manager sync); to drop them on purpose, {on_purpose}",
+        f"bring the installers back into the repository with 'sync'; to drop them on purpose, {on_purpose}",
     )
 
 

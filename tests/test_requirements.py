@@ -109,9 +109,13 @@ def wanted(project: dict[str, Any], content: Content) -> list[str]:
 
 
 def misfits(project: dict[str, Any], name: str) -> set[str]:
-    """What `project` needs, on any system and Python, that the file does not have."""
+    """What `project` needs, on any system and Python, that the file does not have; and what the file has in vain.
+
+    A package that is not installed here may be needed by one that cannot be asked, so it is not called in vain.
+    """
     content = FILES[name]
     found: set[str] = set()
+    used: set[str] = set()
     for system in content.systems:
         for python in PYTHONS:
             environment = {**CPYTHON, **system, "python_version": python, "python_full_version": f"{python}.0"}
@@ -131,8 +135,17 @@ def misfits(project: dict[str, Any], name: str) -> set[str]:
                 if pin is None or not requirement.specifier.contains(pin.version, prereleases=True):
                     found.add(f"{name}.txt: {requirement}")
                 else:
+                    used.add(pin.name)
                     waiting += needs(pin, requirement.extras, environment)
-    return found
+    return found | {f"{name}.txt: {pin.name} is not needed" for pin in pins(name) if pin.name not in used and here(pin)}
+
+
+def here(pin: Pin) -> bool:
+    """Whether the pinned package is installed."""
+    try:
+        return bool(distribution(pin.name))
+    except PackageNotFoundError:
+        return False
 
 
 def needs(pin: Pin, extras: set[str], environment: dict[str, str]) -> list[Requirement]:
@@ -175,6 +188,14 @@ def test_a_package_has_the_same_version_in_all_files() -> None:
     assert {name: found for name, found in versions.items() if len(found) > 1} == {}
 
 
+def test_a_package_has_the_same_hashes_in_all_files() -> None:
+    hashes = defaultdict(set)
+    for name in FILES:
+        for found in ENTRY.finditer((FOLDER / f"{name}.txt").read_text(encoding="ascii")):
+            hashes[found[1]].add(frozenset(re.findall("sha256:([0-9a-f]{64})", found[4])))
+    assert {name for name, found in hashes.items() if len(found) > 1} == set()
+
+
 def test_what_builds_the_project_is_what_the_build_system_asks_for() -> None:
     there = {pin.name: pin for pin in pins("build")}
     for requirement in map(Requirement, PROJECT["build-system"]["requires"]):
@@ -203,3 +224,13 @@ def test_a_change_of_pyproject_without_the_files_is_noticed(
     project = copy.deepcopy(PROJECT)
     project[table][key].append(line)
     assert len(misfits(project, name)) == 1, reason
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "begins", "name"),
+    [("project", "dependencies", "watchdog", "run"), ("dependency-groups", "tests", "hypothesis", "dev")],
+)
+def test_a_package_that_pyproject_no_longer_names_is_noticed(table: str, key: str, begins: str, name: str) -> None:
+    project = copy.deepcopy(PROJECT)
+    project[table][key] = [line for line in project[table][key] if not str(line).startswith(begins)]
+    assert f"{name}.txt: {begins} is not needed" in misfits(project, name)

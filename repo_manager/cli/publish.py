@@ -131,7 +131,7 @@ def _items(run: Run, release: str, packages: tuple[str, ...]) -> tuple[tuple[Ite
         # Also what is kept of older releases: the followers' machines may need it as well.
         among = filter(run.catalog.known, listing.by_token)
     asked = selection.tokens if selection.limited else ()
-    wish = publishing.Wish(frozenset(among), asked, selection.tokens, only)
+    wish = publishing.Wish(frozenset(among), asked, selection.tokens, only, run.command)
     files = publishing.candidates(listing, wish)
     run.confirmed = set()
     checker = run.checker()
