@@ -256,3 +256,18 @@ def test_a_download_that_another_run_is_filling_is_reported(tool: Cli) -> None:
         assert (answer.code, obstacles(answer)) == (6, ["locked"])
         assert "is filling" in answer.err
     assert tool.json(*words).code == 0
+
+
+def test_a_published_file_of_another_size_stops_the_run(tool: Cli) -> None:
+    tool.fill(("RHEL7-64",))
+    done = tool.repo_json("publish", "set", "--keys", "keys")
+    assert done.code == 0
+    (published,) = (tool.folder / "set").rglob(f"*{name_of('RHEL7-64')}")
+    published.write_bytes(b"")
+    words = ("--repository", "follower", "mirror", "set", "--trust", done.document["root"])
+    (tool.folder / "follower").mkdir()
+
+    dry, real = tool.json(*words, "--dry-run"), tool.json(*words, "--yes")
+
+    assert (dry.code, obstacles(dry)) == (4, ["size-mismatch"])
+    assert (real.code, "error[size-mismatch]" in real.err) == (4, True)

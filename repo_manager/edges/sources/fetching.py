@@ -18,6 +18,7 @@ from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.sources import smb
 from repo_manager.edges.sources.copying import CopySource
 from repo_manager.edges.sources.http_rules import host_of
+from repo_manager.edges.sources.part import check_size
 from repo_manager.errors import InputError, MachineError, RepoManagerError, TransferError, VerificationError
 
 if TYPE_CHECKING:
@@ -209,7 +210,15 @@ class Fetcher:
     def _look_at(self, item: Download) -> int | RepoManagerError | None:
         """Ask the sources even where the size is known; see `_size`."""
         found = self._size(replace(item, size_bytes=None))
-        return item.size_bytes if found is None else found
+        if not isinstance(found, int):
+            return found or item.size_bytes
+        if len(item.sources) == 1:
+            # With more of them another one may have the right file.
+            try:
+                check_size(names.parse(item.name), expected=item.size_bytes, found=found)
+            except VerificationError as error:
+                return error
+        return found
 
     def close(self) -> None:
         """Close the HTTP client, if there is one, and every connection to a share."""
