@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cli_world import Answer, QuickRun
 from json_schemas import check_printed
 from repository_model import WHOLE
-from scenarios import CATALOG_TEXT, FOREIGN, PUSH_CLIENT, Clock, KillAt, in_child, name_of
+from scenarios import CATALOG_TEXT, FOREIGN, PUSH_CLIENT, Clock, KillAt, copy_tree, in_child, name_of
 from watch_world import ScriptedBell
 
 from repo_manager import cli
@@ -217,7 +217,7 @@ class CommandWorld:
         aside = self.root.with_name("aside")
         offset, now_s = self.offset, self.clock.now_s
         self.root.rename(aside)
-        shutil.copytree(aside, self.root, symlinks=True)
+        copy_tree(aside, self.root)
         try:
             yield
         finally:

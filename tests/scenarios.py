@@ -133,7 +133,7 @@ class World:
 
     def at(self, root: Path) -> World:
         """A copy of this world, its links and times included."""
-        shutil.copytree(self.root, root, symlinks=True)
+        copy_tree(self.root, root)
         return World(root)
 
     def put(self, name: str, data: bytes | None = None) -> None:
@@ -580,6 +580,21 @@ KILLED: Final = 9
 BROKEN: Final = 70
 
 can_fork = hasattr(os, "fork")
+
+
+def copy_tree(origin: Path, destination: Path) -> None:
+    """Copy a folder. Two names of one file stay so, as a move by link and unlink leaves them that was killed."""
+    copies: dict[tuple[int, int], str] = {}
+
+    def copy(old: str, new: str) -> str:
+        status = os.lstat(old)
+        first = copies.setdefault((status.st_dev, status.st_ino), new)
+        if first != new and status.st_nlink > 1:
+            os.link(first, new)
+            return new
+        return str(shutil.copy2(old, new))
+
+    shutil.copytree(origin, destination, symlinks=True, copy_function=copy)
 
 
 def in_child(act: Callable[[], object]) -> int:

@@ -22,8 +22,10 @@ from repository_model import HALVES, WHOLE
 from scenarios import TOKENS, can_fork, name_of
 
 from repo_manager import names
+from repo_manager.edges.disk import noreplace
 from repo_manager.edges.disk.folder import no_step
 from repo_manager.edges.disk.lock import Lock
+from repo_manager.edges.disk.renaming import OwnSystem
 from repo_manager.edges.sample import sample_installer
 from repo_manager.restart import ServiceState
 
@@ -165,15 +167,20 @@ class Commands(RuleBasedStateMachine):
         self.keep = 0
 
     def teardown(self) -> None:
+        if can_fork:
+            OwnSystem.ways = noreplace.WAYS
         shutil.rmtree(self.base)
 
     @initialize(
         keep=st.sampled_from((1, 1, 4)),
         filled=st.sampled_from(("", "9.64", "9.65")),
         led=st.sampled_from(("", *RELEASES)),
+        ways=st.sampled_from(("in the kernel", "by link")),
     )
-    def begin(self, keep: int, filled: str, led: str = "") -> None:
+    def begin(self, keep: int, filled: str, led: str = "", ways: str = "in the kernel") -> None:
         self.keep = keep
+        if can_fork and ways == "by link":
+            OwnSystem.ways = noreplace.WAYS[1:]
         self.world.build(keep)
         self.state = self.world.seen()
         for token in TOKENS if filled else ():
@@ -524,9 +531,10 @@ class Commands(RuleBasedStateMachine):
 
     def unsure(self, done: Transaction) -> bool:
         """Whether a file that should come back is not there any more, or is not complete."""
-        home = {key.partition("/")[2]: data for key, data in self.state.retired.items()}
         return any(
-            home.get(name) != data or data != WHOLE.get(name) for name, data in done.was.items() if data is not None
+            self.state.retired.get(f"{done.identity}/{name}") != data or data != WHOLE.get(name)
+            for name, data in done.was.items()
+            if data is not None
         )
 
     def absorb(self, command: Command, after: Seen, *, trimming: bool) -> None:
