@@ -18,6 +18,10 @@ _ADDRESS: Final = re.compile(
 )
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+(?:%[^\s\]]*)?\]|[^\s:\[\]<>\"'`^{|}]*)(?::([0-9]{0,5}))?", re.ASCII)
 _USER_OF_SHARE: Final = re.compile(r"(\\\\)[^\\/]*:[^\\/]*@")
+# An address without its scheme, or with a mistyped one, is taken for a path. One letter before a colon is a drive.
+_USER_OF_PATH: Final = re.compile(
+    r"(?<![\w./\\%+~-])(?:((?:\w+:?)?//)[\w.%+~-]+|[\w.%+~-]{2,}):[^\s/\\@]+(?:@[^\s/\\@]+)*@(?=[\w\[])", re.ASCII
+)
 # A password may have blanks: they belong to the address where a colon with no blank behind it, and no port, is before
 # and an @ behind them. A quotation mark belongs to it unless what follows shows that it closes a quotation.
 _IN_TEXT: Final = re.compile(
@@ -48,7 +52,7 @@ def shown(address: str) -> str:
     """
     parts = _split(address)
     if parts is None:
-        return _USER_OF_SHARE.sub(r"\1", address)
+        return _without_user(address)
     scheme, rest, authority, path = parts
     host = _host(authority)
     # What looks like a path may be the rest of a password that has a slash.
@@ -63,7 +67,7 @@ def redacted(text: str) -> str:
     """The text with every address in it as `shown`, and the punctuation behind it."""
     if "@" not in text and ":/" not in text and ":\\" not in text:
         return text
-    return _USER_OF_SHARE.sub(r"\1", _IN_TEXT.sub(_in_text, text))
+    return _without_user(_IN_TEXT.sub(_in_text, text))
 
 
 def holds_secret(address: str) -> bool:
@@ -83,6 +87,10 @@ def _split(address: str) -> tuple[str, str, str, str] | None:
     plain = re.split(r"[?#]", found[3], maxsplit=1)[0]
     authority = re.split(r"[/\\]", plain, maxsplit=1)[0]
     return (found[1] or found[2]).lower(), found[3], authority, plain[len(authority) :]
+
+
+def _without_user(text: str) -> str:
+    return _USER_OF_PATH.sub(lambda found: found[1] or "", _USER_OF_SHARE.sub(r"\1", text))
 
 
 def _host(authority: str) -> re.Match[str] | None:

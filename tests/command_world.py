@@ -251,7 +251,10 @@ class CommandWorld:
         }
         stems = sorted(path.stem for path in (self.sub / "transactions").glob("*.json"))
         ids = tuple(stem for stem in stems if not stem.endswith("-undone"))
-        return Seen(files, retired, ids, untouchable, (self.sub / "journal.json").exists())
+        journal = self.sub / "journal.json"
+        # Where a rename is a link and an unlink, a journal that was closed may have both names for a moment.
+        pending = journal.exists() and journal.stat().st_nlink == 1
+        return Seen(files, retired, ids, untouchable, pending)
 
 
 KILLED: Final = 9

@@ -38,6 +38,12 @@ from repo_manager.errors import DocumentError, InputError, Problem
         (r"\\server@SSL@8443\DavWWWRoot", r"\\server@SSL@8443\DavWWWRoot"),
         (r"C:\Agents\a?b#c@d", r"C:\Agents\a?b#c@d"),
         ("/srv/a?b#c@d", "/srv/a?b#c@d"),
+        ("/srv/a:b@c/d", "/srv/a:b@c/d"),
+        ("C:a@b", "C:a@b"),
+        ("user:word@h/x", "h/x"),
+        ("user:wo@rd@h/x", "h/x"),
+        ("http//u:p@h/x", "http//h/x"),
+        ("//u:p@h/x", "//h/x"),
         ("", ""),
     ],
 )
@@ -58,6 +64,7 @@ def test_an_address_is_shown_without_what_may_be_secret(address: str, text: str)
         ("http://h: no connection (a@b)", "http://h: no connection (a@b)"),
         ("is https://...: it", "is https://...: it"),
         ("there is no folder https:/u:p@h/x?sig=1", "there is no folder https://h/x"),
+        ("there is no folder 'user:word@h/x'", "there is no folder 'h/x'"),
         (r"\\u:p@s\x and \\s\y", r"\\s\x and \\s\y"),
     ],
 )

@@ -20,6 +20,7 @@ from repo_manager.audit import Severity
 from repo_manager.cli import history, options
 from repo_manager.cli.root import run_of
 from repo_manager.edges.disk.paths import place_of, reachable
+from repo_manager.edges.disk.refusals import disk_error
 from repo_manager.edges.disk.trusted_files import exposed
 from repo_manager.edges.disk.writing import write_where_told
 from repo_manager.edges.windows.service import serves_older_set
@@ -253,6 +254,9 @@ def _write(run: Run, assessed: Assessment, format_: Format, output: Path | None)
         shared = format_ is Format.PROMETHEUS
         write_where_told(output, f"{text}\n", newline="\n" if shared else None, mode=0o644 if shared else None)
     except OSError as error:
+        refused = disk_error(error, output)
+        if refused.code in {"no-space", "read-only", "disk-error"}:
+            raise refused from error
         raise InputError("cannot-write", f"{output} cannot be written: {error.strerror}", "check --output") from error
     run.console.note(f"written to {output}")
 

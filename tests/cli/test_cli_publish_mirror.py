@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cli_world import OLD, ROOT, SUBFOLDER, Cli, StandIn, data_of, name_of, tree, unprivileged
+from object_stores import azurite, s3_server
 from platforms import needs_links
 from trust_world import Leading
 
+from repo_manager.edges.depots import Keyring, open_depot
 from repo_manager.edges.disk.lock import Lock
 from repo_manager.edges.disk.scanning import scan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from cli_world import Answer
@@ -470,6 +472,40 @@ def test_verify_sends_again_what_is_damaged_and_followers_can_go_on(
     assert tree(tool.folder / "depot") == whole
     assert _mirror(tool, "--trust", root, "--yes").code == 0
     assert _publish(tool, "--verify").document["repaired"] == []
+
+
+@pytest.fixture(params=["s3", pytest.param("azure", marks=pytest.mark.stores)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """The address of an empty object store, and the variables of whoever may write to it."""
+    with s3_server() if request.param == "s3" else azurite(tmp_path / "azurite") as server:
+        yield f"{server.make('sets')}/asr", server.variables()
+
+
+def test_verify_repairs_what_is_damaged_in_an_object_store(
+    tool: Cli, store: tuple[str, Mapping[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, variables = store
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    tool.fill(FOUR)
+    assert tool.repo_json("publish", address, "--keys", "keys").code == 0
+    depot = open_depot(address, keyring=Keyring(variables))
+    try:
+        paths = {token: path for path, _ in depot.list("targets/") for token in FOUR if path.endswith(name_of(token))}
+        whole = {path: b"".join(map(bytes, depot.stream(path))) for path in paths.values()}
+        depot.write(paths["OL7-64"], whole[paths["OL7-64"]][:-1] + b"?")
+        depot.write(paths["Windows"], b"short")
+        depot.delete(paths["RHEL7-64"])
+
+        answer = tool.repo_json("publish", address, "--keys", "keys", "--verify")
+
+        assert answer.code == 0, answer.err
+        damaged = {paths[token] for token in ("OL7-64", "Windows", "RHEL7-64")}
+        assert {item["path"] for item in answer.document["repaired"]} == damaged
+        assert {path: b"".join(map(bytes, depot.stream(path))) for path in paths.values()} == whole
+    finally:
+        depot.close()
+    assert tool.repo_json("publish", address, "--keys", "keys", "--verify").document["repaired"] == []
 
 
 def test_without_verify_nothing_is_read_and_the_damage_stays(tool: Cli) -> None:

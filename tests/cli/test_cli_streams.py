@@ -100,6 +100,14 @@ def test_a_change_whose_answer_is_lost_is_made_whole_and_said_to_be(
 
 
 @needs_full
+def test_a_report_that_the_disk_has_no_room_for_ends_with_the_code_for_disk_errors(tool: Cli) -> None:
+    tool.fill(("RHEL7-64",))
+    done = started(tool, "", "audit", "--format", "csv", "--output", str(FULL))
+    assert done.returncode == 3
+    assert done.stderr.startswith(f"error[no-space]: {FULL}: ")
+
+
+@needs_full
 def test_a_full_stderr_neither_stops_a_change_nor_alters_its_exit_code(tool: Cli) -> None:
     tool.fill(("OL7-64",))
     tool.fill_source(("RHEL7-64",))

@@ -388,7 +388,9 @@ class Commands(RuleBasedStateMachine):
     # Parts
 
     def carry_out(self, command: Command, step: Callable[[str], None] = no_step) -> Answer:
-        self.service_before = self.world.service.state()
+        if not self.crashed:
+            # A run that was killed may have stopped the service: recovery starts it again.
+            self.service_before = self.world.service.state()
         self.failing_before = self.world.service.failing
         if command.kind == "watch":
             return self.world.watch("--polling", step=step)
