@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from repo_manager.catalog import Catalog
     from repo_manager.edges.contents.checking import Checker
     from repo_manager.edges.depots import Depot
+    from repo_manager.edges.disk.folder import Folder
     from repo_manager.edges.signed_sets.following import Anchor
     from repo_manager.edges.signed_sets.trusted import Memory, TrustStore
     from repo_manager.names import Token
@@ -66,7 +67,7 @@ class Follower:
     depot: Depot
     store: TrustStore
     catalog: Catalog
-    checker: Callable[[], Checker]
+    checker: Callable[[Folder], Checker]
     judge: Judge
     now: Callable[[], datetime]
     trusting: Trusting
@@ -226,7 +227,7 @@ class Follower:
     def _against_digests(self, seen: Seen, members: tuple[Member, ...]) -> Mapping[str, Verdict]:
         """What is known of the files, and whether those of the set are the very ones."""
         verdicts = dict(seen.verdicts)
-        checker = self.checker()
+        checker = self.checker(seen.folder)
         for member in members:
             file = seen.listing.find(member.name.text)
             if file is None or file.name != member.name.text or member.sha256 is None or file.installer is None:

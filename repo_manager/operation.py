@@ -78,11 +78,12 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What an operation sees: the folder, and what reading it showed.
+    """What an operation sees: the folder, its files, and what reading them showed.
 
     `locked` is False in a preview: then nothing may be kept of what was seen.
     """
 
+    folder: Folder
     listing: Listing
     verdicts: Mapping[str, Verdict]
     locked: bool = False
@@ -109,7 +110,7 @@ class Workbench:
 
     folder: Folder
     catalog: Catalog
-    checker: Callable[[], Checker]
+    checker: Callable[[Folder], Checker]
     fetcher: Fetcher
     service: Service
     clock: Clock
@@ -154,7 +155,8 @@ class Task:
 class Rehearsal:
     """What a run would do, and what would stop it, in the order of a run.
 
-    `interrupted` is the journal of a killed run, which the run would undo first.
+    `interrupted` is the journal of a killed run, which the run would undo first. The plan is for the folder after
+    that.
     """
 
     plan: Plan
@@ -171,23 +173,37 @@ def preview(bench: Workbench, task: Task) -> Plan:
     return _planned(bench, task, _look(bench, task))
 
 
+def after_recovery(bench: Workbench) -> Workbench:
+    """The workbench with the folder as `perform` finds it after it has undone an interrupted run.
+
+    Raises:
+        MachineError: the journal cannot be read, or the disk refused.
+    """
+    from repo_manager.edges.disk import recovered
+
+    return replace(bench, folder=recovered.after_recovery(bench.folder))
+
+
 def rehearse(bench: Workbench, task: Task) -> Rehearsal:
     """What `perform` would do and what would stop it. Leaves no trace in the folder.
 
+    The plan is made for the folder after recovery.
     The sources are asked which files they have and how large these are; nothing is downloaded.
 
     Raises:
         RepoManagerError: the folder cannot be read, or the task cannot be planned.
     """
-    seen = _look(bench, task)
+    # As in a run: first of all there must be a folder.
+    bench.folder.scan()
     obstacles = _in_the_way(bench)
-    interrupted = None
     try:
-        interrupted = bench.folder.pending()
+        bench = after_recovery(bench)
+        seen = _look(bench, task)
         plan = _planned(bench, task, seen)
     except RepoManagerError as error:
         # The first obstacle is what the run would end with.
         raise (*obstacles, error)[0] from error
+    interrupted = bench.folder.interrupted
     if not plan.actions:
         return Rehearsal(plan, obstacles, interrupted)
     try:
@@ -247,7 +263,7 @@ def perform(bench: Workbench, task: Task) -> Outcome:
             bench.service.ready()
         outcome, staged = _apply(bench, task, plan, identity, lock)
         if outcome.error is None:
-            bench.checker().learn(look(bench), staged)
+            bench.checker(bench.folder).learn(look(bench), staged)
             _forget_undone(bench)
             _explain(bench, plan, outcome.identity, task.command)
             _tidy(bench)
@@ -283,10 +299,10 @@ def look(bench: Workbench) -> Listing:
 def _look(bench: Workbench, task: Task, *, locked: bool = False) -> Seen:
     listing = look(bench)
     files = task.matter(listing)
-    checker = bench.checker()
+    checker = bench.checker(bench.folder)
     progress = bench.voice.reading(checker.unread_bytes(files))
     try:
-        return Seen(listing, checker.read(listing, files, progress), locked)
+        return Seen(bench.folder, listing, checker.read(listing, files, progress), locked)
     finally:
         bench.voice.finished()
 
@@ -301,6 +317,9 @@ def _planned(bench: Workbench, task: Task, seen: Seen) -> Plan:
 
 def _pending(bench: Workbench, task: Task) -> bool:
     """Whether the service runs and may not have seen the set as it is."""
+    interrupted = bench.folder.interrupted
+    if interrupted is not None and interrupted.restarts:
+        return False
     if task.changed is None:
         return serves_older_set(bench.service, bench.folder.path, bench.now().timestamp())
     changed = task.changed()

@@ -73,6 +73,11 @@ class Entry:
     regular: bool = True
 
     @property
+    def file_id(self) -> int:
+        """The same for all names of one file, on one volume."""
+        return self.stamp[2]
+
+    @property
     def has_change_time(self) -> bool:
         """Whether the stamp has a time of change, which programs cannot set. It is 0 where the file system has none."""
         return self.stamp[1] != 0

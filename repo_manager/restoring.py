@@ -110,9 +110,9 @@ class Undoing:
     def _plan(self, seen: Seen) -> Plan:
         entries = self._entries()
         entry = find(entries, self.wanted, self.command)
-        kept = {file.path: "" for file in self.folder.retired()}
+        kept = {file.path: "" for file in seen.folder.retired()}
         made = plan.undo(entry, seen.listing, kept, seen.verdicts, command=self.command)
-        unfit = self._unfit(entry, self._expected(entries, entry), {place.origin for place in made.places})
+        unfit = self._unfit(seen.folder, entry, self._expected(entries, entry), {place.origin for place in made.places})
         if unfit:
             made = plan.undo(entry, seen.listing, {**kept, **unfit}, seen.verdicts, command=self.command)
         lost = tuple(filter(self.catalog.known, plan.left_without(made, seen.listing, seen.verdicts)))
@@ -155,7 +155,7 @@ class Undoing:
                 expected[version.path] = record.sha256
         return expected
 
-    def _unfit(self, entry: Entry, expected: Mapping[str, str], coming: set[str]) -> Mapping[str, str]:
+    def _unfit(self, folder: Folder, entry: Entry, expected: Mapping[str, str], coming: set[str]) -> Mapping[str, str]:
         """Which retired files must not come back, by path, with the reason.
 
         Raises:
@@ -175,7 +175,7 @@ class Undoing:
         progress = self.voice.reading(sum(version.size_bytes or 0 for version in to_read))
         try:
             for version in to_read:
-                wrong = self._look(version, expected.get(version.path), progress).wrong
+                wrong = self._look(folder.place(version.path), version, expected.get(version.path), progress).wrong
                 token = self._package(version.name)
                 if wrong and token and token not in self.drop:
                     damaged[version.path] = wrong
@@ -187,9 +187,8 @@ class Undoing:
             raise self._damaged(entry, damaged)
         return unfit
 
-    def _look(self, version: Version, sha256: str | None, progress: Callable[[int], None]) -> _Looked:
+    def _look(self, path: Path, version: Version, sha256: str | None, progress: Callable[[int], None]) -> _Looked:
         """Look at a retired file and read the bytes of an installer, whatever is remembered of them."""
-        path = self.folder.place(version.path)
         mark = _mark_of(path)
         known = self._looked.get(version.path)
         if known is None or known.mark != mark:

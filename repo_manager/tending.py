@@ -308,7 +308,9 @@ class Attendant:
             self._unread = {name: known[name].message for name in unread}
             entries = [file.entry for file in listing.files if file.name not in unread]
             known = {name: verdict for name, verdict in known.items() if verdict.read}
-            return self._orders.plan(Seen(repository.survey(listing.repository, entries), known), tend.scope)
+            return self._orders.plan(
+                Seen(seen.folder, repository.survey(listing.repository, entries), known), tend.scope
+            )
 
         def matter(listing: Listing) -> tuple[File, ...]:
             return tuple(file for file in settled(listing).files if file.installer is not None)

@@ -20,9 +20,10 @@ from repo_manager.plan import Download, Place, Restart
 from repo_manager.restart import ServiceReport, ServiceState, bring_up, restart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from repo_manager.plan import Action, Plan
+    from repo_manager.repository import Entry
     from repo_manager.restart import Clock, Patience, Service
 
 
@@ -64,8 +65,29 @@ class Journal:
     undoes: str = ""
     damaged: str = ""
 
+    @property
+    def restarts(self) -> bool:
+        """Whether undoing it restarts the service: it was up."""
+        return self.service_was in _UP
 
-class Store(Protocol):
+
+class Names(Protocol):
+    """The names that a transaction gives and frees."""
+
+    def size(self, path: str) -> int | None:
+        """The size of a file in bytes, None when there is none. Links are not followed."""
+        ...
+
+    def same(self, path: str, other: str) -> bool:
+        """Whether two names belong to one file: a move was stopped between giving the new name and removing the old."""
+        ...
+
+    def move(self, origin: str, destination: str) -> None:
+        """Rename, never onto another file. Finishes a move that was stopped between its two names."""
+        ...
+
+
+class Store(Names, Protocol):
     """The repository and its sub-folder. Every method that writes raises MachineError."""
 
     def begin(self, journal: Journal) -> None:
@@ -78,18 +100,6 @@ class Store(Protocol):
 
     def drop_closed(self) -> None:
         """Remove what is left of a journal that is closed. To be called where `pending` is None."""
-        ...
-
-    def size(self, path: str) -> int | None:
-        """The size of a file in bytes, None when there is none. Links are not followed."""
-        ...
-
-    def same(self, path: str, other: str) -> bool:
-        """Whether two names belong to one file: a move was stopped between giving the new name and removing the old."""
-        ...
-
-    def move(self, origin: str, destination: str) -> None:
-        """Rename, never onto another file. Finishes a move that was stopped between its two names."""
         ...
 
     def settle(self) -> None:
@@ -254,23 +264,54 @@ def undo(journal: Journal, means: Means, *, seen: bool = True) -> None:
 
 def _take_back(journal: Journal, means: Means, *, seen: bool) -> None:
     store = means.store
-    for move in reversed(journal.moves):
-        size = store.size(move.destination)
-        # Another size means that another program has put another file there: that one is not moved.
-        if size is None or move.size_bytes not in {None, size}:
-            continue
-        if store.size(move.origin) is None or store.same(move.origin, move.destination):
-            means.say(f"{move.destination} -> {move.origin}")
-            store.move(move.destination, move.origin)
+    _move_back(journal, store, means.say)
     store.settle()
     try:
-        if journal.service_was in _UP:
+        if journal.restarts:
             again = restart if seen and means.service.state() in _UP else bring_up
             again(means.service, means.clock, means.patience)
     finally:
         # The files are back, whatever the service does: a service that stays down must not keep
         # later runs from correcting the folder.
         _abandon(journal, store)
+
+
+def _move_back(journal: Journal, names: Names, say: Callable[[str], None] = lambda _: None) -> None:
+    for move in reversed(journal.moves):
+        size = names.size(move.destination)
+        # Another size means that another program has put another file there: that one is not moved.
+        if size is None or move.size_bytes not in {None, size}:
+            continue
+        if names.size(move.origin) is None or names.same(move.origin, move.destination):
+            say(f"{move.destination} -> {move.origin}")
+            names.move(move.destination, move.origin)
+
+
+def after_undo(journal: Journal, files: Mapping[str, Entry]) -> Mapping[str, str]:
+    """Where every file is now, by the path that it has once `undo` has moved the files of the journal back.
+
+    `files` are those of the folders that the journal names, by their path now.
+    """
+    found = _Found(files)
+    _move_back(journal, found)
+    return found.now
+
+
+class _Found:
+    """Names as values. `now` is where their files are now."""
+
+    def __init__(self, files: Mapping[str, Entry]) -> None:
+        self._files = files
+        self.now = {path: path for path in files}
+
+    def size(self, path: str) -> int | None:
+        return self._files[self.now[path]].size_bytes if path in self.now else None
+
+    def same(self, path: str, other: str) -> bool:
+        return self._files[self.now[path]].file_id == self._files[self.now[other]].file_id
+
+    def move(self, origin: str, destination: str) -> None:
+        self.now[destination] = self.now.pop(origin)
 
 
 def _abandon(journal: Journal, store: Store) -> None:

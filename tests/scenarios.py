@@ -205,7 +205,7 @@ def bench(world: World, step: Step = no_step, *, source: str | None = None, rese
     return Workbench(
         folder=folder,
         catalog=CATALOG,
-        checker=lambda: Checker(folder.path, Digests(world.cache, folder.path), folder.records()),
+        checker=lambda folder: Checker(folder.file, Digests(world.cache, folder.path), folder.records()),
         fetcher=Fetcher(lambda: Downloader(policy, sleep=lambda _: None), reserve_bytes=reserve_bytes),
         service=AbsentService("none"),
         clock=Clock(),

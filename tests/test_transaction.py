@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import pytest
 from simulator import (
@@ -23,8 +23,20 @@ from repo_manager.edges.disk.folder import Folder
 from repo_manager.errors import MachineError, RepoManagerError, ServiceError
 from repo_manager.names import Token
 from repo_manager.plan import Download, Place, Plan, Retire
+from repo_manager.repository import Entry
 from repo_manager.restart import ServiceState
-from repo_manager.transaction import Journal, Move, Outcome, Result, Store, carry_out, moves_of, recover, undo
+from repo_manager.transaction import (
+    Journal,
+    Move,
+    Outcome,
+    Result,
+    Store,
+    after_undo,
+    carry_out,
+    moves_of,
+    recover,
+    undo,
+)
 
 TOKEN = Token("RHEL9-64")
 OLD = name_of(TOKEN, "9.65")
@@ -460,6 +472,61 @@ def test_a_kill_inside_the_recovery_is_mended_by_the_run_after(site: Site, first
     assert site.files() == BEFORE
     assert site.store.pending() is None
     assert service.serving == frozenset({f"../{OLD}", f"../{BROKEN}"})
+
+
+def as_entries(files: dict[str, int]) -> dict[str, Entry]:
+    """Files as a scan sees them: each has an identity of its own."""
+    return {
+        path: Entry(path.rpartition("/")[2], size_bytes, (0, 0, number))
+        for number, (path, size_bytes) in enumerate(files.items())
+    }
+
+
+@pytest.mark.parametrize("number", range(2, WRITES))
+def test_what_recovery_leaves_after_a_kill_can_be_computed(site: Site, number: int) -> None:
+    service = service_at(site)
+    with pytest.raises(Killed):
+        run(site, service, store=Faulty(site.store, {number: Killed()}))
+    journal, found = site.store.pending(), site.files()
+    assert journal is not None
+    now = after_undo(journal, as_entries(found))
+    assert site.files() == found
+    recover(means_of(site.store, service, service.clock))
+    assert {path: found[place] for path, place in now.items()} == site.files()
+
+
+FIRST_IN: Final = Move(f"staging/{NEW}", f"../{NEW}", SIZE)
+THEN_OUT: Final = Move(f"../{OLD}", f"retired/{IDENTITY}/{OLD}")
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        pytest.param(
+            {f"../{NEW}": SIZE, f"retired/{IDENTITY}/{OLD}": 7, "../other": 1},
+            {f"staging/{NEW}": f"../{NEW}", f"../{OLD}": f"retired/{IDENTITY}/{OLD}", "../other": "../other"},
+            id="both moves happened",
+        ),
+        pytest.param({f"staging/{NEW}": SIZE}, {f"staging/{NEW}": f"staging/{NEW}"}, id="no move happened"),
+        pytest.param(
+            {f"../{NEW}": SIZE + 1}, {f"../{NEW}": f"../{NEW}"}, id="another program's file of another size stays"
+        ),
+        pytest.param(
+            {f"../{OLD}": 8, f"retired/{IDENTITY}/{OLD}": 7},
+            {f"../{OLD}": f"../{OLD}", f"retired/{IDENTITY}/{OLD}": f"retired/{IDENTITY}/{OLD}"},
+            id="another program's file under the old name stays",
+        ),
+    ],
+)
+def test_what_recovery_leaves_of_foreign_files_can_be_computed(found: dict[str, int], expected: dict[str, str]) -> None:
+    journal = Journal(IDENTITY, "sync", (FIRST_IN, THEN_OUT))
+    assert after_undo(journal, as_entries(found)) == expected
+
+
+def test_of_two_names_of_one_file_recovery_leaves_the_old_one() -> None:
+    entry = Entry(NEW, SIZE, (0, 0, 1))
+    found = {f"staging/{NEW}": entry, f"../{NEW}": entry}
+    assert after_undo(Journal(IDENTITY, "sync", (FIRST_IN,)), found) == {f"staging/{NEW}": f"../{NEW}"}
 
 
 def test_a_recovery_leaves_a_file_alone_that_somebody_else_put_in_the_way(site: Site) -> None:

@@ -101,7 +101,7 @@ class Blocked(Checker):
     """Cannot read some files."""
 
     def __init__(self, world: World, folder: Folder, names: Container[str]) -> None:
-        super().__init__(folder.path, Digests(world.cache, folder.path), folder.records())
+        super().__init__(folder.file, Digests(world.cache, folder.path), folder.records())
         self._names = names
 
     def read(
@@ -198,7 +198,7 @@ class Watched:
         return replace(
             made,
             folder=self.folder,
-            checker=lambda: Blocked(self.world, self.folder, self.blocked),
+            checker=lambda folder: Blocked(self.world, folder, self.blocked),
             service=self.service,
             clock=self.clock,
             now=self.now,

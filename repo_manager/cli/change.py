@@ -16,7 +16,7 @@ from repo_manager.edges.disk.folder import Folder
 from repo_manager.edges.disk.paths import reachable, shown
 from repo_manager.edges.windows.service import AbsentService
 from repo_manager.errors import DeclinedError, ExitCode, InputError, RepoManagerError
-from repo_manager.operation import Rehearsal, Task, exit_code, perform, preview, rehearse
+from repo_manager.operation import Rehearsal, Task, after_recovery, exit_code, look, perform, preview, rehearse
 from repo_manager.plan import Plan
 from repo_manager.report import documents, tables
 from repo_manager.report.text import paragraph
@@ -120,10 +120,10 @@ def _rehearse_second(run: Run, bench: Workbench, plan: Plan) -> tuple[Rehearsal 
             run.console.note(_absent(path))
         return None, ""
     unknown = {place.name for place in plan.places if place.size_bytes is None}
-    copy = _copy_of(run, plans.carried_out(plan, run.listing()), unknown)
+    copy = _copy_of(run, plans.carried_out(plan, look(after_recovery(bench))), unknown)
     try:
         _check_second(run, path)
-        found = rehearse(_second_bench(run, bench, path), replace(copy, beside=_beside(run, path, plan)))
+        found = rehearse(_second_bench(bench, path), replace(copy, beside=_beside(run, path, plan)))
     except RepoManagerError as error:
         found = Rehearsal(Plan(), (error,))
     return found, _title(path)
@@ -153,7 +153,8 @@ def _show(run: Run, found: Rehearsal) -> None:
     if found.interrupted is not None:
         journal = found.interrupted
         what = f"an interrupted run ({journal.command}, {journal.identity})"
-        words = f"{what} would be undone first, so the plan may be another one then"
+        restarted = " and the service restarted" if journal.restarts else ""
+        words = f"{what} would be undone first{restarted}; the plan is for the folder after that"
         run.console.answer(paragraph(words, run.console.width) + "\n")
     run.console.answer(tables.plan(found.plan, run.console.width))
 
@@ -164,13 +165,14 @@ def _refuse_unconfirmed(run: Run, bench: Workbench, task: Task) -> None:
     Raises:
         InputError: `confirmation-needed`.
     """
+    bench = after_recovery(bench)
     plan = preview(bench, task)
     text = tables.plan(plan, run.console.width)
     if not plan.actions:
         path = _second_folder(run)
         if path is None or not path.is_dir():
             return
-        second = preview(_second_bench(run, bench, path), _copy_of(run, run.listing()))
+        second = preview(after_recovery(_second_bench(bench, path)), _copy_of(run, look(bench)))
         if not second.actions:
             return
         text = f"{_title(path)}\n\n{tables.plan(second, run.console.width)}"
@@ -190,7 +192,7 @@ def equalise(
     if not path.is_dir():
         (voice or run.console).note(_absent(path))
         return None
-    bench = _second_bench(run, bench, path)
+    bench = _second_bench(bench, path)
     bench = replace(bench, voice=voice or TerminalVoice(run.console, ask=ask, title=_title(path)))
     try:
         _check_second(run, path)
@@ -219,9 +221,8 @@ def _check_second(run: Run, path: Path) -> None:
         )
 
 
-def _second_bench(run: Run, bench: Workbench, path: Path) -> Workbench:
-    folder = Folder(path)
-    return replace(bench, folder=folder, service=AbsentService(""), checker=lambda: run.checker(folder))
+def _second_bench(bench: Workbench, path: Path) -> Workbench:
+    return replace(bench, folder=Folder(path), service=AbsentService(""))
 
 
 def _absent(path: Path) -> str:

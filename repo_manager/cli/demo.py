@@ -163,7 +163,7 @@ class _Story:
         listing = run.listing()
         selection = selections.select(run.request(release=selections.AUTO), listing, run.catalog)
         files = tuple(file for file in listing.files if file.installer is not None)
-        return judge(run, Seen(listing, run.checker().read(listing, files)), selection)
+        return judge(run, Seen(run.folder, listing, run.checker().read(listing, files)), selection)
 
     def _sync(self, url: str) -> None:
         request = self._run.request(release=selections.AUTO)

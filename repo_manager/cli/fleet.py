@@ -208,7 +208,7 @@ class _Survey:
             # What is known of files helps, and names can be seen without.
             records = {}
         # Without signatures: what is expected of them is set for this machine, and not for others.
-        return Checker(path, Digests(cache_folder(self._run.environ), path), records)
+        return Checker(path.joinpath, Digests(cache_folder(self._run.environ), path), records)
 
     def judged(self, silent_after: timedelta) -> fleets.Fleet:
         """How the servers stand."""

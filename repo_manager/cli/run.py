@@ -303,7 +303,7 @@ class Run:
 
         folder = folder or self.folder
         digests = Digests(cache_folder(self.environ), folder.path, self.confirmed)
-        return Checker(folder.path, digests, folder.records(self._note_once), self.signatures)
+        return Checker(folder.file, digests, folder.records(self._note_once), self.signatures)
 
     def _note_once(self, text: str) -> None:
         if text not in self._noted:

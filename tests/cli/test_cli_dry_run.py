@@ -20,6 +20,7 @@ from repo_manager.transaction import Journal, Move
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from cli_world import Answer, Cli
 
@@ -138,18 +139,78 @@ def test_a_service_that_may_not_be_restarted_stops_the_run(tool: Cli) -> None:
     assert tool.repo_json("prune", "--dry-run", "--no-restart").code == 0
 
 
-def test_an_interrupted_run_is_said_to_be_undone_first(tool: Cli) -> None:
-    messy(tool)
-    folder = Folder(tool.repository)
+def interrupt(repository: Path, *, placed: str = "", service_was: ServiceState = ServiceState.ABSENT) -> None:
+    """What a prune leaves that was killed when it had retired all files; with `placed` it has also placed one."""
+    folder = Folder(repository)
     folder.prepare()
-    name = "Copy of RHEL7-64.tar.gz"
-    folder.begin(Journal("T1", "prune", (Move(f"../{name}", f"retired/T1/{name}", 1),), ServiceState.ABSENT))
-    folder.move(f"../{name}", f"retired/T1/{name}")
+    sizes = {entry.name: entry.size_bytes for entry in folder.scan()}
+    moves = tuple(Move(f"../{name}", f"retired/T1/{name}", size_bytes) for name, size_bytes in sizes.items())
+    if placed:
+        folder.staged(placed).write_bytes(data_of(placed))
+        moves = (Move(f"staging/{placed}", f"../{placed}", len(data_of(placed))), *moves)
+    folder.begin(Journal("T1", "prune", moves, service_was))
+    for move in moves:
+        folder.move(move.origin, move.destination)
+
+
+def without_results(answer: Answer) -> list[dict[str, object]]:
+    return [{key: value for key, value in action.items() if key != "result"} for action in answer.document["actions"]]
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_after_an_interrupted_run_the_plan_is_for_the_folder_after_recovery(tool: Cli, case: str) -> None:
+    prepare, words = CHANGES[case]
+    prepare(tool)
+    interrupt(tool.repository, placed=name_of("SLES12-64", OLD))
     before = state(tool.folder)
-    answer = tool.repo_json("prune", "--dry-run")
-    assert (answer.code, answer.document["interrupted"]) == (0, {"transaction": "T1", "command": "prune"})
-    assert "an interrupted run (prune, T1) would be undone first" in tool.repo("prune", "--dry-run").out
+    dry = tool.repo_json(*words, "--dry-run")
+    assert (dry.code, dry.document["interrupted"]) == (0, {"transaction": "T1", "command": "prune"})
+    assert "an interrupted run (prune, T1) would be undone first" in tool.repo(*words, "--dry-run").out
     assert state(tool.folder) == before
+    real = tool.repo_json(*words, "--yes")
+    assert real.code == 0
+    assert dry.document["actions"] == without_results(real)
+
+
+def test_a_staged_file_that_recovery_puts_back_is_not_asked_of_the_source(tool: Cli) -> None:
+    messy(tool)
+    interrupt(tool.repository, placed=name_of("RHEL5-64"))
+    (tool.source / name_of("RHEL5-64")).unlink()
+    assert tool.repo_json(*SYNC, "--dry-run").code == 0
+    assert tool.repo_json(*SYNC, "--yes").code == 0
+
+
+@pytest.mark.parametrize("interrupted", ["repository", "second"])
+def test_the_plan_of_the_second_folder_is_for_the_folders_after_recovery(tool: Cli, interrupted: str) -> None:
+    second = tool.folder / "second"
+    tool.fill(("RHEL7-64",))
+    shutil.copytree(tool.repository, second)
+    tool.fill(("OL7-64",))
+    interrupt(tool.repository if interrupted == "repository" else second)
+    words = ("--config", tool.config("second_folder: second\n"), "prune")
+    before = state(tool.folder)
+    dry = tool.repo_json(*words, "--dry-run").document
+    assert state(tool.folder) == before
+    assert tool.repo_json(*words).error["code"] == "confirmation-needed"
+    assert state(tool.folder) == before
+    real = tool.repo_json(*words, "--yes").document
+    assert dry["actions"] == real["actions"] == []
+    planned, done = (
+        [(action["action"], action["name"]) for action in document["second_folder"]["actions"]]
+        for document in (dry, real)
+    )
+    assert planned == done == [("download", name_of("OL7-64")), ("place", name_of("OL7-64"))]
+
+
+def test_a_service_that_recovery_restarts_is_not_restarted_once_more(tool: Cli) -> None:
+    tool.fill(("RHEL7-64", "OL7-64"))
+    tool.service = StandIn(since=1.0)
+    interrupt(tool.repository, service_was=ServiceState.RUNNING)
+    words = " ".join(tool.repo("prune", "--dry-run").out.split())
+    assert "an interrupted run (prune, T1) would be undone first and the service restarted" in words
+    assert tool.repo_json("prune", "--dry-run").document["actions"] == []
+    assert tool.repo_json("prune", "--yes").document["actions"] == []
+    assert tool.service.starts == 1
 
 
 def test_a_closed_maintenance_window_stops_the_run(tool: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -403,8 +403,10 @@ def test_a_file_that_could_not_be_read_once_is_read_again_later(tmp_path: Path) 
     def act(here: World) -> None:
         bench = scenarios.bench(here)
         files = tuple(file for file in scenarios.listing(here).files if file.installer)
-        assert [verdict.good for verdict in bench.checker().read(scenarios.listing(here), files).values()] == [False]
-        assert bench.checker().known(scenarios.listing(here)) == {}
+        assert [
+            verdict.good for verdict in bench.checker(bench.folder).read(scenarios.listing(here), files).values()
+        ] == [False]
+        assert bench.checker(bench.folder).known(scenarios.listing(here)) == {}
 
     as_nobody(world, act)
     (world.repository / RHEL).chmod(stamp.st_mode)

@@ -37,18 +37,18 @@ def _utc_now() -> datetime:
 class Checker:
     """Verdicts on the files of one repository, remembered between runs. Without `signatures` none are checked.
 
-    `now` is the time that is remembered of files that are read.
+    `path_of` returns the path of a file by its name. `now` is the time that is remembered of files that are read.
     """
 
     def __init__(
         self,
-        folder: Path,
+        path_of: Callable[[str], Path],
         digests: Digests,
         records: Mapping[str, Record],
         signatures: Signatures | None = None,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
-        self._folder = folder
+        self._path_of = path_of
         self._digests = digests
         self._records = records
         self._signatures = signatures
@@ -159,7 +159,7 @@ class Checker:
             return known.sha256
         if file.installer is None:
             raise AssertionError(file)
-        path = self._folder / file.name
+        path = self._path_of(file.name)
         try:
             return inspect_file(path, file.installer)
         except OSError as error:
@@ -186,7 +186,7 @@ class Checker:
         installer = file.installer
         if installer is None:
             raise AssertionError(file)
-        path = self._folder / file.name
+        path = self._path_of(file.name)
         known = self._remembered(file)
         try:
             if known is None or again:

@@ -114,9 +114,14 @@ class Folder:
 
     # Looking
 
+    @property
+    def interrupted(self) -> Journal | None:
+        """The transaction that counts as undone here, though it is not yet; see `recovered`."""
+        return None
+
     def scan(self) -> tuple[Entry, ...]:
         """Every file of the folder; see `scanning.scan`."""
-        return scan(self.path)
+        return self._scan(self.path)
 
     def is_foreign(self, listing: Listing) -> bool:
         """Whether the folder has other things and no trace of installers, so that it is hardly a repository.
@@ -186,6 +191,10 @@ class Folder:
                     require_own(part)
         return tuple(part for part in parts if part.is_dir())
 
+    def file(self, name: str) -> Path:
+        """Where a file of the repository is."""
+        return self._resolve(f"../{name}")
+
     @property
     def lock_path(self) -> Path:
         """The lock file."""
@@ -193,7 +202,7 @@ class Folder:
 
     def staged(self, name: str) -> Path:
         """Where a whole fetched file waits."""
-        return inside(self.sub / "staging", component(name))
+        return self._resolve(f"staging/{component(name)}")
 
     def part(self, name: str) -> Path:
         """Where a file is written while it is fetched."""
@@ -381,7 +390,7 @@ class Folder:
         """All files in the retired area, newest transaction first, then by name."""
         found = []
         for folder in sorted(_subfolders(self.sub / "retired"), reverse=True):
-            files = sorted((file.name, file.size_bytes) for file in scan(folder) if file.name not in _BESIDE)
+            files = sorted((file.name, file.size_bytes) for file in self._scan(folder) if file.name not in _BESIDE)
             found += [Retired(folder.name, name, size_bytes) for name, size_bytes in files]
         return tuple(found)
 
@@ -456,6 +465,10 @@ class Folder:
         return self._resolve(path)
 
     # Primitives
+
+    def _scan(self, folder: Path) -> tuple[Entry, ...]:
+        """Every file of the repository, or of a folder below the sub-folder."""
+        return scan(folder)
 
     def _resolve(self, path: str) -> Path:
         """A path below the sub-folder, or `../NAME` for a file of the repository; nothing else."""

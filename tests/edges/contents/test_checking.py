@@ -28,10 +28,16 @@ if TYPE_CHECKING:
     from repo_manager.repository import Listing
 
 
+def checker_of(world: World) -> Checker:
+    """What the real parts at work on this world read files with."""
+    parts = bench(world)
+    return parts.checker(parts.folder)
+
+
 def test_bytes_that_could_not_be_read_prove_nothing_and_are_not_remembered(tmp_path: Path) -> None:
     world = scenarios.build(tmp_path / "world", mess=False)
     gone = repository.survey(str(world.repository), [Entry(name_of("Windows"), 1000)])
-    checker = bench(world).checker()
+    checker = checker_of(world)
     verdict = checker.read(gone, gone.files)[name_of("Windows")]
     assert (verdict.code, verdict.good, verdict.read) == (Code.CORRUPT, False, False)
     assert verdict.message.startswith("cannot be read: ")
@@ -43,7 +49,7 @@ def test_bytes_that_were_read_are_remembered_good_or_not(tmp_path: Path) -> None
     world.put(name_of("OL8-64"))
     world.put(name_of("RHEL9-64"), b"wrong")
     listing = look(bench(world))
-    checker = bench(world).checker()
+    checker = checker_of(world)
     verdicts = checker.read(listing, listing.files)
     assert {name: (verdict.good, verdict.read) for name, verdict in verdicts.items()} == {
         name_of("OL8-64"): (True, True),
@@ -58,7 +64,7 @@ READ_AT = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 
 def _checker(world: World, at: datetime, confirmed: Confirmed | None = None) -> Checker:
-    return Checker(world.repository, Digests(world.cache, world.repository, confirmed), {}, now=lambda: at)
+    return Checker(world.repository.joinpath, Digests(world.cache, world.repository, confirmed), {}, now=lambda: at)
 
 
 def _one_that_was_read(tmp_path: Path, data: bytes | None = None) -> tuple[World, Listing]:
@@ -137,12 +143,12 @@ def test_kernels_are_read_once_and_remembered_with_what_the_reading_showed(tmp_p
     world.put(name_of("SLES12-64"))
     world.put(name_of("OL8-64"))
     listing = look(bench(world))
-    checker = bench(world).checker()
+    checker = checker_of(world)
     assert checker.unasked_bytes(listing.files) == sum(
         map(len, (data_of(name_of("SLES12-64")), data_of(name_of("OL8-64"))))
     )
     assert checker.kernels(listing, listing.files) == {name_of("SLES12-64"): LISTED}, "of OL8-64 the list is empty"
-    again = bench(world).checker()
+    again = checker_of(world)
     assert (again.unasked_bytes(listing.files), again.unread_bytes(listing.files)) == (0, 0)
     assert again.kernels(listing, listing.files) == {name_of("SLES12-64"): LISTED}
 
@@ -151,10 +157,10 @@ def test_a_file_that_was_read_before_anybody_asked_for_kernels_is_read_again_whe
     world = scenarios.build(tmp_path / "world", mess=False)
     world.put(name_of("SLES12-64"))
     listing = look(bench(world))
-    bench(world).checker().read(listing, listing.files)
+    checker_of(world).read(listing, listing.files)
     for file in world.cache.glob("*.kernels.json"):
         file.unlink()
-    checker = bench(world).checker()
+    checker = checker_of(world)
     assert checker.unread_bytes(listing.files) == 0, "an audit has nothing to read"
     read: list[int] = []
     assert checker.kernels(listing, listing.files, read.append) == {name_of("SLES12-64"): LISTED}
@@ -166,7 +172,7 @@ def test_a_damaged_file_lists_no_kernels_and_is_not_read_again(tmp_path: Path) -
     world = scenarios.build(tmp_path / "world", mess=False)
     world.put(name_of("SLES12-64"), b"wrong")
     listing = look(bench(world))
-    checker = bench(world).checker()
+    checker = checker_of(world)
     assert checker.kernels(listing, listing.files) == {}
     assert checker.unasked_bytes(listing.files) == 0
     (verdict,) = checker.known(listing).values()
@@ -179,7 +185,7 @@ def test_a_file_that_is_not_the_one_that_was_placed_lists_no_kernels(tmp_path: P
     world.put(name)
     listing = look(bench(world))
     records = {name: Record("0" * 64, listing.files[0].entry.size_bytes)}
-    checker = Checker(world.repository, Digests(world.cache, world.repository), records)
+    checker = Checker(world.repository.joinpath, Digests(world.cache, world.repository), records)
     assert checker.kernels(listing, listing.files) == {}
     assert checker.known(listing)[name].code is Code.CORRUPT
     assert checker.unasked_bytes(listing.files) == 0
@@ -188,7 +194,7 @@ def test_a_file_that_is_not_the_one_that_was_placed_lists_no_kernels(tmp_path: P
 def test_a_file_that_is_gone_lists_no_kernels(tmp_path: Path) -> None:
     world = scenarios.build(tmp_path / "world", mess=False)
     gone = repository.survey(str(world.repository), [Entry(name_of("SLES12-64"), 1000)])
-    assert bench(world).checker().kernels(gone, gone.files) == {}
+    assert checker_of(world).kernels(gone, gone.files) == {}
 
 
 def test_what_was_verified_on_its_way_in_has_its_kernels_told(tmp_path: Path) -> None:
@@ -199,6 +205,6 @@ def test_what_was_verified_on_its_way_in_has_its_kernels_told(tmp_path: Path) ->
     stage = Stage(
         path.name, inspect_file(path, names.parse(path.name)), path.stat().st_size, None, ("6.4.0-1-default",)
     )
-    checker = bench(world).checker()
+    checker = checker_of(world)
     checker.learn(listing, {path.name: stage})
     assert checker.kernels(listing, listing.files) == {path.name: ("6.4.0-1-default",)}

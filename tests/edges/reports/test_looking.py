@@ -38,7 +38,7 @@ def sight(tmp_path: Path) -> Callable[..., Sight]:
     def make(*, deep: bool = False) -> Sight:
         return Sight(
             lambda place: open_depot(place, policy=POLICY, keyring=Keyring({})),
-            lambda path: Checker(path, Digests(tmp_path / "cache", path), {}),
+            lambda path: Checker(path.joinpath, Digests(tmp_path / "cache", path), {}),
             deep,
         )
 
