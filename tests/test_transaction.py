@@ -359,6 +359,20 @@ def test_where_it_cannot_be_read_whether_the_journal_was_closed_nothing_is_undon
     assert site.files() == AFTER
 
 
+def test_an_undo_whose_journal_cannot_be_closed_is_finished_by_the_next_run(site: Site) -> None:
+    # begin, one move, the one that fails, one move back, settle, abandon
+    faults = {3: MachineError("disk-full", "no room"), 6: MachineError("vanished", "the share is gone")}
+    with pytest.raises(MachineError) as caught:
+        run(site, service_at(site), store=Faulty(site.store, faults))
+    assert caught.value.code == "not-put-back"
+    assert site.files() == BEFORE
+    assert site.store.pending() is not None
+    service = service_at(site)
+    assert recover(means_of(site.store, service, service.clock)) is not None
+    assert site.files() == BEFORE
+    assert site.store.pending() is None
+
+
 def test_an_undo_whose_end_the_disk_does_not_confirm_is_an_undo(site: Site) -> None:
     def fail(number: int) -> None:
         # begin, one move, the one that fails, one move back, settle, abandon

@@ -233,14 +233,16 @@ def test_a_leader_and_three_followers_of_different_kinds_converge_after_random_k
     try:
         for number in range(ROUNDS):
             changing = name_of(TOKENS[3])
+            lost: tuple[str, ...] = ()
             if number % 2:
                 leader.world.put(changing, large(changing))
             else:
                 (leader.world.repository / changing).unlink()
+                lost = ("--drop", TOKENS[3])
             published.add(frozenset(Token(name.split("_")[3]) for name in leader.files))
             for dest, variables in together.publishings().items():
                 # Another time to be good for, so that there is always something to sign.
-                words = leader.words(dest, "--expires", str(20 + number))
+                words = leader.words(dest, "--expires", str(20 + number), *lost)
                 with scenarios.start(leader.world, *words, variables=variables) as run:
                     until(partial(_publishes, run, leader.world), "it publishes", 120)
                     ends.append(_kill(run, chance))
@@ -252,7 +254,7 @@ def test_a_leader_and_three_followers_of_different_kinds_converge_after_random_k
             for mirror, was in zip(followers, before, strict=True):
                 check(was, mirror.world)
         for dest, variables in together.publishings().items():
-            leader.publish(dest, variables=variables)
+            leader.publish(dest, *lost, variables=variables)
     finally:
         reader.ended.set()
         reader.join()
