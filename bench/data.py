@@ -70,8 +70,8 @@ def comparing(folder: Path, made: tuple[Made, ...]) -> Callable[[bytes], None]:
 
 def main() -> None:
     # Here, because a race that imports this module must stay small.
-    from repo_manager import catalog
-    from repo_manager.edges.sample import sample_installer
+    from repo_manager.core import catalog
+    from repo_manager.demo.sample import sample_installer
 
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("folder", type=Path)

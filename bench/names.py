@@ -22,7 +22,7 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 
 
 def tokens() -> list[str]:
-    from repo_manager import catalog
+    from repo_manager.core import catalog
 
     return list(catalog.parse((ROOT / "catalog.yaml").read_text(encoding="utf-8")).packages)
 
@@ -59,7 +59,7 @@ def make(label: str, count: int, listing: Path) -> None:
 
 def child(what: str, listing: str) -> None:
     """Read the list and, for `parse`, take every name apart; print the seconds of the parsing alone."""
-    from repo_manager.names import parse
+    from repo_manager.core.names import parse
 
     lines = Path(listing).read_text(encoding="ascii").splitlines()
     started = time.perf_counter()

@@ -1,8 +1,7 @@
 """Write the generated pages: `docs/reference/commands.md`, from the commands themselves.
 
-python docs/generate.py                   # write it
-python docs/generate.py --check           # exit 1 when the page on disk differs
-python docs/generate.py --core-modules    # the files of the pure core, for the coverage report
+python docs/generate.py            # write it
+python docs/generate.py --check    # exit 1 when the page on disk differs
 """  # noqa: INP001 - a script, not a package
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 from typer._click.core import Context
 from typer.core import TyperGroup
 
+from repo_manager.app.settings import PREFIX
 from repo_manager.cli.root import COMMANDS, root
-from repo_manager.settings import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -25,33 +24,6 @@ if TYPE_CHECKING:
     from typer._click.core import Command, Parameter
 
 PAGE: Final = Path(__file__).parent / "reference" / "commands.md"
-
-CORE_MODULES: Final = (
-    "errors.py",
-    "names.py",
-    "document.py",
-    "catalog/*.py",
-    "linklist.py",
-    "systems/*.py",
-    "manual.py",
-    "maintenance.py",
-    "repository.py",
-    "selection.py",
-    "audit.py",
-    "inventory/*.py",
-    "kernels.py",
-    "outlook.py",
-    "changes.py",
-    "advice.py",
-    "explaining.py",
-    "signing.py",
-    "history.py",
-    "plan.py",
-    "restart.py",
-    "transaction.py",
-    "watching.py",
-    "fleet/*.py",
-)
 
 _HEAD: Final = """# Commands
 
@@ -193,11 +165,7 @@ def main(arguments: Sequence[str]) -> int:
     """Do what the arguments ask. Returns the exit code."""
     parser = argparse.ArgumentParser(description="Write the generated pages of the documentation.")
     parser.add_argument("--check", action="store_true", help="exit 1 when the page on disk differs")
-    parser.add_argument("--core-modules", action="store_true", help="print the files of the pure core")
     asked = parser.parse_args(arguments)
-    if asked.core_modules:
-        sys.stdout.write(",".join(f"repo_manager/{name}" for name in CORE_MODULES) + "\n")
-        return 0
     text = page()
     if not asked.check:
         PAGE.write_text(text, encoding="utf-8", newline="\n")

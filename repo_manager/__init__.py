@@ -1,9 +1,9 @@
 """Keeps the push-install repository of Azure Site Recovery servers complete and proves it.
 
-Reading order: `names` (a file's name), `catalog` (what should exist), `systems` (an operating
-system in anyone's words), `repository` (what lies in the folder), `selection` (what is wanted),
-`audit` (findings), `plan` (actions), `transaction` (carrying them out). Everything that touches
-the world is in `edges`; `cli` introduces the parts to each other.
+`core` computes on values: `names` (a file's name), `catalog` (what should exist), `systems` (an operating
+system as people write it), `repository` (what is in the folder), `selection` (what is wanted), `audit`
+(findings), `plan` (actions), `transaction` (carrying them out). `app` has the use cases, `adapters` the disk,
+the network and Windows, `report` the output formats. `cli` and `web` call them.
 """
 
 __version__ = "0.1.0"

@@ -19,10 +19,10 @@ def main() -> None:
             pass
         else:
             return
-    from repo_manager.edges import interrupts
+    from repo_manager.adapters import signals as interrupts
 
     interrupts.listen()
-    from repo_manager.errors import ExitCode
+    from repo_manager.core.errors import ExitCode
 
     try:
         from repo_manager import cli
@@ -44,8 +44,9 @@ def serve() -> None:
     is no time-out. What a command that fails said last goes into the Event Log: nobody else hears it.
     """
     _have_streams()
-    from repo_manager.edges import interrupts
-    from repo_manager.edges.windows import eventlog, service_manager
+    from repo_manager.adapters import signals as interrupts
+    from repo_manager.adapters.windows import event_log as eventlog
+    from repo_manager.adapters.windows import service_manager
 
     words = eventlog.LastWords()
 

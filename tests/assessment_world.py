@@ -8,15 +8,17 @@ from typing import Final
 
 from simulator import REAL
 
-from repo_manager import audit, names, outlook, repository, selection
-from repo_manager.assessment import Assessment, Changes
-from repo_manager.audit import Circumstances, Code, Finding, Severity, Verdict
-from repo_manager.inventory import Inventory, Machine, Trouble, Wording
-from repo_manager.kernels import Supported
-from repo_manager.names import Token
-from repo_manager.outlook import Knowledge
-from repo_manager.repository import Entry
-from repo_manager.selection import Request
+from repo_manager.core import names, repository, selection
+from repo_manager.core.audit import findings as audit
+from repo_manager.core.audit import machine_readiness as outlook
+from repo_manager.core.audit.findings import Circumstances, Code, Finding, Severity, Verdict
+from repo_manager.core.audit.machine_readiness import Knowledge
+from repo_manager.core.audit.result import Assessment, Changes
+from repo_manager.core.inventory import Inventory, Machine, Trouble, Wording
+from repo_manager.core.kernels import Supported
+from repo_manager.core.names import Token
+from repo_manager.core.repository import Entry
+from repo_manager.core.selection import Request
 
 AT: Final = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 COMMAND: Final = "repo-manager --repository /srv/repository"

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 from fleet_world import OTHER_ROOT
 from web_world import ROOT_DIGEST, Served, make_tokens, serving, write_set
 
-from repo_manager import catalog, fleet
-from repo_manager.audit import State
-from repo_manager.fleet import Expected, Host, Line, Received, Report, SetName, Wanted
-from repo_manager.names import Release, Token
+from repo_manager.core import catalog, fleet
+from repo_manager.core.audit.findings import State
+from repo_manager.core.fleet import Expected, Host, Line, Received, Report, SetName, Wanted
+from repo_manager.core.names import Release, Token
 from repo_manager.web.tokens import Role
 
 if TYPE_CHECKING:

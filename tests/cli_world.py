@@ -22,21 +22,22 @@ from typing import TYPE_CHECKING, Any, Final
 from json_schemas import check_printed
 from server_world import NoServer
 
-from repo_manager import catalog, cli, names
+from repo_manager import cli
+from repo_manager.adapters.sources.download import Downloader, Policy
+from repo_manager.adapters.windows.service import AbsentService
 from repo_manager.cli.run import Run
-from repo_manager.edges.sample import sample_installer
-from repo_manager.edges.sources.download import Downloader, Policy
-from repo_manager.edges.windows.service import AbsentService
-from repo_manager.errors import ServiceError
-from repo_manager.names import Release
-from repo_manager.restart import Patience, ServiceState
+from repo_manager.core import catalog, names
+from repo_manager.core.errors import ServiceError
+from repo_manager.core.names import Release
+from repo_manager.core.service import Patience, ServiceState
+from repo_manager.demo.sample import sample_installer
 
 if TYPE_CHECKING:
     import pytest
 
-    from repo_manager.edges.windows.places import Machine
-    from repo_manager.restart import Service
-    from repo_manager.settings import Settings
+    from repo_manager.adapters.windows.locate import Machine
+    from repo_manager.app.settings import Settings
+    from repo_manager.core.service import Service
 
 ROOT: Final = Path(__file__).parent.parent
 CATALOG: Final = catalog.parse((ROOT / "catalog.yaml").read_text(encoding="utf-8"))

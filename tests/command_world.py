@@ -29,12 +29,12 @@ from scenarios import CATALOG_TEXT, FOREIGN, PUSH_CLIENT, Clock, KillAt, copy_tr
 from watch_world import ScriptedBell
 
 from repo_manager import cli
-from repo_manager.edges.disk.folder import SUBFOLDER, Folder, no_step
-from repo_manager.edges.disk.retired import REASONS
-from repo_manager.restart import ServiceState
+from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER, Folder, no_step
+from repo_manager.adapters.filesystem.retired import REASONS
+from repo_manager.core.service import ServiceState
 
 if TYPE_CHECKING:
-    from repo_manager.restart import Service
+    from repo_manager.core.service import Service
 
 START: Final = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 """When the world begins, by the clock that the commands read."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from repo_manager import fleet
-from repo_manager.audit import State
-from repo_manager.fleet import Host, Line, Received, Report, SetName
-from repo_manager.names import Release, Token
+from repo_manager.core import fleet
+from repo_manager.core.audit.findings import State
+from repo_manager.core.fleet import Host, Line, Received, Report, SetName
+from repo_manager.core.names import Release, Token
 
 NOW: Final = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ROOT: Final = "ab" * 32

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import scenarios
 
-from repo_manager.edges import interrupts
-from repo_manager.errors import ExitCode
-from repo_manager.operation import perform
-from repo_manager.restart import ServiceState
+from repo_manager.adapters import signals as interrupts
+from repo_manager.app.change import perform
+from repo_manager.core.errors import ExitCode
+from repo_manager.core.service import ServiceState
 
 
 class Hanging:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
 
-from repo_manager.inventory import Inventory, Machine, Wording
+from repo_manager.core.inventory import Inventory, Machine, Wording
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

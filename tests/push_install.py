@@ -12,7 +12,7 @@ import pywintypes
 import win32api
 import win32service
 
-from repo_manager.settings import PUSH_SERVICE
+from repo_manager.app.settings import PUSH_SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -23,42 +23,44 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from repo_manager import audit, catalog, names, plan, publishing, selection
-from repo_manager.audit import Circumstances
-from repo_manager.edges.contents.archive import inspect
-from repo_manager.edges.contents.checking import Checker
-from repo_manager.edges.depots.folder import FolderDepot
-from repo_manager.edges.disk.digests import Digests
-from repo_manager.edges.disk.folder import SUBFOLDER, Folder, no_step
-from repo_manager.edges.disk.retired import REASONS
-from repo_manager.edges.sample import sample_installer
-from repo_manager.edges.signed_sets.following import Anchor
-from repo_manager.edges.signed_sets.keys import Keys
-from repo_manager.edges.signed_sets.leading import Item, Order
-from repo_manager.edges.signed_sets.signed_set import Member
-from repo_manager.edges.signed_sets.trusted import TrustStore
-from repo_manager.edges.sources.depot_source import DepotSource
-from repo_manager.edges.sources.download import Downloader, Policy
-from repo_manager.edges.sources.fetching import Fetcher, join
-from repo_manager.edges.sources.http_rules import host_of
-from repo_manager.edges.windows.service import AbsentService
-from repo_manager.errors import InputError, VerificationError
-from repo_manager.mirroring import Follower, Trusting, installers
-from repo_manager.names import InstallerName, InvalidNameError, Token
-from repo_manager.operation import Retention, Task, Voice, Workbench, look, perform
-from repo_manager.plan import Arrival
-from repo_manager.publishing import Press
-from repo_manager.restart import Patience
-from repo_manager.restoring import Undoing
-from repo_manager.selection import Request
+from repo_manager.adapters.filesystem.digests import Digests
+from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER, Folder, no_step
+from repo_manager.adapters.filesystem.retired import REASONS
+from repo_manager.adapters.installers.archive import inspect
+from repo_manager.adapters.installers.inspect import Checker
+from repo_manager.adapters.sources.depot_source import DepotSource
+from repo_manager.adapters.sources.download import Downloader, Policy
+from repo_manager.adapters.sources.fetching import Fetcher, join
+from repo_manager.adapters.sources.http_rules import host_of
+from repo_manager.adapters.storage.local import FolderDepot
+from repo_manager.adapters.tuf.keys import Keys
+from repo_manager.adapters.tuf.publisher import Item, Order
+from repo_manager.adapters.tuf.signed_set import Member
+from repo_manager.adapters.tuf.trust_store import TrustStore
+from repo_manager.adapters.tuf.verified_set import Anchor
+from repo_manager.adapters.windows.service import AbsentService
+from repo_manager.app import publish as publishing
+from repo_manager.app.change import Retention, Task, Voice, Workbench, look, perform
+from repo_manager.app.mirror import Follower, Trusting, installers
+from repo_manager.app.publish import Press
+from repo_manager.app.restore import Undoing
+from repo_manager.core import catalog, names, plan, selection
+from repo_manager.core.audit import findings as audit
+from repo_manager.core.audit.findings import Circumstances
+from repo_manager.core.errors import InputError, VerificationError
+from repo_manager.core.names import InstallerName, InvalidNameError, Token
+from repo_manager.core.plan import Arrival
+from repo_manager.core.selection import Request
+from repo_manager.core.service import Patience
+from repo_manager.demo.sample import sample_installer
 
 if TYPE_CHECKING:
-    from repo_manager.edges.depots import Depot
-    from repo_manager.edges.signed_sets.leading import Published
-    from repo_manager.operation import Seen
-    from repo_manager.plan import Download, Plan
-    from repo_manager.repository import File, Listing
-    from repo_manager.transaction import Outcome
+    from repo_manager.adapters.storage import Depot
+    from repo_manager.adapters.tuf.publisher import Published
+    from repo_manager.app.change import Seen
+    from repo_manager.core.plan import Download, Plan
+    from repo_manager.core.repository import File, Listing
+    from repo_manager.core.transaction import Outcome
 
 Step = Callable[[str], None]
 

@@ -10,18 +10,19 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from repo_manager import audit, catalog, names, repository, selection
-from repo_manager.assessment import Assessment
-from repo_manager.audit import Audit, Circumstances, Code, Verdict
-from repo_manager.errors import RepoManagerError, ServiceError
-from repo_manager.names import Token
-from repo_manager.repository import Entry, Listing
-from repo_manager.restart import Clock, Patience, Service, ServiceState
-from repo_manager.selection import Request, Selection
-from repo_manager.transaction import Journal, Means, Store
+from repo_manager.core import catalog, names, repository, selection
+from repo_manager.core.audit import findings as audit
+from repo_manager.core.audit.findings import Audit, Circumstances, Code, Verdict
+from repo_manager.core.audit.result import Assessment
+from repo_manager.core.errors import RepoManagerError, ServiceError
+from repo_manager.core.names import Token
+from repo_manager.core.repository import Entry, Listing
+from repo_manager.core.selection import Request, Selection
+from repo_manager.core.service import Clock, Patience, Service, ServiceState
+from repo_manager.core.transaction import Journal, Means, Store
 
 if TYPE_CHECKING:
-    from repo_manager.catalog import Catalog
+    from repo_manager.core.catalog import Catalog
 
 REAL_CATALOG_TEXT: Final = (Path(__file__).parent.parent / "catalog.yaml").read_text(encoding="utf-8")
 

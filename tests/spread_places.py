@@ -11,8 +11,8 @@ from object_stores import azurite, nginx, s3_server, signature
 from spread_world import Authority
 from web_world import serving
 
-from repo_manager.edges.depots import Depot, Keyring, open_depot
-from repo_manager.edges.depots.folder import FolderDepot
+from repo_manager.adapters.storage import Depot, Keyring, open_depot
+from repo_manager.adapters.storage.local import FolderDepot
 from repo_manager.web.server import Certificate
 
 if TYPE_CHECKING:

@@ -23,17 +23,17 @@ from cryptography.x509.oid import NameOID
 from scenarios import TOKENS, World, name_of
 
 from repo_manager import cli as command_line
-from repo_manager import names
-from repo_manager.edges.depots.folder import FolderDepot
-from repo_manager.edges.disk.folder import no_step
-from repo_manager.edges.sample import sample_installer
+from repo_manager.adapters.filesystem.repository_folder import no_step
+from repo_manager.adapters.storage.local import FolderDepot
+from repo_manager.core import names
+from repo_manager.demo.sample import sample_installer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pytest
 
-    from repo_manager.edges.depots import Depot
+    from repo_manager.adapters.storage import Depot
 
 PAYLOAD: Final = 1_200_000
 

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any, Final
 from scenarios import data_of, name_of
 from tuf.api.metadata import Metadata
 
-from repo_manager import names
-from repo_manager.edges.depots.folder import FolderDepot
-from repo_manager.edges.signed_sets.following import Anchor, Followed, follow
-from repo_manager.edges.signed_sets.keys import Keys, Role
-from repo_manager.edges.signed_sets.leading import Item, Leader, Order, Published
-from repo_manager.edges.signed_sets.signed_set import Member
+from repo_manager.adapters.storage.local import FolderDepot
+from repo_manager.adapters.tuf.keys import Keys, Role
+from repo_manager.adapters.tuf.publisher import Item, Leader, Order, Published
+from repo_manager.adapters.tuf.signed_set import Member
+from repo_manager.adapters.tuf.verified_set import Anchor, Followed, follow
+from repo_manager.core import names
 
 if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner
 
-    from repo_manager.edges.depots import Depot
-    from repo_manager.edges.signed_sets.trusted import Memory
+    from repo_manager.adapters.storage import Depot
+    from repo_manager.adapters.tuf.trust_store import Memory
 
 NOW: Final = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 DAY: Final = timedelta(days=1)

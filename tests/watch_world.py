@@ -17,24 +17,25 @@ import scenarios
 from scenarios import CATALOG, NOW, Clock, World, until
 from simulator import MemoryService
 
-from repo_manager import audit, plan, selection
-from repo_manager.audit import Circumstances, Code, Verdict
-from repo_manager.edges import watching as edge
-from repo_manager.edges.contents.checking import Checker
-from repo_manager.edges.disk.digests import Digests
-from repo_manager.edges.disk.folder import SUBFOLDER, Folder, no_step
-from repo_manager.edges.disk.retired import REASONS
-from repo_manager.selection import Request
-from repo_manager.tending import Attendant, Orders, Senses
-from repo_manager.watching import Happening, Pace, Scope, What
+from repo_manager.adapters import folder_events as edge
+from repo_manager.adapters.filesystem.digests import Digests
+from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER, Folder, no_step
+from repo_manager.adapters.filesystem.retired import REASONS
+from repo_manager.adapters.installers.inspect import Checker
+from repo_manager.app.watch_loop import Attendant, Orders, Senses
+from repo_manager.core import plan, selection
+from repo_manager.core.audit import findings as audit
+from repo_manager.core.audit.findings import Circumstances, Code, Verdict
+from repo_manager.core.selection import Request
+from repo_manager.core.watch_state import Happening, Pace, Scope, What
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
 
-    from repo_manager.errors import RepoManagerError
-    from repo_manager.operation import Seen, Workbench
-    from repo_manager.plan import Plan
-    from repo_manager.repository import Entry, File, Listing
+    from repo_manager.app.change import Seen, Workbench
+    from repo_manager.core.errors import RepoManagerError
+    from repo_manager.core.plan import Plan
+    from repo_manager.core.repository import Entry, File, Listing
 
 PACE: Final = Pace(settle_s=10, quiet_s=2, burst_s=60, patience_s=300, interval_s=900, away_s=15, locked_s=30)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
-from repo_manager.edges.reports.folder import ReportsFolder
+from repo_manager.adapters.status_reports.folder import ReportsFolder
 from repo_manager.web import tokens
 from repo_manager.web.app import Site, application
 from repo_manager.web.connection import Doors

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from repo_manager import names
-from repo_manager import plan as plans
+from repo_manager.adapters.filesystem.paths import reachable, real, shown
+from repo_manager.app.change import Seen, Task
 from repo_manager.cli import options
 from repo_manager.cli.change import change
 from repo_manager.cli.root import run_of
-from repo_manager.edges.disk.paths import reachable, real, shown
-from repo_manager.errors import InputError
-from repo_manager.operation import Seen, Task
-from repo_manager.plan import Arrival
+from repo_manager.core import names
+from repo_manager.core import plan as plans
+from repo_manager.core.errors import InputError
+from repo_manager.core.plan import Arrival
 
 if TYPE_CHECKING:
     from repo_manager.cli.run import Run
-    from repo_manager.plan import Plan
-    from repo_manager.repository import File, Listing
+    from repo_manager.core.plan import Plan
+    from repo_manager.core.repository import File, Listing
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -95,7 +95,7 @@ def _refuse_older(arrivals: tuple[Arrival, ...], seen: Seen) -> None:
 
 def _inspect(run: Run, arrivals: tuple[Arrival, ...]) -> None:
     """Read the files as the real run would, so that a dry run refuses what it would refuse."""
-    from repo_manager.edges.contents.checking import inspect_file
+    from repo_manager.adapters.installers.inspect import inspect_file
 
     for arrival in arrivals:
         inspect_file(Path(arrival.source), arrival.name)

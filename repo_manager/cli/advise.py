@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from repo_manager import advice
-from repo_manager import selection as selections
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
-from repo_manager.errors import ExitCode, InputError
+from repo_manager.core import selection as selections
+from repo_manager.core import upgrade as advice
+from repo_manager.core.errors import ExitCode, InputError
 from repo_manager.report import advised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from repo_manager.advice import Stand, Standpoint
     from repo_manager.cli.run import Run
+    from repo_manager.core.upgrade import Stand, Standpoint
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

@@ -13,29 +13,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from repo_manager import audit as audits
-from repo_manager import selection as selections
-from repo_manager.assessment import Assessment
-from repo_manager.audit import Severity
+from repo_manager.adapters.filesystem.atomic_write import write_where_told
+from repo_manager.adapters.filesystem.os_errors import disk_error
+from repo_manager.adapters.filesystem.paths import place_of, reachable
+from repo_manager.adapters.filesystem.trusted_files import exposed
+from repo_manager.adapters.windows.service import serves_older_set
 from repo_manager.cli import history, options
 from repo_manager.cli.root import run_of
-from repo_manager.edges.disk.paths import place_of, reachable
-from repo_manager.edges.disk.refusals import disk_error
-from repo_manager.edges.disk.trusted_files import exposed
-from repo_manager.edges.disk.writing import write_where_told
-from repo_manager.edges.windows.service import serves_older_set
-from repo_manager.errors import ExitCode, InputError
+from repo_manager.core import selection as selections
+from repo_manager.core.audit import findings as audits
+from repo_manager.core.audit.findings import Severity
+from repo_manager.core.audit.result import Assessment
+from repo_manager.core.errors import ExitCode, InputError
 from repo_manager.report import documents, tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from repo_manager.audit import Audit, Circumstances, Verdict
+    from repo_manager.adapters.installers.inspect import Checker
     from repo_manager.cli.inventories import Survey
     from repo_manager.cli.run import Run
-    from repo_manager.edges.contents.checking import Checker
-    from repo_manager.outlook import Outlooks
-    from repo_manager.repository import Listing
+    from repo_manager.core.audit.findings import Audit, Circumstances, Verdict
+    from repo_manager.core.audit.machine_readiness import Outlooks
+    from repo_manager.core.repository import Listing
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -284,7 +284,7 @@ def _rendered(assessed: Assessment, format_: Format) -> str:
     elif format_ is Format.JUNIT:
         from repo_manager.report.junit import render
     elif format_ is Format.SARIF:
-        from repo_manager.edges.library import book
+        from repo_manager.adapters.bundled_pages import book
         from repo_manager.report import sarif
 
         return sarif.render(assessed, book().pages)

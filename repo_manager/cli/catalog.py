@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from repo_manager import catalog as catalogs
-from repo_manager import document, linklist
+from repo_manager.adapters.filesystem.atomic_write import write_where_told
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
-from repo_manager.edges.disk.writing import write_where_told
-from repo_manager.errors import DeclinedError, InputError
+from repo_manager.core import catalog as catalogs
+from repo_manager.core.catalog import link_list as linklist
+from repo_manager.core.catalog import strict_yaml as document
+from repo_manager.core.errors import DeclinedError, InputError
 from repo_manager.report.text import plural, safe, table
 
 if TYPE_CHECKING:
-    from repo_manager.catalog import Catalog
     from repo_manager.cli.run import Run
+    from repo_manager.core.catalog import Catalog
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -135,7 +136,7 @@ def update(
 
 
 def _refuse(source: str, listed: linklist.LinkList) -> None:
-    from repo_manager.errors import DocumentError, Problem
+    from repo_manager.core.errors import DocumentError, Problem
 
     problems = listed.problems or (Problem(1, 1, "no heading '### Version X.Y' with links below it"),)
     hint = "give the list of links that Microsoft publishes, in Markdown, unchanged"
@@ -157,7 +158,7 @@ def _target(run: Run, to: Path | None) -> Path:
 
 def _read(run: Run, source: str) -> str:
     if "://" in source:
-        from repo_manager.edges.sources.http_rules import required_host
+        from repo_manager.adapters.sources.http_rules import required_host
 
         with run.downloader((required_host(source),)) as downloader:
             return downloader.text(source, _MOST_CHARACTERS)

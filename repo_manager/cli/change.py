@@ -9,29 +9,29 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from repo_manager import audit as audits
-from repo_manager import plan as plans
+from repo_manager.adapters.filesystem.paths import reachable, shown
+from repo_manager.adapters.filesystem.repository_folder import Folder
+from repo_manager.adapters.windows.service import AbsentService
+from repo_manager.app.change import Rehearsal, Task, after_recovery, exit_code, look, perform, preview, rehearse
 from repo_manager.cli.voice import TerminalVoice
-from repo_manager.edges.disk.folder import Folder
-from repo_manager.edges.disk.paths import reachable, shown
-from repo_manager.edges.windows.service import AbsentService
-from repo_manager.errors import DeclinedError, ExitCode, InputError, RepoManagerError
-from repo_manager.operation import Rehearsal, Task, after_recovery, exit_code, look, perform, preview, rehearse
-from repo_manager.plan import Plan
+from repo_manager.core import plan as plans
+from repo_manager.core.audit import findings as audits
+from repo_manager.core.errors import DeclinedError, ExitCode, InputError, RepoManagerError
+from repo_manager.core.plan import Plan
+from repo_manager.core.selection import Selection, Target
+from repo_manager.core.service import ServiceReport, ServiceState
+from repo_manager.core.transaction import Outcome
 from repo_manager.report import documents, tables
 from repo_manager.report.text import paragraph
-from repo_manager.restart import ServiceReport, ServiceState
-from repo_manager.selection import Selection, Target
-from repo_manager.transaction import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping
 
-    from repo_manager.audit import Audit
+    from repo_manager.adapters.sources.fetching import Fetcher
+    from repo_manager.app.change import Seen, Voice, Workbench
     from repo_manager.cli.run import Run
-    from repo_manager.edges.sources.fetching import Fetcher
-    from repo_manager.operation import Seen, Voice, Workbench
-    from repo_manager.repository import File, Listing
+    from repo_manager.core.audit.findings import Audit
+    from repo_manager.core.repository import File, Listing
 
 
 def change(
@@ -275,7 +275,7 @@ def with_source(selection: Selection, base: str | None) -> Selection:
     """The selection with every target fetched from `base`, under its published name."""
     if base is None:
         return selection
-    from repo_manager.edges.sources.fetching import join
+    from repo_manager.adapters.sources.fetching import join
 
     targets = {
         token: replace(target, sources=(join(base, target.name.text),)) for token, target in selection.targets.items()

@@ -9,15 +9,15 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from repo_manager.addresses import redacted
-from repo_manager.errors import DocumentError, MachineError
+from repo_manager.core.address import redacted
+from repo_manager.core.errors import DocumentError, MachineError
 from repo_manager.report.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from repo_manager.audit import Severity
-    from repo_manager.errors import RepoManagerError
+    from repo_manager.core.audit.findings import Severity
+    from repo_manager.core.errors import RepoManagerError
 
 # By the severities' own words: importing them would cost every command the audit's module.
 _COLOURS: Final = {"error": "31", "warning": "33", "info": "36"}

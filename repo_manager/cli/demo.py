@@ -13,33 +13,33 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from repo_manager import audit as audits
-from repo_manager import repository
-from repo_manager import selection as selections
-from repo_manager.assessment import Assessment
-from repo_manager.audit import Severity
+from repo_manager.app.change import Seen, perform
+from repo_manager.app.restore import Undoing
 from repo_manager.cli import options
 from repo_manager.cli.change import judge
 from repo_manager.cli.quoting import quoted
 from repo_manager.cli.root import run_of
 from repo_manager.cli.run import Run
 from repo_manager.cli.sync import task_of
-from repo_manager.edges import sandbox
-from repo_manager.errors import InputError
-from repo_manager.operation import Seen, perform
+from repo_manager.core import repository
+from repo_manager.core import selection as selections
+from repo_manager.core.audit import findings as audits
+from repo_manager.core.audit.findings import Severity
+from repo_manager.core.audit.result import Assessment
+from repo_manager.core.errors import InputError
+from repo_manager.core.service import Patience
+from repo_manager.demo import sandbox
 from repo_manager.report import documents, tables
 from repo_manager.report.text import paragraph
-from repo_manager.restart import Patience
-from repo_manager.restoring import Undoing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from repo_manager.audit import Audit
+    from repo_manager.adapters.sources.fetching import Fetcher
+    from repo_manager.app.change import Workbench
     from repo_manager.cli.console import Console
-    from repo_manager.edges.sources.fetching import Fetcher
-    from repo_manager.operation import Workbench
-    from repo_manager.transaction import Outcome
+    from repo_manager.core.audit.findings import Audit
+    from repo_manager.core.transaction import Outcome
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -195,9 +195,9 @@ class _Story:
 
 def _plain_fetcher(run: Run, url: str) -> Fetcher:
     """A fetcher that goes straight to the sandbox's server, whatever proxy the machine uses."""
-    from repo_manager.edges.sources.download import Downloader, Policy
-    from repo_manager.edges.sources.fetching import Fetcher
-    from repo_manager.edges.sources.http_rules import host_of
+    from repo_manager.adapters.sources.download import Downloader, Policy
+    from repo_manager.adapters.sources.fetching import Fetcher
+    from repo_manager.adapters.sources.http_rules import host_of
 
     policy = Policy(hosts=frozenset({host_of(url)}), trust_env=False)
     return Fetcher(lambda: Downloader(policy), reserve_bytes=run.settings.reserve_bytes)

@@ -12,27 +12,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from repo_manager.adapters.filesystem import permissions, trusted_files
+from repo_manager.adapters.filesystem.paths import SUBFOLDER, shown
+from repo_manager.adapters.windows import machine
+from repo_manager.adapters.windows.facts import file_system, is_elevated
+from repo_manager.adapters.windows.locate import State, near_misses
+from repo_manager.adapters.windows.service import Describing
+from repo_manager.app.change import LEFT_ALONE
+from repo_manager.app.settings import machine_wide
 from repo_manager.cli import installation, options
 from repo_manager.cli.quoting import repeated
 from repo_manager.cli.root import run_of
-from repo_manager.edges.disk import permissions, trusted_files
-from repo_manager.edges.disk.paths import SUBFOLDER, shown
-from repo_manager.edges.windows import machine
-from repo_manager.edges.windows.facts import file_system, is_elevated
-from repo_manager.edges.windows.places import State, near_misses
-from repo_manager.edges.windows.service import Describing
-from repo_manager.errors import DeclinedError, ExitCode, InputError, RepoManagerError, ServiceError
-from repo_manager.operation import LEFT_ALONE
+from repo_manager.core.errors import DeclinedError, ExitCode, InputError, RepoManagerError, ServiceError
+from repo_manager.core.service import ServiceState
 from repo_manager.report.text import paragraph, plural, size
-from repo_manager.restart import ServiceState
-from repo_manager.settings import machine_wide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from repo_manager.adapters.filesystem.permissions import Found
     from repo_manager.cli.run import Run
-    from repo_manager.edges.disk.permissions import Found
-    from repo_manager.repository import Listing
+    from repo_manager.core.repository import Listing
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -246,7 +246,7 @@ def _rights(run: Run) -> Check:
 def _disk(run: Run) -> Iterator[Check]:
     if not _has_folder(run):
         return
-    from repo_manager.edges.sources.fetching import check_room
+    from repo_manager.adapters.sources.fetching import check_room
 
     free = run.folder.free_bytes()
     check_room(0, run.settings.reserve_bytes, free)
@@ -338,7 +338,7 @@ def _clock(run: Run) -> Iterator[Check]:
 def _network(run: Run) -> Iterator[Check]:
     proxy = run.settings.proxy
     named = f"{machine.shown_proxy(proxy)} from the configuration" if proxy else ", ".join(machine.proxies(os.environ))
-    from repo_manager.edges.sources.download import check_proxy, trusted_until
+    from repo_manager.adapters.sources.download import check_proxy, trusted_until
 
     policy = run.policy()
     try:

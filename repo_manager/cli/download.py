@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from repo_manager import selection as selections
+from repo_manager.adapters.download_folder import SUMS, Carrier
+from repo_manager.adapters.filesystem.repository_folder import timestamp
 from repo_manager.cli import options
 from repo_manager.cli.change import warn_of, with_source
 from repo_manager.cli.root import run_of
 from repo_manager.cli.sync import source_hosts
 from repo_manager.cli.voice import TerminalVoice
-from repo_manager.edges.carrying import SUMS, Carrier
-from repo_manager.edges.disk.folder import timestamp
-from repo_manager.errors import InputError, LockedError
-from repo_manager.plan import Download, Plan
+from repo_manager.core import selection as selections
+from repo_manager.core.errors import InputError, LockedError
+from repo_manager.core.plan import Download, Plan
+from repo_manager.core.selection import Request
 from repo_manager.report import documents, tables
 from repo_manager.report.text import plural, safe, size
-from repo_manager.selection import Request
 
 if TYPE_CHECKING:
+    from repo_manager.adapters.sources.fetching import Collected, Fetcher
     from repo_manager.cli.run import Run
-    from repo_manager.edges.sources.fetching import Collected, Fetcher
-    from repo_manager.repository import Listing
-    from repo_manager.selection import Selection
+    from repo_manager.core.repository import Listing
+    from repo_manager.core.selection import Selection
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

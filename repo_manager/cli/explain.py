@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from repo_manager.adapters.bundled_pages import book
 from repo_manager.cli.root import run_of
-from repo_manager.edges.library import book
 from repo_manager.report import explained
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)

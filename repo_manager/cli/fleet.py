@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
-from repo_manager import fleet as fleets
-from repo_manager.addresses import shown
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
-from repo_manager.errors import ExitCode, InputError, MachineError, RepoManagerError, TransferError
+from repo_manager.core import fleet as fleets
+from repo_manager.core.address import shown
+from repo_manager.core.errors import ExitCode, InputError, MachineError, RepoManagerError, TransferError
 
 if TYPE_CHECKING:
+    from repo_manager.adapters.installers.inspect import Checker
+    from repo_manager.adapters.status_reports.collect import Gathered
+    from repo_manager.adapters.status_reports.probe import Leader
     from repo_manager.cli.run import Run
-    from repo_manager.edges.contents.checking import Checker
-    from repo_manager.edges.reports.gathering import Gathered
-    from repo_manager.edges.reports.looking import Leader
-    from repo_manager.fleet import Inventory, Look, Server
+    from repo_manager.core.fleet import Inventory, Look, Server
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
@@ -110,7 +110,7 @@ def audit(
 
 def standing(run: Run, path: Path) -> tuple[Server, ...]:
     """The servers of fleet.yaml as their reports say, and as a look at their repositories shows. Problems are told."""
-    from repo_manager.edges.reports.inventories import load
+    from repo_manager.adapters.status_reports.expected import load
 
     inventory = load(path)
     survey = _Survey(run, inventory, _TIME_LIMIT_S, deep=False)
@@ -124,7 +124,7 @@ def standing(run: Run, path: Path) -> tuple[Server, ...]:
 def _inventory(path: Path | None) -> Inventory | None:
     if path is None:
         return None
-    from repo_manager.edges.reports.inventories import load
+    from repo_manager.adapters.status_reports.expected import load
 
     return load(path)
 
@@ -147,8 +147,8 @@ class _Survey:
         """What the servers should have."""
         if place is None:
             return
-        from repo_manager.edges.reports.at_once import at_once
-        from repo_manager.edges.reports.looking import lead
+        from repo_manager.adapters.status_reports.parallel import at_once
+        from repo_manager.adapters.status_reports.probe import lead
 
         depot = self._run.depot(place, brisk=True)
         try:
@@ -168,7 +168,7 @@ class _Survey:
         """What the servers have reported. Where nobody said so, there need not be a place for it."""
         if place is None:
             return
-        from repo_manager.edges.reports.gathering import gather
+        from repo_manager.adapters.status_reports.collect import gather
 
         try:
             self.gathered = gather(place, partial(self._run.depot, brisk=True), self.at, self._patience_s)
@@ -182,8 +182,8 @@ class _Survey:
         """What is seen of the servers."""
         if not self._looked_at:
             return
+        from repo_manager.adapters.status_reports.probe import Sight, look_at
         from repo_manager.cli.voice import TerminalVoice
-        from repo_manager.edges.reports.looking import Sight, look_at
 
         sight = Sight(partial(self._run.depot, brisk=True), self._checker, self.deep)
         voice = TerminalVoice(self._run.console)
@@ -198,9 +198,9 @@ class _Survey:
         return any(server.repository for server in self._servers)
 
     def _checker(self, path: Path) -> Checker:
-        from repo_manager.edges.contents.checking import Checker
-        from repo_manager.edges.disk.digests import Digests, cache_folder
-        from repo_manager.edges.disk.folder import Folder
+        from repo_manager.adapters.filesystem.digests import Digests, cache_folder
+        from repo_manager.adapters.filesystem.repository_folder import Folder
+        from repo_manager.adapters.installers.inspect import Checker
 
         try:
             records = Folder(path).records()

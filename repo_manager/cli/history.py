@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from repo_manager import changes
-from repo_manager.audit import Severity
-from repo_manager.edges import audits
-from repo_manager.edges.disk.paths import place_of, real, shown
-from repo_manager.errors import InputError, MachineError
+from repo_manager.adapters import saved_audits as audits
+from repo_manager.adapters.filesystem.paths import place_of, real, shown
+from repo_manager.core.audit import comparison as changes
+from repo_manager.core.audit.findings import Severity
+from repo_manager.core.errors import InputError, MachineError
 from repo_manager.report import documents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from repo_manager.assessment import Assessment
-    from repo_manager.changes import Earlier
     from repo_manager.cli.run import Run
+    from repo_manager.core.audit.comparison import Earlier
+    from repo_manager.core.audit.result import Assessment
 
 LAST: Final = "last"
 """The word for the audit of this repository that was kept last, in any case."""

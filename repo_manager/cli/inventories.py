@@ -5,25 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from repo_manager import outlook
-from repo_manager.audit import gravest_first
+from repo_manager.adapters import inventory_files as inventories
 from repo_manager.cli.voice import TerminalVoice
-from repo_manager.edges import inventories
-from repo_manager.kernels import Supported
-from repo_manager.outlook import Knowledge, Prospect
+from repo_manager.core.audit import machine_readiness as outlook
+from repo_manager.core.audit.findings import gravest_first
+from repo_manager.core.audit.machine_readiness import Knowledge, Prospect
+from repo_manager.core.kernels import Supported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from repo_manager.audit import Audit, Circumstances
+    from repo_manager.adapters.installers.inspect import Checker
     from repo_manager.cli.run import Run
-    from repo_manager.edges.contents.checking import Checker
-    from repo_manager.inventory import Inventory
-    from repo_manager.names import Token
-    from repo_manager.outlook import Outlooks
-    from repo_manager.repository import Listing
-    from repo_manager.systems import Answer
+    from repo_manager.core.audit.findings import Audit, Circumstances
+    from repo_manager.core.audit.machine_readiness import Outlooks
+    from repo_manager.core.inventory import Inventory
+    from repo_manager.core.names import Token
+    from repo_manager.core.repository import Listing
+    from repo_manager.core.systems import Answer
 
 # More would make a line that nobody pastes.
 _MENDED_AT_ONCE: Final = 8

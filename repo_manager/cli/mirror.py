@@ -12,29 +12,30 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from repo_manager import fleet, maintenance
-from repo_manager import selection as selections
+from repo_manager.adapters.filesystem import trusted_files
+from repo_manager.adapters.status_reports.refusals import Refusals
+from repo_manager.adapters.tuf.trust_store import TrustStore
+from repo_manager.app.change import Task
+from repo_manager.app.mirror import Follower, Trusting, Wanted, installers
+from repo_manager.app.status_report import Destination, Ended, Known, Reporter, compose, destination
 from repo_manager.cli import options
 from repo_manager.cli.change import change, judge
 from repo_manager.cli.root import run_of
 from repo_manager.cli.sync import check_source
 from repo_manager.cli.voice import TerminalVoice
-from repo_manager.edges.disk import trusted_files
-from repo_manager.edges.reports.refusals import Refusals
-from repo_manager.edges.signed_sets.trusted import TrustStore
-from repo_manager.errors import ExitCode, InputError, LockedError, RepoManagerError
-from repo_manager.mirroring import Follower, Trusting, Wanted, installers
-from repo_manager.operation import Task
+from repo_manager.core import fleet
+from repo_manager.core import maintenance_window as maintenance
+from repo_manager.core import selection as selections
+from repo_manager.core.errors import ExitCode, InputError, LockedError, RepoManagerError
 from repo_manager.report.text import plural
-from repo_manager.reporting import Destination, Ended, Known, Reporter, compose, destination
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from repo_manager.adapters.tuf.verified_set import Anchor
     from repo_manager.cli.run import Run
-    from repo_manager.edges.signed_sets.following import Anchor
-    from repo_manager.fleet import Host
-    from repo_manager.plan import Plan
+    from repo_manager.core.fleet import Host
+    from repo_manager.core.plan import Plan
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -172,7 +173,7 @@ def _change(
     yes: bool,
     no_restart: bool,
 ) -> None:
-    from repo_manager.edges.sources.depot_source import DepotSource, Pace
+    from repo_manager.adapters.sources.depot_source import DepotSource, Pace
 
     closed_s = maintenance.opens_in(windows, datetime.now().astimezone().time())
 
@@ -217,7 +218,7 @@ class _Teller:
 
 
 def _reporter(run: Run, told: Destination) -> Reporter:
-    from repo_manager.edges.reports.sending import Post
+    from repo_manager.adapters.status_reports.send import Post
 
     ring = run.reporting_keyring()
     post = Post(run.policy(brisk=True), ring, partial(run.depot, brisk=True, ring=ring))
@@ -240,7 +241,7 @@ def _host(named: str | None, told: Destination) -> Host:
     """
     import socket
 
-    from repo_manager.edges.reports.sending import check
+    from repo_manager.adapters.status_reports.send import check
 
     if told.asked and told.place is not None:
         check(told.place)
@@ -281,9 +282,9 @@ def _anchor(trust: str | None, root: Path | None, *, unsigned: bool) -> Anchor |
     Raises:
         InputError: it makes no sense, or was said twice.
     """
-    from repo_manager.edges.signed_sets.following import Anchor
-    from repo_manager.edges.signed_sets.keys import require_trust
-    from repo_manager.edges.signed_sets.signed_set import ROOT_LIMIT, digest_of
+    from repo_manager.adapters.tuf.keys import require_trust
+    from repo_manager.adapters.tuf.signed_set import ROOT_LIMIT, digest_of
+    from repo_manager.adapters.tuf.verified_set import Anchor
 
     if sum(map(bool, (trust, root, unsigned))) > 1:
         raise InputError("usage", "--trust, --root and --unsigned exclude each other", "give one of them")

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from repo_manager.settings import PREFIX
-from repo_manager.signing import Policy
+from repo_manager.app.settings import PREFIX
+from repo_manager.core.audit.signature_policy import Policy
 
 
 def option(flag: str, help_: str, *, short: str | None = None, variable: str | None = None, **more: Any) -> Any:  # noqa: ANN401 - typer's own marker

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from repo_manager import names
 from repo_manager.cli.console import lines_from_stdin
 from repo_manager.cli.root import run_of
-from repo_manager.errors import ExitCode
-from repo_manager.names import InvalidNameError
+from repo_manager.core import names
+from repo_manager.core.errors import ExitCode
+from repo_manager.core.names import InvalidNameError
 from repo_manager.report import documents
 from repo_manager.report.text import paragraph, safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from repo_manager.catalog import Catalog
+    from repo_manager.core.catalog import Catalog
     from repo_manager.report.documents import Document
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from repo_manager import plan as plans
-from repo_manager import selection as selections
+from repo_manager.app.change import Seen, Task
 from repo_manager.cli import options
 from repo_manager.cli.change import change, contested, judge
 from repo_manager.cli.root import run_of
-from repo_manager.operation import Seen, Task
+from repo_manager.core import plan as plans
+from repo_manager.core import selection as selections
 
 if TYPE_CHECKING:
-    from repo_manager.plan import Plan
+    from repo_manager.core.plan import Plan
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from repo_manager import selection as selections
-from repo_manager import settings
+from repo_manager.adapters.filesystem.paths import place_of, shown
+from repo_manager.adapters.tuf.keys import PASSPHRASE_VARIABLE, Keys, Role, require_trust
+from repo_manager.app import settings
 from repo_manager.cli import options
 from repo_manager.cli.quoting import repeated
 from repo_manager.cli.root import run_of
 from repo_manager.cli.voice import TerminalVoice
-from repo_manager.edges.disk.paths import place_of, shown
-from repo_manager.edges.signed_sets.keys import PASSPHRASE_VARIABLE, Keys, Role, require_trust
-from repo_manager.errors import InputError, VerificationError
+from repo_manager.core import selection as selections
+from repo_manager.core.errors import InputError, VerificationError
 from repo_manager.report.documents import error_facts
 from repo_manager.report.text import plural, safe, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from repo_manager.adapters.storage import Depot
+    from repo_manager.adapters.tuf.publisher import Item, Order, Published, Verified
+    from repo_manager.app.publish import Consent
     from repo_manager.cli.run import Run
-    from repo_manager.edges.depots import Depot
-    from repo_manager.edges.signed_sets.leading import Item, Order, Published, Verified
-    from repo_manager.names import Token
-    from repo_manager.publishing import Consent
+    from repo_manager.core.names import Token
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -87,8 +87,8 @@ def publish(
     Readers see the old set or the new one, never a mixture. Followers need the fingerprint that is printed, once.
     """
     require_trust()
-    from repo_manager.edges.signed_sets.leading import Order
-    from repo_manager.publishing import Consent
+    from repo_manager.adapters.tuf.publisher import Order
+    from repo_manager.app.publish import Consent
 
     run = run_of(context)
     run.plain_http = allow_plain_http
@@ -119,8 +119,8 @@ def _tokens(named: Sequence[str], run: Run) -> tuple[str, ...]:
 
 def _items(run: Run, release: str, packages: tuple[str, ...]) -> tuple[tuple[Item, ...], tuple[Token, ...]]:
     """What to publish, read where nobody remembers it; and the wanted packages that the repository lacks."""
-    from repo_manager import publishing
-    from repo_manager.names import Release
+    from repo_manager.app import publish as publishing
+    from repo_manager.core.names import Release
 
     run.expect_signatures(None, changing=False)
     listing = run.listing()
@@ -145,7 +145,7 @@ def _items(run: Run, release: str, packages: tuple[str, ...]) -> tuple[tuple[Ite
 
 
 def _publish(run: Run, depot: Depot, keys: Keys, order: Order, consent: Consent) -> Published:
-    from repo_manager import publishing
+    from repo_manager.app import publish as publishing
 
     voice = TerminalVoice(run.console)
     press = publishing.Press(keys, depot, run.now(), run.owner, voice, partial(repeated, run.words))
@@ -154,7 +154,7 @@ def _publish(run: Run, depot: Depot, keys: Keys, order: Order, consent: Consent)
 
 def _address(dest: str) -> str:
     """The whole name of the place, by which it is remembered what was published there."""
-    from repo_manager.edges.depots import is_folder
+    from repo_manager.adapters.storage import is_folder
 
     return os.path.abspath(dest) if is_folder(dest) else dest  # noqa: PTH100 - asks Windows
 
@@ -165,7 +165,7 @@ def _check_places(dest: str, keys: Path, repository: Path | None) -> None:
     Raises:
         InputError: `source-is-target`, `keys-in-the-open`, `not-a-folder`.
     """
-    from repo_manager.edges.depots import is_folder
+    from repo_manager.adapters.storage import is_folder
 
     own = None if repository is None else place_of(repository)
     if is_folder(dest):

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from repo_manager import restart as restarts
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
 from repo_manager.cli.run import SystemClock
-from repo_manager.errors import ServiceError
-from repo_manager.plan import Plan, Restart
+from repo_manager.core import service as restarts
+from repo_manager.core.errors import ServiceError
+from repo_manager.core.plan import Plan, Restart
+from repo_manager.core.service import ServiceState
 from repo_manager.report import documents
-from repo_manager.restart import ServiceState
 
 if TYPE_CHECKING:
     from repo_manager.cli.run import Run

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from repo_manager import history
+from repo_manager.adapters.filesystem.paths import shown
+from repo_manager.app.restore import Undoing, find
 from repo_manager.cli import options
 from repo_manager.cli.change import change
 from repo_manager.cli.quoting import repeated
 from repo_manager.cli.root import run_of
 from repo_manager.cli.voice import TerminalVoice
-from repo_manager.edges.disk.paths import shown
+from repo_manager.core import history
 from repo_manager.report.text import table
-from repo_manager.restoring import Undoing, find
 
 if TYPE_CHECKING:
     from repo_manager.cli.run import Run
-    from repo_manager.history import Entry
+    from repo_manager.core.history import Entry
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

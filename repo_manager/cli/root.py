@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 from typer.core import TyperGroup, TyperOption
 
-from repo_manager import __version__, settings
-from repo_manager.addresses import shown
+from repo_manager import __version__
+from repo_manager.app import settings
+from repo_manager.app.settings import PREFIX
 from repo_manager.cli.run import Run
-from repo_manager.errors import InputError
-from repo_manager.settings import PREFIX
+from repo_manager.core.address import shown
+from repo_manager.core.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,7 +111,7 @@ class _Root(TyperGroup):
             raise ctx.meta[_BROKEN]
         # The base class suggests from `commands`, which stays empty here so that nothing is imported.
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from repo_manager.document import nearest
+            from repo_manager.core.catalog.strict_yaml import nearest
 
             near = nearest(args[0], COMMANDS)
             raise InputError(

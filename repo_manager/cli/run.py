@@ -12,38 +12,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import repo_manager
-from repo_manager import repository, settings
+from repo_manager.adapters.filesystem import trusted_files
+from repo_manager.adapters.filesystem.paths import reachable, shown
+from repo_manager.adapters.filesystem.scan import scan
+from repo_manager.adapters.filesystem.trusted_files import Correction
+from repo_manager.app import settings
 from repo_manager.cli.console import Console
 from repo_manager.cli.quoting import quoted, repeated
-from repo_manager.edges.disk import trusted_files
-from repo_manager.edges.disk.paths import reachable, shown
-from repo_manager.edges.disk.scanning import scan
-from repo_manager.edges.disk.trusted_files import Correction
-from repo_manager.errors import InputError, RepoManagerError
-from repo_manager.signing import Policy, Rules
+from repo_manager.core import repository
+from repo_manager.core.audit.signature_policy import Policy, Rules
+from repo_manager.core.errors import InputError, RepoManagerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from repo_manager.audit import Circumstances, Verdict
-    from repo_manager.catalog import Catalog
-    from repo_manager.edges.contents.checking import Checker
-    from repo_manager.edges.depots import Depot, Keyring
-    from repo_manager.edges.disk.digests import Confirmed
-    from repo_manager.edges.disk.folder import Folder
-    from repo_manager.edges.signatures.signature import Signatures
-    from repo_manager.edges.sources.depot_source import DepotSource
-    from repo_manager.edges.sources.download import Downloader
-    from repo_manager.edges.sources.fetching import Fetcher
-    from repo_manager.edges.sources.http_rules import Policy as Asking
-    from repo_manager.edges.sources.smb import Shares
-    from repo_manager.edges.windows.places import Machine, Search
-    from repo_manager.operation import Workbench
-    from repo_manager.repository import Listing
-    from repo_manager.restart import Clock, Patience, Service
-    from repo_manager.selection import Request
-    from repo_manager.settings import Profile, Settings
-    from repo_manager.tending import Bell
+    from repo_manager.adapters.filesystem.digests import Confirmed
+    from repo_manager.adapters.filesystem.repository_folder import Folder
+    from repo_manager.adapters.installers.inspect import Checker
+    from repo_manager.adapters.installers.signature import Signatures
+    from repo_manager.adapters.sources.depot_source import DepotSource
+    from repo_manager.adapters.sources.download import Downloader
+    from repo_manager.adapters.sources.fetching import Fetcher
+    from repo_manager.adapters.sources.http_rules import Policy as Asking
+    from repo_manager.adapters.sources.smb import Shares
+    from repo_manager.adapters.storage import Depot, Keyring
+    from repo_manager.adapters.windows.locate import Machine, Search
+    from repo_manager.app.change import Workbench
+    from repo_manager.app.settings import Profile, Settings
+    from repo_manager.app.watch_loop import Bell
+    from repo_manager.core.audit.findings import Circumstances, Verdict
+    from repo_manager.core.catalog import Catalog
+    from repo_manager.core.repository import Listing
+    from repo_manager.core.selection import Request
+    from repo_manager.core.service import Clock, Patience, Service
 
 
 class SystemClock:
@@ -167,14 +168,14 @@ class Run:
     @cached_property
     def machine(self) -> Machine:
         """What there is beside files: drives, programs, services."""
-        from repo_manager.edges.windows.facts import ThisMachine
+        from repo_manager.adapters.windows.facts import ThisMachine
 
         return ThisMachine(self.environ)
 
     @cached_property
     def search(self) -> Search:
         """One look at the places of the profile that was named, or of those that are built in."""
-        from repo_manager.edges.windows.places import search
+        from repo_manager.adapters.windows.locate import search
 
         named = self.option("profile")
         return search((named,) if named else tuple(settings.BUILT_IN), self.machine)
@@ -199,14 +200,14 @@ class Run:
             raise InputError(
                 "no-catalog", f"{self.catalog_path} cannot be read: {error.strerror}", "check --catalog"
             ) from error
-        from repo_manager import document
+        from repo_manager.core.catalog import strict_yaml as document
 
         return document.decode(data, str(self.catalog_path), "invalid-catalog")
 
     @cached_property
     def catalog(self) -> Catalog:
         """What should exist."""
-        from repo_manager import catalog as catalogs
+        from repo_manager.core import catalog as catalogs
 
         return catalogs.parse(self.catalog_text(), str(self.catalog_path))
 
@@ -223,7 +224,7 @@ class Run:
     @cached_property
     def folder(self) -> Folder:
         """The repository's folder."""
-        from repo_manager.edges.disk.folder import Folder
+        from repo_manager.adapters.filesystem.repository_folder import Folder
 
         return Folder(self.path)
 
@@ -258,7 +259,7 @@ class Run:
 
     def circumstances(self, verdicts: Mapping[str, Verdict]) -> Circumstances:
         """What an audit of this run's repository knows beside the folder and the wish."""
-        from repo_manager.audit import Circumstances
+        from repo_manager.core.audit.findings import Circumstances
 
         return Circumstances(
             verdicts=verdicts,
@@ -270,7 +271,7 @@ class Run:
     @cached_property
     def service(self) -> Service:
         """The service that reads the folder."""
-        from repo_manager.edges.windows.service import service_of
+        from repo_manager.adapters.windows.service import service_of
 
         return service_of(self.profile.service)
 
@@ -285,21 +286,21 @@ class Run:
 
     def bell(self) -> Bell:
         """What wakes a watch."""
-        from repo_manager.edges.watching import Bell
+        from repo_manager.adapters.folder_events import Bell
 
         return Bell()
 
     @property
     def patience(self) -> Patience:
         """How long to wait for the service."""
-        from repo_manager.restart import Patience
+        from repo_manager.core.service import Patience
 
         return self.settings.patience or Patience()
 
     def checker(self, folder: Folder | None = None) -> Checker:
         """Reads files and remembers what it saw."""
-        from repo_manager.edges.contents.checking import Checker
-        from repo_manager.edges.disk.digests import Digests, cache_folder
+        from repo_manager.adapters.filesystem.digests import Digests, cache_folder
+        from repo_manager.adapters.installers.inspect import Checker
 
         folder = folder or self.folder
         digests = Digests(cache_folder(self.environ), folder.path, self.confirmed)
@@ -313,7 +314,7 @@ class Run:
     @cached_property
     def signatures(self) -> Signatures:
         """What is expected of signatures, and the means to check them."""
-        from repo_manager.edges.signatures.signature import Roots, Signatures
+        from repo_manager.adapters.installers.signature import Roots, Signatures
 
         packages = self.catalog.packages.items()
         rules = Rules(
@@ -354,7 +355,7 @@ class Run:
 
     def request(self, *, release: str, packages: tuple[str, ...] = (), manual_only: bool = False) -> Request:
         """What is wanted, with the profile's share."""
-        from repo_manager.selection import Request
+        from repo_manager.core.selection import Request
 
         return Request(
             release=release,
@@ -366,7 +367,7 @@ class Run:
 
     def fetcher(self, extra_hosts: tuple[str, ...] = (), depot: DepotSource | None = None) -> Fetcher:
         """Brings files from folders, from shares and over HTTP, or out of a depot."""
-        from repo_manager.edges.sources.fetching import Fetcher
+        from repo_manager.adapters.sources.fetching import Fetcher
 
         return Fetcher(
             lambda: self.downloader(extra_hosts),
@@ -377,7 +378,7 @@ class Run:
         )
 
     def _shares(self) -> Shares:
-        from repo_manager.edges.sources import smb
+        from repo_manager.adapters.sources import smb
 
         return smb.Shares(lambda: smb.credentials(self.environ, self.settings.smb_credentials))
 
@@ -389,26 +390,26 @@ class Run:
         Raises:
             InputError: it is no address of a depot, or what reads it is not installed.
         """
-        from repo_manager.edges.depots import open_depot
+        from repo_manager.adapters.storage import open_depot
 
         return open_depot(address, policy=self.policy(brisk=brisk), keyring=ring or self.keyring(), shares=self._shares)
 
     def keyring(self) -> Keyring:
         """Who to be at object stores and web servers."""
-        from repo_manager.edges.depots.keyring import keyring
+        from repo_manager.adapters.storage.credentials import keyring
 
         return keyring(self.environ, self.settings.store_credentials)
 
     def reporting_keyring(self) -> Keyring:
         """Who to be where reports go: nobody else than the file for it says, where there is one."""
-        from repo_manager.edges.depots.keyring import keyring
+        from repo_manager.adapters.storage.credentials import keyring
 
         own = self.settings.report_credentials
         return self.keyring() if own is None else keyring({}, own)
 
     def policy(self, *, brisk: bool = False) -> Asking:
         """How to ask web servers and object stores that were named on the command line."""
-        from repo_manager.edges.sources.http_rules import Policy as Asking
+        from repo_manager.adapters.sources.http_rules import Policy as Asking
 
         policy = Asking(
             hosts=frozenset(),
@@ -422,7 +423,7 @@ class Run:
 
     def downloader(self, extra_hosts: tuple[str, ...] = ()) -> Downloader:
         """HTTP, to the catalog's hosts and the configured ones alone."""
-        from repo_manager.edges.sources.download import Downloader, Policy
+        from repo_manager.adapters.sources.download import Downloader, Policy
 
         hosts = self.catalog.hosts | {host.lower() for host in (*self.settings.hosts, *extra_hosts)}
         return Downloader(
@@ -465,8 +466,8 @@ class Run:
 
     def workbench(self, *, yes: bool, fetcher: Fetcher | None = None) -> Workbench:
         """What an operation on the repository is handed."""
+        from repo_manager.app.change import Retention, Workbench
         from repo_manager.cli.voice import TerminalVoice
-        from repo_manager.operation import Retention, Workbench
 
         return Workbench(
             folder=self.folder,

@@ -13,7 +13,7 @@ import typer
 
 from repo_manager.cli import StoppedError, options
 from repo_manager.cli.root import run_of
-from repo_manager.errors import InputError, install_hint
+from repo_manager.core.errors import InputError, install_hint
 
 if TYPE_CHECKING:
     from repo_manager.cli.run import Run
@@ -252,7 +252,7 @@ def _expect(site: Site, file: Path | None, silent_after_h: int | None, *, counts
     """Which servers there should be, and how soon one is silent. What was said now `counts` more than the file."""
     listed = None
     if file is not None:
-        from repo_manager.edges.reports.inventories import InventoryFile
+        from repo_manager.adapters.status_reports.expected import InventoryFile
 
         if site.reports is None:
             raise InputError("usage", "servers are expected to report, and nobody takes reports", "add --reports DIR")
@@ -274,7 +274,7 @@ def _folder(set_: Path | None) -> SignedFolder:
 
 
 def _site(folder: SignedFolder, tokens: Path | None, reports: Path | None) -> Site:
-    from repo_manager.edges.reports.folder import ReportsFolder
+    from repo_manager.adapters.status_reports.folder import ReportsFolder
     from repo_manager.web.app import Site
     from repo_manager.web.doorkeeper import Doorkeeper
 
@@ -341,8 +341,8 @@ def _warn(run: Run, address: Address, site: Site, terms: Terms) -> None:
 
 def _serve(run: Run, address: Address, site: Site, terms: Terms) -> bool:
     """Serve until somebody asks for the end. Returns whether somebody did."""
+    from repo_manager.adapters.signals import told_to_stop
     from repo_manager.cli.console import flush
-    from repo_manager.edges.interrupts import told_to_stop
     from repo_manager.web.app import application
     from repo_manager.web.server import Server, bind
 
@@ -369,7 +369,7 @@ class _Log:
     """What is said of requests: all of them with -v and in the file, otherwise only what nobody expected."""
 
     def __init__(self, run: Run, path: Path | None) -> None:
-        from repo_manager.edges.windows.eventlog import TextLog
+        from repo_manager.adapters.windows.event_log import TextLog
 
         self._run = run
         self._file = None if path is None else TextLog(path, limit_bytes=_LOG_BYTES)

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from repo_manager import manual
-from repo_manager import selection as selections
+from repo_manager.adapters.filesystem.paths import shown
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
-from repo_manager.edges.disk.paths import shown
-from repo_manager.manual import Platform, Role
+from repo_manager.core import install_guide as manual
+from repo_manager.core import selection as selections
+from repo_manager.core.install_guide import Platform, Role
 from repo_manager.report import guides
 
 if TYPE_CHECKING:
-    from repo_manager.catalog import Package
     from repo_manager.cli.run import Run
-    from repo_manager.names import Release
-    from repo_manager.repository import Listing
+    from repo_manager.core.catalog import Package
+    from repo_manager.core.names import Release
+    from repo_manager.core.repository import Listing
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from repo_manager import plan as plans
-from repo_manager import selection as selections
+from repo_manager.adapters.filesystem.paths import place_of
+from repo_manager.app.change import Seen, Task
 from repo_manager.cli import options
 from repo_manager.cli.change import change, contested, judge, with_source
 from repo_manager.cli.root import run_of
-from repo_manager.edges.disk.paths import place_of
-from repo_manager.errors import InputError
-from repo_manager.operation import Seen, Task
+from repo_manager.core import plan as plans
+from repo_manager.core import selection as selections
+from repo_manager.core.errors import InputError
 from repo_manager.report.text import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from repo_manager.cli.run import Run
-    from repo_manager.names import Token
-    from repo_manager.plan import Plan
-    from repo_manager.repository import File, Listing
-    from repo_manager.selection import Request, Selection
+    from repo_manager.core.names import Token
+    from repo_manager.core.plan import Plan
+    from repo_manager.core.repository import File, Listing
+    from repo_manager.core.selection import Request, Selection
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -85,7 +85,7 @@ def check_source(source: str | None, repository: Path) -> None:
         InputError: the source is the repository or a folder in it, by whatever path or link; or it is a share
             that cannot be read here at all.
     """
-    from repo_manager.edges.sources import smb
+    from repo_manager.adapters.sources import smb
 
     if source is None:
         return
@@ -105,7 +105,7 @@ def check_source(source: str | None, repository: Path) -> None:
 
 def source_hosts(source: str | None) -> tuple[str, ...]:
     """The host of a source that the operator named: it may be downloaded from."""
-    from repo_manager.edges.sources.http_rules import required_host
+    from repo_manager.adapters.sources.http_rules import required_host
 
     scheme, _, rest = (source or "").partition("://")
     return (required_host(source),) if source and rest and scheme.lower() in {"http", "https"} else ()

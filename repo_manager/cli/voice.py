@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
+from repo_manager.app.change import Voice
 from repo_manager.cli.console import is_terminal
-from repo_manager.operation import Voice
 from repo_manager.report import tables
 from repo_manager.report.text import plural
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn, TaskID
 
     from repo_manager.cli.console import Console
-    from repo_manager.plan import Download, Plan
+    from repo_manager.core.plan import Download, Plan
 
 
 # So short that a whole line has room in 80 columns, and for the ^C that a terminal may add.

@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from repo_manager import maintenance
-from repo_manager import plan as plans
-from repo_manager import selection as selections
 from repo_manager.cli import StoppedError, options
 from repo_manager.cli.change import equalise, judge
 from repo_manager.cli.root import run_of
+from repo_manager.core import maintenance_window as maintenance
+from repo_manager.core import plan as plans
+from repo_manager.core import selection as selections
+from repo_manager.core.watch_state import Pace, Scope
 from repo_manager.report import documents, tables
-from repo_manager.watching import Pace, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from typer._click.core import Context
 
+    from repo_manager.adapters.windows.event_log import Log
+    from repo_manager.app.change import Seen, Workbench
+    from repo_manager.app.watch_loop import Attendant, Bell
     from repo_manager.cli.run import Run
-    from repo_manager.edges.windows.eventlog import Log
-    from repo_manager.operation import Seen, Workbench
-    from repo_manager.plan import Plan
-    from repo_manager.tending import Attendant, Bell
-    from repo_manager.watching import Happening
+    from repo_manager.core.plan import Plan
+    from repo_manager.core.watch_state import Happening
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
 
@@ -91,7 +91,7 @@ def watch(
     run.expect_signatures(signatures)
     wishes = _Wishes.of(settle, interval, window, polling=polling, dry_run=dry_run, no_restart=no_restart)
     _check(run)
-    from repo_manager.edges.windows.eventlog import open_log
+    from repo_manager.adapters.windows.event_log import open_log
 
     kept = open_log(log)
     try:
@@ -114,8 +114,8 @@ def install(
     no_restart: options.NoRestart = False,
 ) -> None:
     """Watch unattended from now on, as a Windows service that starts with the machine."""
-    from repo_manager.edges.windows import background
-    from repo_manager.edges.windows.eventlog import default_log
+    from repo_manager.adapters.windows import background
+    from repo_manager.adapters.windows.event_log import default_log
 
     run = run_of(context)
     run.expect_signatures(signatures)
@@ -132,7 +132,7 @@ def install(
 @app.command()
 def remove(context: typer.Context) -> None:
     """Stop watching unattended: take the Windows service away."""
-    from repo_manager.edges.windows import background
+    from repo_manager.adapters.windows import background
 
     run = run_of(context)
     said = background.remove(clock=run.clock, patience=run.patience)
@@ -152,7 +152,7 @@ def unit(
     no_restart: options.NoRestart = False,
 ) -> None:
     """Print a systemd unit that watches, for Linux."""
-    from repo_manager.edges import systemd
+    from repo_manager.adapters import systemd
 
     run = run_of(context)
     run.expect_signatures(signatures)
@@ -195,7 +195,7 @@ class _Wishes:
 
 def _check(run: Run) -> None:
     """Refuse what can never be watched. A share may come later."""
-    from repo_manager.edges.disk.scanning import on_a_share
+    from repo_manager.adapters.filesystem.scan import on_a_share
 
     _ = run.catalog
     if not on_a_share(run.path):
@@ -206,7 +206,7 @@ def _check(run: Run) -> None:
 
 def _stay(run: Run, wishes: _Wishes, kept: Log) -> bool:
     """Watch until somebody asks for the end. Returns whether somebody did."""
-    from repo_manager.edges.interrupts import told_to_stop
+    from repo_manager.adapters.signals import told_to_stop
 
     run.console.a_line_each = True
     bell = run.bell()
@@ -216,8 +216,8 @@ def _stay(run: Run, wishes: _Wishes, kept: Log) -> bool:
 
 
 def _attendant(run: Run, wishes: _Wishes, bell: Bell, kept: Log) -> Attendant:
-    from repo_manager.edges import watching as edge
-    from repo_manager.tending import Attendant, Orders, Senses
+    from repo_manager.adapters import folder_events as edge
+    from repo_manager.app.watch_loop import Attendant, Orders, Senses
 
     def tell(happening: Happening) -> None:
         kept.write(happening)

@@ -6,15 +6,15 @@ import sys
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from repo_manager.advice import Part
-from repo_manager.catalog import Standing
+from repo_manager.core.catalog import Standing
+from repo_manager.core.upgrade import Part
 from repo_manager.report.text import paragraph, plural, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from repo_manager.advice import Advice, LeftOut, Placing, Stand, Step
-    from repo_manager.catalog import Catalog
+    from repo_manager.core.catalog import Catalog
+    from repo_manager.core.upgrade import Advice, LeftOut, Placing, Stand, Step
 
 
 def document(advice: Advice, catalog: Catalog) -> dict[str, Any]:

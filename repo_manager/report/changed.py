@@ -10,8 +10,8 @@ from repo_manager.report.text import paragraph, plural, safe
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from repo_manager.assessment import Changes
-    from repo_manager.audit import Finding, Severity
+    from repo_manager.core.audit.findings import Finding, Severity
+    from repo_manager.core.audit.result import Changes
 
 # So many are named; the list of findings above has all that are not fixed.
 _NAMED: Final = 8

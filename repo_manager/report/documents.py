@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from repo_manager.addresses import shown
-from repo_manager.audit import Severity
-from repo_manager.plan import Download, Place, Restart, Retire
+from repo_manager.core.address import shown
+from repo_manager.core.audit.findings import Severity
+from repo_manager.core.plan import Download, Place, Restart, Retire
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from repo_manager.assessment import Assessment, Changes
-    from repo_manager.audit import Finding, PackageState
-    from repo_manager.catalog import Catalog
-    from repo_manager.errors import RepoManagerError
-    from repo_manager.names import InstallerName
-    from repo_manager.outlook import Outlooks
-    from repo_manager.plan import Action, Plan
-    from repo_manager.transaction import Journal, Outcome
-    from repo_manager.watching import Happening
+    from repo_manager.core.audit.findings import Finding, PackageState
+    from repo_manager.core.audit.machine_readiness import Outlooks
+    from repo_manager.core.audit.result import Assessment, Changes
+    from repo_manager.core.catalog import Catalog
+    from repo_manager.core.errors import RepoManagerError
+    from repo_manager.core.names import InstallerName
+    from repo_manager.core.plan import Action, Plan
+    from repo_manager.core.transaction import Journal, Outcome
+    from repo_manager.core.watch_state import Happening
 
 Document = dict[str, Any]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from repo_manager.explaining import Kind
+from repo_manager.core.explanations import Kind
 from repo_manager.report.text import paragraph
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from repo_manager.explaining import Block, Book, Explanation, Page, Problem
+    from repo_manager.core.explanations import Block, Book, Explanation, Page, Problem
 
 _FINDINGS: Final = "reference/findings/"
 

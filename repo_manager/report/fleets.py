@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from repo_manager import fleet as fleets
-from repo_manager.audit import Severity, State
-from repo_manager.fleet import Condition
+from repo_manager.core import fleet as fleets
+from repo_manager.core.audit.findings import Severity, State
+from repo_manager.core.fleet import Condition
 from repo_manager.report import documents
 from repo_manager.report.text import paragraph, plural, safe, span, table
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from repo_manager.errors import RepoManagerError
-    from repo_manager.fleet import Difference, Fleet, Server
+    from repo_manager.core.errors import RepoManagerError
+    from repo_manager.core.fleet import Difference, Fleet, Server
     from repo_manager.report.tables import Paint
 
 WORDS: Final = {

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from repo_manager.report.text import paragraph, table
 
 if TYPE_CHECKING:
-    from repo_manager.catalog import Catalog, Package
-    from repo_manager.manual import Guide, Placing, Step
+    from repo_manager.core.catalog import Catalog, Package
+    from repo_manager.core.install_guide import Guide, Placing, Step
 
 
 def document(package: Package, catalog: Catalog, guide: Guide, placing: Placing | None) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape, quoteattr
 
-from repo_manager.audit import Code, Severity
-from repo_manager.outlook import Prospect
+from repo_manager.core.audit.findings import Code, Severity
+from repo_manager.core.audit.machine_readiness import Prospect
 from repo_manager.report.rules import RULES
 from repo_manager.report.subjects import sentence, subjects
 from repo_manager.report.text import safe
@@ -22,8 +22,8 @@ from repo_manager.report.text import safe
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from repo_manager.assessment import Assessment
-    from repo_manager.audit import Finding
+    from repo_manager.core.audit.findings import Finding
+    from repo_manager.core.audit.result import Assessment
     from repo_manager.report.subjects import JudgedMachine, JudgedPackage
 
 # What is looked for in the folder as a whole. Others of its findings get a case when there are some.

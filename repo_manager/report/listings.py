@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from repo_manager.core.repository import Kind
 from repo_manager.report.text import age, plural, safe, size, table
-from repo_manager.repository import Kind
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from repo_manager.repository import File, Listing
+    from repo_manager.core.repository import File, Listing
 
 # The longest published name has 78 characters; with the other columns a line holds it from here on.
 _WIDE: Final = 140

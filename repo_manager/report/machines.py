@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from repo_manager.audit import Code, Severity, State
-from repo_manager.outlook import Prospect, grouped
+from repo_manager.core.audit.findings import Code, Severity, State
+from repo_manager.core.audit.machine_readiness import Prospect, grouped
 from repo_manager.report.text import paragraph, plural, safe, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from repo_manager.assessment import Assessment
-    from repo_manager.outlook import Group, Need, Outlook, Outlooks
+    from repo_manager.core.audit.machine_readiness import Group, Need, Outlook, Outlooks
+    from repo_manager.core.audit.result import Assessment
 
     Paint = Callable[[str, Severity], str]
 

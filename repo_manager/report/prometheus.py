@@ -13,8 +13,8 @@ from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
 
 from repo_manager import __version__
-from repo_manager.audit import Severity, State
-from repo_manager.outlook import Prospect
+from repo_manager.core.audit.findings import Severity, State
+from repo_manager.core.audit.machine_readiness import Prospect
 from repo_manager.report.exposition import family
 from repo_manager.report.rules import RULES
 from repo_manager.report.subjects import published
@@ -23,9 +23,9 @@ from repo_manager.report.text import safe
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from repo_manager.assessment import Assessment, Changes
-    from repo_manager.audit import PackageState
-    from repo_manager.outlook import Outlooks
+    from repo_manager.core.audit.findings import PackageState
+    from repo_manager.core.audit.machine_readiness import Outlooks
+    from repo_manager.core.audit.result import Assessment, Changes
     from repo_manager.report.exposition import Labels
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from repo_manager.audit import Code, Severity
+from repo_manager.core.audit.findings import Code, Severity
 
 _ERROR: Final = (Severity.ERROR,)
 _WARNING: Final = (Severity.WARNING,)

@@ -20,9 +20,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager import __version__
-from repo_manager.audit import Code, Severity
-from repo_manager.changes import identity
-from repo_manager.explaining import Kind
+from repo_manager.core.audit.comparison import identity
+from repo_manager.core.audit.findings import Code, Severity
+from repo_manager.core.explanations import Kind
 from repo_manager.report.rules import RULES
 from repo_manager.report.subjects import sentence, subjects
 from repo_manager.report.text import plural, safe
@@ -31,9 +31,9 @@ from repo_manager.report.uris import reference, segment
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from repo_manager.assessment import Assessment
-    from repo_manager.audit import Finding
-    from repo_manager.explaining import Page
+    from repo_manager.core.audit.findings import Finding
+    from repo_manager.core.audit.result import Assessment
+    from repo_manager.core.explanations import Page
 
 _SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _RESULTS_MOST: Final = 25_000

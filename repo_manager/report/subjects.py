@@ -6,18 +6,18 @@ from collections import Counter, defaultdict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from repo_manager import names
-from repo_manager.audit import Code
-from repo_manager.names import InvalidNameError
-from repo_manager.outlook import Prospect
+from repo_manager.core import names
+from repo_manager.core.audit.findings import Code
+from repo_manager.core.audit.machine_readiness import Prospect
+from repo_manager.core.names import InvalidNameError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
-    from repo_manager.assessment import Assessment
-    from repo_manager.audit import Finding, PackageState
-    from repo_manager.outlook import Outlook
+    from repo_manager.core.audit.findings import Finding, PackageState
+    from repo_manager.core.audit.machine_readiness import Outlook
+    from repo_manager.core.audit.result import Assessment
 
 _SAID_OF: Final = {
     Prospect.WITHOUT_PACKAGE: Code.MACHINE_WITHOUT_PACKAGE,

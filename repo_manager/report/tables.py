@@ -6,24 +6,24 @@ from collections.abc import Callable
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from repo_manager import names
-from repo_manager.audit import Code, Severity, State
-from repo_manager.names import InvalidNameError
-from repo_manager.plan import Download, Place, Retire
+from repo_manager.core import names
+from repo_manager.core.audit.findings import Code, Severity, State
+from repo_manager.core.names import InvalidNameError
+from repo_manager.core.plan import Download, Place, Retire
+from repo_manager.core.transaction import Result
 from repo_manager.report import changed, documents
 from repo_manager.report.sheets import sheet
 from repo_manager.report.text import paragraph, plural, readings, safe, size, table
-from repo_manager.transaction import Result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import tzinfo
 
-    from repo_manager.assessment import Assessment
-    from repo_manager.audit import Audit, Finding
-    from repo_manager.plan import Plan
-    from repo_manager.transaction import Outcome
-    from repo_manager.watching import Happening
+    from repo_manager.core.audit.findings import Audit, Finding
+    from repo_manager.core.audit.result import Assessment
+    from repo_manager.core.plan import Plan
+    from repo_manager.core.transaction import Outcome
+    from repo_manager.core.watch_state import Happening
 
 Paint = Callable[[str, Severity], str]
 """Puts a line into the colour of a severity, or leaves it."""

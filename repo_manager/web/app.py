@@ -16,8 +16,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 import repo_manager
-from repo_manager import fleet
-from repo_manager.errors import InputError, MachineError, RepoManagerError
+from repo_manager.core import fleet
+from repo_manager.core.errors import InputError, MachineError, RepoManagerError
 from repo_manager.web import metrics as numbers
 from repo_manager.web import page
 from repo_manager.web.limits import Entry, Guard, Rate, refused
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
-    from repo_manager.edges.reports.folder import Gathered, ReportsFolder
-    from repo_manager.fleet import Expected, Fleet, Published, Received, Wanted
+    from repo_manager.adapters.status_reports.folder import Gathered, ReportsFolder
+    from repo_manager.core.fleet import Expected, Fleet, Published, Received, Wanted
     from repo_manager.web.doorkeeper import Doorkeeper, Visitor
     from repo_manager.web.signed_folder import OpenFile, SignedFolder
 

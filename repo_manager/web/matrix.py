@@ -6,9 +6,9 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from repo_manager import fleet as fleets
-from repo_manager.audit import State
-from repo_manager.fleet import Condition, Role
+from repo_manager.core import fleet as fleets
+from repo_manager.core.audit.findings import State
+from repo_manager.core.fleet import Condition, Role
 from repo_manager.report.fleets import SKEW_WORTH_SAYING, WORDS
 from repo_manager.report.html.markup import text
 from repo_manager.report.text import plural, span
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from repo_manager.fleet import Difference, Fleet, Report, Server
-    from repo_manager.names import Token
+    from repo_manager.core.fleet import Difference, Fleet, Report, Server
+    from repo_manager.core.names import Token
 
 # Nearly all servers of a fleet have the same one, so that it is one soft word.
 _ROLES: Final = {Role.PROCESS_SERVER: "process", Role.CONFIGURATION_SERVER: "configuration"}

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.fleet import Condition
+from repo_manager.core.fleet import Condition
 from repo_manager.report.fleets import WORDS
 from repo_manager.report.html.markup import text
 from repo_manager.report.text import plural
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from repo_manager.fleet import Fleet, Server
+    from repo_manager.core.fleet import Fleet, Server
 
 _HERE: Final = Path(__file__).parent
 _SENTENCES_MOST: Final = 2000

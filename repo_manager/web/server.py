@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
-from repo_manager.errors import InputError, MachineError
+from repo_manager.core.errors import InputError, MachineError
 from repo_manager.web.connection import Connection, Doors
 from repo_manager.web.entrance import Entrance, Seldom
 from repo_manager.web.limits import is_loopback
@@ -213,7 +213,7 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """What ends a run is `edges/interrupts.py`."""
+        """What ends a run is `adapters/signals.py`."""
         yield
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:

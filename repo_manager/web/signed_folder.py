@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.edges.disk.paths import inside, is_link, is_odd, place_of, reachable, shown
-from repo_manager.edges.signed_sets.signed_set import belongs
-from repo_manager.errors import InputError
-from repo_manager.fleet import sets
+from repo_manager.adapters.filesystem.paths import inside, is_link, is_odd, place_of, reachable, shown
+from repo_manager.adapters.tuf.signed_set import belongs
+from repo_manager.core.errors import InputError
+from repo_manager.core.fleet import published_set as sets
 from repo_manager.web.http_values import Validators
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from io import FileIO
 
-    from repo_manager.fleet import Published
+    from repo_manager.core.fleet import Published
 
 METADATA: Final = "metadata"
 TARGETS: Final = "targets"

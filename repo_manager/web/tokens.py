@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from repo_manager import fleet
-from repo_manager.edges.disk import trusted_files
-from repo_manager.edges.disk.paths import shown
-from repo_manager.edges.disk.trusted_files import Correction
-from repo_manager.edges.disk.writing import write_whole
-from repo_manager.errors import InputError, MachineError
+from repo_manager.adapters.filesystem import trusted_files
+from repo_manager.adapters.filesystem.atomic_write import write_whole
+from repo_manager.adapters.filesystem.paths import shown
+from repo_manager.adapters.filesystem.trusted_files import Correction
+from repo_manager.core import fleet
+from repo_manager.core.errors import InputError, MachineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
     from pathlib import Path
 
-    from repo_manager.fleet import Host
+    from repo_manager.core.fleet import Host
 
 SCHEMA: Final = "repo-manager/tokens/1"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)

@@ -12,8 +12,8 @@ from browser_world import ADDRESS, NOW, SILENT_AFTER, WANTED, fleet_of, host, ju
 from fleet_world import line, report
 from web_world import ROOT_DIGEST
 
-from repo_manager import fleet
-from repo_manager.fleet import Expected, Host, Received, Role, SetName
+from repo_manager.core import fleet
+from repo_manager.core.fleet import Expected, Host, Received, Role, SetName
 from repo_manager.report.fleets import WORDS
 from repo_manager.web import page
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from assessment_world import COMMAND, HOSTILE, audited, compared, hostile, judged
 
-from repo_manager.outlook import Prospect
+from repo_manager.core.audit.machine_readiness import Prospect
 from repo_manager.report.html import render
 from repo_manager.report.html.machines import WORDS
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from browser_world import Sight
     from playwright.sync_api import Locator
 
-    from repo_manager.assessment import Assessment
+    from repo_manager.core.audit.result import Assessment
 
     Show = Callable[..., Sight]
 

@@ -16,8 +16,8 @@ import pytest
 from abuse_server import Honest, Request, always, serving
 from cli_world import OLD, data_of, name_of, real, tree, unprivileged
 
-from repo_manager import names
-from repo_manager.edges.sample import sample_installer
+from repo_manager.core import names
+from repo_manager.demo.sample import sample_installer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -456,7 +456,7 @@ def _wait_for(condition: Callable[[], bool], limit_s: float = 20) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's; tests/edges/test_interrupts.py has the twin")
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's; tests/adapters/test_signals.py has the twin")
 def test_ctrl_c_while_a_server_says_nothing_ends_the_run(tool: Cli) -> None:
     """A read that waits for a silent server must not hold the run until the server's time is up."""
     tool.mess()

@@ -19,9 +19,9 @@ from object_stores import azurite, signature
 from scenarios import data_of, name_of
 from trust_world import ALL, DAY, OLD, Leading
 
-from repo_manager.edges.depots import Keyring, open_depot
-from repo_manager.edges.signed_sets.keys import Role
-from repo_manager.errors import ExitCode
+from repo_manager.adapters.storage import Keyring, open_depot
+from repo_manager.adapters.tuf.keys import Role
+from repo_manager.core.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

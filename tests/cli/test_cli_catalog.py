@@ -9,8 +9,8 @@ import pytest
 from abuse_server import always, serving
 from cli_world import ROOT, tree
 
-from repo_manager import catalog
-from repo_manager.names import Release
+from repo_manager.core import catalog
+from repo_manager.core.names import Release
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -375,7 +375,7 @@ def test_exit_5_for_people_names_the_service_and_what_to_do(tool: Cli) -> None:
 
 
 def test_a_service_that_was_stopped_stays_stopped(tool: Cli) -> None:
-    from repo_manager.restart import ServiceState
+    from repo_manager.core.service import ServiceState
 
     tool.mess()
     tool.service = StandIn(now=ServiceState.STOPPED)
@@ -396,7 +396,7 @@ def test_exit_6_another_run_holds_the_lock(tool: Cli) -> None:
     tool.mess()
     holder = (
         "import sys, pathlib\n"
-        "from repo_manager.edges.disk.lock import Lock\n"
+        "from repo_manager.adapters.filesystem.lock import Lock\n"
         "path = pathlib.Path('repo/.repo-manager'); path.mkdir()\n"
         "with Lock(path / 'lock', {'command': 'sync', 'since': '20260101T000000Z', 'pid': 4711, 'host': 'cs1'}):\n"
         "    print('held', flush=True); sys.stdin.read()\n"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from cli_world import SUBFOLDER, StandIn, unprivileged
 
-from repo_manager.restart import ServiceState
+from repo_manager.core.service import ServiceState
 
 if TYPE_CHECKING:
     from pathlib import Path

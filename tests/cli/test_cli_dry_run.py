@@ -12,11 +12,11 @@ from abuse_server import Honest, always, serving
 from change_world import CHANGES, messy, state
 from cli_world import CLASSIC, OLD, StandIn, data_of, name_of, unprivileged
 
-from repo_manager.edges.carrying import Carrier
-from repo_manager.edges.disk.folder import Folder
-from repo_manager.edges.disk.lock import Lock
-from repo_manager.restart import ServiceState
-from repo_manager.transaction import Journal, Move
+from repo_manager.adapters.download_folder import Carrier
+from repo_manager.adapters.filesystem.lock import Lock
+from repo_manager.adapters.filesystem.repository_folder import Folder
+from repo_manager.core.service import ServiceState
+from repo_manager.core.transaction import Journal, Move
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -215,7 +215,7 @@ def test_a_service_that_recovery_restarts_is_not_restarted_once_more(tool: Cli) 
 
 def test_a_closed_maintenance_window_stops_the_run(tool: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     messy(tool)
-    monkeypatch.setattr("repo_manager.maintenance.opens_in", lambda _windows, _now: 3600.0)
+    monkeypatch.setattr("repo_manager.core.maintenance_window.opens_in", lambda _windows, _now: 3600.0)
     words = ("mirror", "source", "--unsigned", "--window", "01:00-02:00")
     dry = tool.repo_json(*words, "--dry-run")
     assert (dry.code, obstacles(dry)) == (1, ["window-closed"])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cli_world import CLASSIC, OLD, Cli, StandIn, data_of, name_of
 
-from repo_manager.audit import Code
+from repo_manager.core.audit.findings import Code
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,8 +17,8 @@ from json_schemas import check
 from object_stores import s3_server
 from web_world import make_tokens, serving
 
-from repo_manager import fleet
-from repo_manager.edges.disk.lock import Lock
+from repo_manager.adapters.filesystem.lock import Lock
+from repo_manager.core import fleet
 from repo_manager.web.tokens import Role
 
 if TYPE_CHECKING:
@@ -307,8 +307,8 @@ def test_serve_expects_the_servers_of_a_file(tool: Cli) -> None:
 def test_serve_knows_when_a_server_is_silent(
     tool: Cli, said: int | None, listed: int | None, hours: int, *, counts: bool
 ) -> None:
+    from repo_manager.adapters.status_reports.folder import ReportsFolder
     from repo_manager.cli.serve import _expect
-    from repo_manager.edges.reports.folder import ReportsFolder
     from repo_manager.web.app import Site
     from repo_manager.web.doorkeeper import Doorkeeper
     from repo_manager.web.signed_folder import SignedFolder
@@ -323,7 +323,7 @@ def test_serve_knows_when_a_server_is_silent(
 
 
 def test_an_expected_server_that_never_reported_is_on_the_page(tool: Cli) -> None:
-    from repo_manager.edges.reports.inventories import InventoryFile
+    from repo_manager.adapters.status_reports.expected import InventoryFile
 
     _led(tool)
     tokens = tool.folder / "tokens.json"

@@ -13,9 +13,9 @@ import pytest
 from cli_world import CLASSIC, OLD, StandIn, data_of, name_of
 from inventory_world import A_WAVE, RVTOOLS, csv_text, exported, ubuntu_20, xlsx
 
-from repo_manager import names
-from repo_manager.edges.sample import sample_installer
-from repo_manager.systems import resolve
+from repo_manager.core import names
+from repo_manager.core.systems import resolve
+from repo_manager.demo.sample import sample_installer
 
 if TYPE_CHECKING:
     from cli_world import Answer, Cli

@@ -17,8 +17,8 @@ import pytest
 from abuse_server import Honest, serving
 from cli_world import CATALOG, CLASSIC, NEW, OLD, SUBFOLDER, StandIn, data_of, name_of, tree, unprivileged
 
-from repo_manager.edges.disk.lock import Lock
-from repo_manager.restart import ServiceState
+from repo_manager.adapters.filesystem.lock import Lock
+from repo_manager.core.service import ServiceState
 
 if TYPE_CHECKING:
     from cli_world import Cli
@@ -440,8 +440,8 @@ def test_a_deep_audit_finds_a_flipped_byte_behind_an_unchanged_stamp(tool: Cli) 
 
 @functools.cache
 def _large(name: str) -> bytes:
-    from repo_manager import names
-    from repo_manager.edges.sample import sample_installer
+    from repo_manager.core import names
+    from repo_manager.demo.sample import sample_installer
 
     return sample_installer(names.parse(name), payload_bytes=1_200_000)
 

@@ -12,8 +12,8 @@ import pytest
 from cli_world import StandIn, tree, unprivileged
 from server_world import IN_PROGRAM_DATA, INSTALLER, OF_2015, ON_D, NoServer, World
 
-from repo_manager.edges.windows.service import ServiceFacts
-from repo_manager.restart import ServiceState
+from repo_manager.adapters.windows.service import ServiceFacts
+from repo_manager.core.service import ServiceState
 
 if TYPE_CHECKING:
     from cli_world import Answer, Cli

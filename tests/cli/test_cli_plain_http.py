@@ -12,8 +12,8 @@ import pytest
 from abuse_server import AbuseServer, always, serving
 from cli_world import data_of, name_of
 
-from repo_manager.edges.sources.http_rules import Policy, check_secret
-from repo_manager.errors import InputError
+from repo_manager.adapters.sources.http_rules import Policy, check_secret
+from repo_manager.core.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,9 +20,9 @@ from object_stores import azurite, s3_server
 from platforms import needs_links
 from trust_world import Leading
 
-from repo_manager.edges.depots import Keyring, open_depot
-from repo_manager.edges.disk.lock import Lock
-from repo_manager.edges.disk.scanning import scan
+from repo_manager.adapters.filesystem.lock import Lock
+from repo_manager.adapters.filesystem.scan import scan
+from repo_manager.adapters.storage import Keyring, open_depot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cli_world import CLASSIC, NEW, OLD, StandIn, data_of, name_of, tree
 
-from repo_manager import names
-from repo_manager.edges.contents.archive import inspect
-from repo_manager.errors import VerificationError
-from repo_manager.names import Release
+from repo_manager.adapters.installers.archive import inspect
+from repo_manager.core import names
+from repo_manager.core.errors import VerificationError
+from repo_manager.core.names import Release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

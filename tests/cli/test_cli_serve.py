@@ -15,8 +15,8 @@ import pytest
 from json_schemas import check_printed
 from web_world import LARGE, PAYLOAD, target_path, write_set
 
-from repo_manager.edges import interrupts
-from repo_manager.errors import ExitCode
+from repo_manager.adapters import signals as interrupts
+from repo_manager.core.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from cli_world import CLASSIC, OLD, StandIn, name_of, tree
 
+from repo_manager.app.settings import COMMAND_LINE_ONLY, PREFIX, flag_of
 from repo_manager.cli.root import COMMANDS, root
 from repo_manager.cli.run import Run
-from repo_manager.settings import COMMAND_LINE_ONLY, PREFIX, flag_of
 
 if TYPE_CHECKING:
     from cli_world import Cli

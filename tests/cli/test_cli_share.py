@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from cli_world import tree
 
-from repo_manager.errors import ExitCode
+from repo_manager.core.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from cli_world import OLD, ROOT, SUBFOLDER, data_of, name_of, tree, unprivileged
 
-from repo_manager.edges.disk import trusted_files
+from repo_manager.adapters.filesystem import trusted_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ import pytest
 from cli_world import OLD, name_of
 from scenarios import until
 
-from repo_manager.edges import interrupts
-from repo_manager.errors import ExitCode
+from repo_manager.adapters import signals as interrupts
+from repo_manager.core.errors import ExitCode
 
 if TYPE_CHECKING:
     from cli_world import Cli

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from repo_manager import explaining
-from repo_manager.audit import Code
-from repo_manager.edges import library
+from repo_manager.adapters import bundled_pages as library
+from repo_manager.core import explanations as explaining
+from repo_manager.core.audit.findings import Code
 from repo_manager.report import explained
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from web_world import make_tokens, serving, write_set
 
-from repo_manager import fleet
-from repo_manager.edges.reports.folder import SERVERS_MOST
+from repo_manager.adapters.status_reports.folder import SERVERS_MOST
+from repo_manager.core import fleet
 from repo_manager.web.app import BODY_S
 from repo_manager.web.connection import HEAD_BYTES, Doors
 from repo_manager.web.limits import Rate

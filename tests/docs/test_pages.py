@@ -19,11 +19,14 @@ from fleet_world import report
 from typer._click.core import Context
 from typer.core import TyperGroup
 
-from repo_manager import audit, catalog, cli, fleet, settings
+from repo_manager import cli
+from repo_manager.app import settings
 from repo_manager.cli.root import COMMANDS, root
-from repo_manager.edges import sandbox
-from repo_manager.errors import ExitCode, InputError
-from repo_manager.restart import Patience
+from repo_manager.core import catalog, fleet
+from repo_manager.core.audit import findings as audit
+from repo_manager.core.errors import ExitCode, InputError
+from repo_manager.core.service import Patience
+from repo_manager.demo import sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,12 +113,6 @@ def test_check_says_when_the_page_on_disk_is_another(
     assert "run 'make docs'" in capsys.readouterr().err
     assert GENERATE.main([]) == 0
     assert GENERATE.main(["--check"]) == 0
-
-
-def test_the_core_modules_exist(capsys: pytest.CaptureFixture[str]) -> None:
-    assert GENERATE.main(["--core-modules"]) == 0
-    patterns = capsys.readouterr().out.strip().split(",")
-    assert [pattern for pattern in patterns if not list(ROOT.glob(pattern))] == []
 
 
 # What the code knows is on a page
@@ -545,7 +542,7 @@ def test_the_map_names_every_module() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     package = ROOT / "repo_manager"
     commands = {package / "cli" / f"{name}.py" for name in COMMANDS}
-    inside = {path for folder in ("systems", "catalog") for path in (package / folder).glob("*.py")}
+    inside = set((package / "core" / "systems").glob("*.py"))
     modules = set(package.rglob("*.py")) - commands - inside
     named = {path.name for path in modules if path.name not in {"__init__.py", "__main__.py"}}
     assert sorted(name for name in named if f"`{name}`" not in text) == []

@@ -12,7 +12,7 @@ import yaml
 from assessment_world import compared, judged
 from prometheus_client.parser import text_string_to_metric_families
 
-from repo_manager.outlook import Prospect
+from repo_manager.core.audit.machine_readiness import Prospect
 from repo_manager.report import html, machines, prometheus
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def test_an_alert_asks_for_what_there_is(rule: dict[str, Any]) -> None:
 
 
 def test_alerts_name_codes_and_prospects_that_exist() -> None:
-    from repo_manager.audit import Code, Severity
+    from repo_manager.core.audit.findings import Code, Severity
 
     known = {*Code, *Severity, *Prospect}
     named = [

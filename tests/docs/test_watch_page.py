@@ -13,13 +13,13 @@ from scenarios import data_of, name_of
 from simulator import Start
 from watch_world import Watched
 
-from repo_manager.edges.disk.lock import Lock
+from repo_manager.adapters.filesystem.lock import Lock
+from repo_manager.app.settings import parse
+from repo_manager.core.watch_state import Pace, What
 from repo_manager.report import documents
-from repo_manager.settings import parse
-from repo_manager.watching import Pace, What
 
 if TYPE_CHECKING:
-    from repo_manager.watching import Happening
+    from repo_manager.core.watch_state import Happening
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 PAGE: Final = (DOCS / "reference" / "json.md").read_text(encoding="utf-8")

@@ -21,13 +21,13 @@ from last_changes import Files, LastChanges, Transaction, changed
 from repository_model import HALVES, WHOLE
 from scenarios import TOKENS, can_fork, name_of
 
-from repo_manager import names
-from repo_manager.edges.disk import noreplace
-from repo_manager.edges.disk.folder import no_step
-from repo_manager.edges.disk.lock import Lock
-from repo_manager.edges.disk.renaming import OwnSystem
-from repo_manager.edges.sample import sample_installer
-from repo_manager.restart import ServiceState
+from repo_manager.adapters.filesystem import rename_without_replacing as noreplace
+from repo_manager.adapters.filesystem.lock import Lock
+from repo_manager.adapters.filesystem.rename import OwnSystem
+from repo_manager.adapters.filesystem.repository_folder import no_step
+from repo_manager.core import names
+from repo_manager.core.service import ServiceState
+from repo_manager.demo.sample import sample_installer
 
 if TYPE_CHECKING:
     from cli_world import Answer

@@ -17,9 +17,9 @@ import scenarios
 from abuse_server import drip, serving
 from scenarios import TOKENS, cli, data_of, name_of, snapshot, start, until
 
-from repo_manager import names
-from repo_manager.edges.disk.folder import SUBFOLDER
-from repo_manager.errors import ExitCode, InputError
+from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER
+from repo_manager.core import names
+from repo_manager.core.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,9 +16,9 @@ import pytest
 import scenarios
 from scenarios import check, left_over, snapshot
 
-from repo_manager.edges.disk.folder import Folder, no_step
-from repo_manager.edges.disk.renaming import OwnSystem
-from repo_manager.operation import perform
+from repo_manager.adapters.filesystem.rename import OwnSystem
+from repo_manager.adapters.filesystem.repository_folder import Folder, no_step
+from repo_manager.app.change import perform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from scenarios import World
 
-    from repo_manager.operation import Task
+    from repo_manager.app.change import Task
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="moves are written through there")
 

@@ -11,8 +11,8 @@ from command_world import CommandWorld
 from repository_model import HALVES, WHOLE
 from scenarios import COPY, TOKENS, can_fork, copy_tree, name_of
 
-from repo_manager.edges.disk import noreplace
-from repo_manager.edges.disk.renaming import OwnSystem
+from repo_manager.adapters.filesystem import rename_without_replacing as noreplace
+from repo_manager.adapters.filesystem.rename import OwnSystem
 
 if TYPE_CHECKING:
     from cli_world import Answer

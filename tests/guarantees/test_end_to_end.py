@@ -12,11 +12,11 @@ import scenarios
 from abuse_server import Honest, always, serving
 from scenarios import TOKENS, check, cli, data_of, name_of, snapshot, start, until
 
-from repo_manager import catalog, names
-from repo_manager.edges.disk.folder import SUBFOLDER
-from repo_manager.edges.sample import sample_installer
-from repo_manager.errors import ExitCode
-from repo_manager.names import Release, Token
+from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER
+from repo_manager.core import catalog, names
+from repo_manager.core.errors import ExitCode
+from repo_manager.core.names import Release, Token
+from repo_manager.demo.sample import sample_installer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,8 +11,8 @@ import pytest
 import scenarios
 from scenarios import KILLED, check, in_child, left_over, snapshot, some_of, steps_of
 
-from repo_manager.edges.disk.folder import no_step
-from repo_manager.errors import MachineError, RepoManagerError
+from repo_manager.adapters.filesystem.repository_folder import no_step
+from repo_manager.core.errors import MachineError, RepoManagerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from scenarios import Operation, World
 
-    from repo_manager.transaction import Outcome
+    from repo_manager.core.transaction import Outcome
 
 
 class SharingViolationError(OSError):

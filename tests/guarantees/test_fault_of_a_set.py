@@ -21,9 +21,9 @@ import scenarios
 from scenarios import TOKENS, World, check, in_child, left_over, name_of, snapshot, some_of
 from trust_world import Following
 
-from repo_manager.edges.depots.folder import FolderDepot
-from repo_manager.edges.disk.folder import no_step
-from repo_manager.errors import MachineError, RepoManagerError
+from repo_manager.adapters.filesystem.repository_folder import no_step
+from repo_manager.adapters.storage.local import FolderDepot
+from repo_manager.core.errors import MachineError, RepoManagerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

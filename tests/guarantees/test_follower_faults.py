@@ -23,9 +23,9 @@ from small_disk import mounted, read_only
 from spread_places import KINDS, place_of
 from spread_world import Here, Leader, Mirror, error_of, installers, large
 
-from repo_manager.edges.disk.folder import SUBFOLDER
-from repo_manager.edges.disk.lock import Lock
-from repo_manager.errors import ExitCode
+from repo_manager.adapters.filesystem.lock import Lock
+from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER
+from repo_manager.core.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,10 +13,10 @@ import scenarios
 from abuse_server import Honest, always, serving
 from scenarios import KILLED, TOKENS, KillAt, World, check, in_child, name_of, snapshot
 
-from repo_manager.edges.depots import open_depot
-from repo_manager.edges.depots.folder import FolderDepot
-from repo_manager.edges.disk.folder import no_step
-from repo_manager.edges.sources.http_rules import Policy
+from repo_manager.adapters.filesystem.repository_folder import no_step
+from repo_manager.adapters.sources.http_rules import Policy
+from repo_manager.adapters.storage import open_depot
+from repo_manager.adapters.storage.local import FolderDepot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from abuse_server import Request, Script
 
-    from repo_manager.edges.depots import Depot
-    from repo_manager.transaction import Outcome
+    from repo_manager.adapters.storage import Depot
+    from repo_manager.core.transaction import Outcome
 
 ROUNDS: Final = 6
 

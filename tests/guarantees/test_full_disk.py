@@ -11,11 +11,11 @@ from abuse_server import Honest, Request, serving
 from scenarios import TOKENS, name_of, snapshot
 from small_disk import mounted
 
-from repo_manager import names
-from repo_manager.edges.disk.folder import no_step
-from repo_manager.edges.sample import sample_installer
-from repo_manager.errors import MachineError
-from repo_manager.operation import perform
+from repo_manager.adapters.filesystem.repository_folder import no_step
+from repo_manager.app.change import perform
+from repo_manager.core import names
+from repo_manager.core.errors import MachineError
+from repo_manager.demo.sample import sample_installer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

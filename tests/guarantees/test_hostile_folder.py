@@ -13,8 +13,8 @@ import scenarios
 from platforms import MAKES_LINKS, needs_links
 from scenarios import check, cli, in_child, left_over, name_of, snapshot
 
-from repo_manager.edges.disk.folder import SUBFOLDER, no_step
-from repo_manager.errors import ExitCode, InputError, MachineError, RepoManagerError
+from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER, no_step
+from repo_manager.core.errors import ExitCode, InputError, MachineError, RepoManagerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

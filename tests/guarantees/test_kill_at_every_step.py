@@ -10,7 +10,7 @@ import pytest
 import scenarios
 from scenarios import CHILD, KILLED, check, killed_at, left_over, snapshot, some_of, steps_of
 
-from repo_manager.edges.disk.folder import no_step
+from repo_manager.adapters.filesystem.repository_folder import no_step
 
 if TYPE_CHECKING:
     from pathlib import Path

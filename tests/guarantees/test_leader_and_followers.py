@@ -20,10 +20,10 @@ from spread_world import Authority, Leader, Mirror, error_of, installers, large,
 from trust_world import Following
 from web_world import serving
 
-from repo_manager.edges.depots.folder import FolderDepot
-from repo_manager.edges.disk.folder import SUBFOLDER
-from repo_manager.errors import ExitCode, RepoManagerError
-from repo_manager.names import Token
+from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER
+from repo_manager.adapters.storage.local import FolderDepot
+from repo_manager.core.errors import ExitCode, RepoManagerError
+from repo_manager.core.names import Token
 from repo_manager.web.server import Certificate
 
 if TYPE_CHECKING:

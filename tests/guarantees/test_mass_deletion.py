@@ -16,11 +16,11 @@ from scenarios import TOKENS, cli, name_of, snapshot
 from spread_places import KINDS, place_of
 from spread_world import Here, Leader, Mirror, error_of, installers, tree
 
-from repo_manager import catalog
-from repo_manager.edges.disk.folder import SUBFOLDER
-from repo_manager.edges.signed_sets import leading
-from repo_manager.edges.signed_sets.keys import Keys
-from repo_manager.errors import DocumentError, ExitCode
+from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER
+from repo_manager.adapters.tuf import publisher as leading
+from repo_manager.adapters.tuf.keys import Keys
+from repo_manager.core import catalog
+from repo_manager.core.errors import DocumentError, ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

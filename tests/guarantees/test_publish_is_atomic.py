@@ -18,17 +18,17 @@ import scenarios
 from scenarios import KILLED, KillAt, World, in_child, name_of, some_of
 from trust_world import ALL, DAY, NOW, Following, Leading
 
-from repo_manager.edges.depots.folder import FolderDepot
-from repo_manager.edges.signed_sets.keys import Keys, Role
-from repo_manager.edges.signed_sets.leading import Leader, Order
-from repo_manager.errors import InputError, MachineError, RepoManagerError, TransferError, VerificationError
+from repo_manager.adapters.storage.local import FolderDepot
+from repo_manager.adapters.tuf.keys import Keys, Role
+from repo_manager.adapters.tuf.publisher import Leader, Order
+from repo_manager.core.errors import InputError, MachineError, RepoManagerError, TransferError, VerificationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from repo_manager.edges.depots import Blob
-    from repo_manager.edges.signed_sets.leading import Published
+    from repo_manager.adapters.storage import Blob
+    from repo_manager.adapters.tuf.publisher import Published
 
 FEWER: Final = ("Windows", "RHEL9-64", "OL8-64")
 

@@ -11,7 +11,7 @@ from samba import PASSWORD, HangUp, is_piece, sharing, way
 from scenarios import check, left_over, snapshot
 from spread_world import Leader, Mirror, error_of, installers, tree
 
-from repo_manager.errors import ExitCode
+from repo_manager.core.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

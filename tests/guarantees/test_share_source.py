@@ -15,10 +15,10 @@ import scenarios
 from samba import HOST, PASSWORD, FallSilent, HangUp, is_piece, sharing, way
 from scenarios import TOKENS, check, name_of, snapshot
 
-from repo_manager import names
-from repo_manager.edges.sample import sample_installer
-from repo_manager.edges.sources.smb import PORT
-from repo_manager.errors import ExitCode
+from repo_manager.adapters.sources.smb import PORT
+from repo_manager.core import names
+from repo_manager.core.errors import ExitCode
+from repo_manager.demo.sample import sample_installer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

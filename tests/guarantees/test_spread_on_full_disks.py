@@ -14,9 +14,9 @@ from small_disk import mounted
 from spread_world import PAYLOAD, Leader, Mirror, error_of, large, tree
 from trust_world import Following
 
-from repo_manager.edges.depots.folder import FolderDepot
-from repo_manager.errors import ExitCode, MachineError
-from repo_manager.mirroring import Wanted
+from repo_manager.adapters.storage.local import FolderDepot
+from repo_manager.app.mirror import Wanted
+from repo_manager.core.errors import ExitCode, MachineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

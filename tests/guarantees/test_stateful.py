@@ -28,10 +28,10 @@ from repository_model import (
 )
 from scenarios import KILLED, KillAt, World, check, in_child, snapshot
 
-from repo_manager import names
-from repo_manager.edges.disk.folder import no_step
-from repo_manager.errors import InputError
-from repo_manager.operation import perform
+from repo_manager.adapters.filesystem.repository_folder import no_step
+from repo_manager.app.change import perform
+from repo_manager.core import names
+from repo_manager.core.errors import InputError
 
 pytestmark = pytest.mark.slow
 

@@ -18,13 +18,13 @@ from repository_model import HALVES, STRAYS, WHOLE, Contents, after_prune, after
 from scenarios import KILLED, TOKENS, KillAt, World, check, in_child, name_of, snapshot
 from trust_world import Following
 
-from repo_manager.edges.depots.folder import FolderDepot
-from repo_manager.edges.disk.folder import no_step
-from repo_manager.errors import InputError
-from repo_manager.operation import perform
+from repo_manager.adapters.filesystem.repository_folder import no_step
+from repo_manager.adapters.storage.local import FolderDepot
+from repo_manager.app.change import perform
+from repo_manager.core.errors import InputError
 
 if TYPE_CHECKING:
-    from repo_manager.transaction import Outcome
+    from repo_manager.core.transaction import Outcome
 
 pytestmark = pytest.mark.slow
 

@@ -25,12 +25,12 @@ from spread_world import Authority
 from trust_world import ALL, DAY, NOW, OLD, Following, Leading
 from web_world import serving as serve
 
-from repo_manager.edges.depots import Depot, Keyring, open_depot
-from repo_manager.edges.signed_sets.following import Anchor
-from repo_manager.edges.signed_sets.keys import Role
-from repo_manager.edges.sources.depot_source import DepotSource
-from repo_manager.edges.sources.http_rules import Policy
-from repo_manager.errors import RepoManagerError, TransferError, VerificationError
+from repo_manager.adapters.sources.depot_source import DepotSource
+from repo_manager.adapters.sources.http_rules import Policy
+from repo_manager.adapters.storage import Depot, Keyring, open_depot
+from repo_manager.adapters.tuf.keys import Role
+from repo_manager.adapters.tuf.verified_set import Anchor
+from repo_manager.core.errors import RepoManagerError, TransferError, VerificationError
 from repo_manager.web.server import Certificate
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
     from abuse_server import AbuseServer, Request
 
-    from repo_manager.edges.depots import Blob
-    from repo_manager.edges.signed_sets.signed_set import Member
+    from repo_manager.adapters.storage import Blob
+    from repo_manager.adapters.tuf.signed_set import Member
 
 POLICY: Final = Policy(frozenset(), backoff_s=0, attempts=2, trust_env=False)
 

@@ -9,7 +9,7 @@ import pytest
 import scenarios
 from scenarios import OPERATIONS, check, left_over, snapshot
 
-from repo_manager.errors import ExitCode, RepoManagerError
+from repo_manager.core.errors import ExitCode, RepoManagerError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,19 +19,19 @@ from cli_world import StandIn
 from scenarios import World, data_of, name_of, until
 from watch_world import LIMIT_S, planned, started
 
+from repo_manager.adapters import folder_events as edge
+from repo_manager.adapters.filesystem.lock import Lock
+from repo_manager.adapters.filesystem.repository_folder import Folder
+from repo_manager.app.watch_loop import Attendant, Orders, Senses
 from repo_manager.cli.run import SystemClock
-from repo_manager.edges import watching as edge
-from repo_manager.edges.disk.folder import Folder
-from repo_manager.edges.disk.lock import Lock
-from repo_manager.errors import ExitCode
-from repo_manager.restart import Patience
-from repo_manager.tending import Attendant, Orders, Senses
-from repo_manager.watching import Happening, Pace, What
+from repo_manager.core.errors import ExitCode
+from repo_manager.core.service import Patience
+from repo_manager.core.watch_state import Happening, Pace, What
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from repo_manager.operation import Workbench
+    from repo_manager.app.change import Workbench
 
 RHEL_OLD, RHEL = name_of("RHEL9-64", "9.65"), name_of("RHEL9-64")
 OL: Final = name_of("OL8-64")

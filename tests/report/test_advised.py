@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 from simulator import REAL
 
-from repo_manager.advice import Advice, Stand, Standpoint, advise, choose_target, named
-from repo_manager.names import Release
+from repo_manager.core.names import Release
+from repo_manager.core.selection import Request
+from repo_manager.core.upgrade import Advice, Stand, Standpoint, advise, choose_target, named
 from repo_manager.report import advised
-from repo_manager.selection import Request
 
 
 def advice(servers: str, agents: str, *packages: str, classic: bool = True) -> Advice:

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from repo_manager.assessment import Changes
-from repo_manager.audit import Code, Finding, Severity
-from repo_manager.names import Token
+from repo_manager.core.audit.findings import Code, Finding, Severity
+from repo_manager.core.audit.result import Changes
+from repo_manager.core.names import Token
 from repo_manager.report import changed
 
 if TYPE_CHECKING:
-    from repo_manager.audit import Severity as Gravity
+    from repo_manager.core.audit.findings import Severity as Gravity
 
 AT = datetime(2026, 5, 2, 3, 4, 5, tzinfo=UTC)
 

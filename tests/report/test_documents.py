@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 import pytest
 from simulator import NEW_NAMES, SMALL, assessment_of, audit_of, listing_of, name_of, selection_of
 
-from repo_manager import names
-from repo_manager.assessment import Changes
-from repo_manager.errors import MachineError
-from repo_manager.names import Token
-from repo_manager.plan import Action, Download, Place, Plan, Restart, Retire
+from repo_manager.core import names
+from repo_manager.core.audit.result import Changes
+from repo_manager.core.errors import MachineError
+from repo_manager.core.names import Token
+from repo_manager.core.plan import Action, Download, Place, Plan, Restart, Retire
+from repo_manager.core.service import ServiceReport, ServiceState
+from repo_manager.core.transaction import Outcome, Result
 from repo_manager.report import documents, listings
-from repo_manager.restart import ServiceReport, ServiceState
-from repo_manager.transaction import Outcome, Result
 
 RHEL9 = Token("RHEL9-64")
 NEW = NEW_NAMES[1]

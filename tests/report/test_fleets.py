@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from fleet_world import NEW, NOW, OLD, OTHER_ROOT, RHEL, ROOT, SLES, line, received, report
 
-from repo_manager import fleet
-from repo_manager.audit import Severity, State
-from repo_manager.errors import TransferError
-from repo_manager.fleet import Expected, Host, Look, Received, Role, SetName, Wanted
+from repo_manager.core import fleet
+from repo_manager.core.audit.findings import Severity, State
+from repo_manager.core.errors import TransferError
+from repo_manager.core.fleet import Expected, Host, Look, Received, Role, SetName, Wanted
 from repo_manager.report import fleets
 from repo_manager.report.fleets import About
 

@@ -21,7 +21,7 @@ from repo_manager.report import documents, html, junit, prometheus, sarif, table
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from repo_manager.assessment import Assessment
+    from repo_manager.core.audit.result import Assessment
 
 GOLDEN: Final = Path(__file__).parent / "golden"
 WRITE: Final = bool(os.environ.get("REPO_MANAGER_TESTS_WRITE_GOLDEN"))

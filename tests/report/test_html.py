@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from assessment_world import COMMAND, HOSTILE, audited, compared, hostile, judged, parsed_day
 
-from repo_manager.audit import Code, Finding, Severity
-from repo_manager.inventory import Machine, Wording
-from repo_manager.outlook import Prospect
+from repo_manager.core.audit.findings import Code, Finding, Severity
+from repo_manager.core.audit.machine_readiness import Prospect
+from repo_manager.core.inventory import Machine, Wording
 from repo_manager.report.html import render
 from repo_manager.report.html.machines import WORDS
 from repo_manager.report.html.packages import STATES
@@ -24,7 +24,7 @@ from repo_manager.report.text import safe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from repo_manager.assessment import Assessment
+    from repo_manager.core.audit.result import Assessment
 
 MAKERS: Final = {
     "a folder": audited,

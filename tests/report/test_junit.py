@@ -13,16 +13,16 @@ from assessment_world import AT, HOSTILE, audited, compared, hostile, judged
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repo_manager.audit import Code, Finding, Severity
-from repo_manager.inventory import Machine, Wording
-from repo_manager.outlook import Prospect
+from repo_manager.core.audit.findings import Code, Finding, Severity
+from repo_manager.core.audit.machine_readiness import Prospect
+from repo_manager.core.inventory import Machine, Wording
 from repo_manager.report.junit import render
 from repo_manager.report.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from repo_manager.assessment import Assessment
+    from repo_manager.core.audit.result import Assessment
 
 SCHEMA: Final = xmlschema.XMLSchema(str(Path(__file__).parents[1] / "data" / "junit" / "junit-10.xsd"))
 

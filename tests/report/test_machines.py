@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from inventory_world import inventory, machine
 from simulator import CUT_OFF, SMALL, assessment_of, audit_of, listing_of, name_of, selection_of
 
-from repo_manager import outlook
-from repo_manager.inventory import Inventory, Trouble, Wording
-from repo_manager.outlook import Knowledge
+from repo_manager.core.audit import machine_readiness as outlook
+from repo_manager.core.audit.machine_readiness import Knowledge
+from repo_manager.core.inventory import Inventory, Trouble, Wording
 from repo_manager.report import machines, tables
 
 if TYPE_CHECKING:
-    from repo_manager.audit import Severity
-    from repo_manager.outlook import Outlooks
+    from repo_manager.core.audit.findings import Severity
+    from repo_manager.core.audit.machine_readiness import Outlooks
 
 
 def judged(listed: Inventory) -> Outlooks:

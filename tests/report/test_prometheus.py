@@ -12,14 +12,14 @@ import pytest
 from assessment_world import AT, audited, compared, hostile, judged, parsed_day
 from prometheus_client.parser import text_string_to_metric_families
 
-from repo_manager.audit import Severity, State
-from repo_manager.outlook import Prospect
+from repo_manager.core.audit.findings import Severity, State
+from repo_manager.core.audit.machine_readiness import Prospect
 from repo_manager.report.prometheus import render
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from repo_manager.assessment import Assessment
+    from repo_manager.core.audit.result import Assessment
 
 MAKERS: Final = {
     "a folder": audited,

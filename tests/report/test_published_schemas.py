@@ -15,15 +15,19 @@ from fleet_world import document as report_document
 from json_schemas import ALL, check, check_printed, schema
 from web_world import make_tokens, serving, write_set
 
-from repo_manager import audit, explaining, fleet, history, manual, plan, repository, systems, transaction, watching
-from repo_manager.advice import Part
-from repo_manager.catalog import ForClassic, Standing
 from repo_manager.cli import doctor
-from repo_manager.errors import InputError
-from repo_manager.inventory import Wording
-from repo_manager.outlook import Prospect
+from repo_manager.core import explanations as explaining
+from repo_manager.core import fleet, history, plan, repository, systems, transaction
+from repo_manager.core import install_guide as manual
+from repo_manager.core import watch_state as watching
+from repo_manager.core.audit import findings as audit
+from repo_manager.core.audit.machine_readiness import Prospect
+from repo_manager.core.catalog import ForClassic, Standing
+from repo_manager.core.errors import InputError
+from repo_manager.core.inventory import Wording
+from repo_manager.core.service import ServiceState
+from repo_manager.core.upgrade import Part
 from repo_manager.report import documents
-from repo_manager.restart import ServiceState
 from repo_manager.web import tokens
 
 if TYPE_CHECKING:

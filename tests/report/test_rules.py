@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from repo_manager.audit import Code
+from repo_manager.core.audit.findings import Code
 from repo_manager.report.rules import RULES
 
 INDEX: Final = Path(__file__).parents[2] / "docs" / "reference" / "findings" / "index.md"

@@ -13,16 +13,16 @@ import jsonschema
 import pytest
 from assessment_world import AT, audited, compared, hostile, judged
 
-from repo_manager.audit import Code, Finding, Severity
-from repo_manager.edges.library import book
-from repo_manager.inventory import Machine, Wording
+from repo_manager.adapters.bundled_pages import book
+from repo_manager.core.audit.findings import Code, Finding, Severity
+from repo_manager.core.inventory import Machine, Wording
 from repo_manager.report.rules import RULES
 from repo_manager.report.sarif import render
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from repo_manager.assessment import Assessment
+    from repo_manager.core.audit.result import Assessment
 
 MAKERS: Final = {
     "a folder": audited,

@@ -14,7 +14,7 @@ from repo_manager.report import listings, tables
 from repo_manager.report.sheets import sheet
 
 if TYPE_CHECKING:
-    from repo_manager.assessment import Assessment
+    from repo_manager.core.audit.result import Assessment
 
 
 def rows(printed: str) -> list[list[str]]:

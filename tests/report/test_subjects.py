@@ -6,8 +6,8 @@ from assessment_world import audited, judged
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repo_manager.audit import Code, Finding, Severity
-from repo_manager.inventory import Machine, Wording
+from repo_manager.core.audit.findings import Code, Finding, Severity
+from repo_manager.core.inventory import Machine, Wording
 from repo_manager.report.subjects import published, sentence, subjects
 
 

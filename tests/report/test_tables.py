@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 import pytest
 from simulator import NEW_NAMES, assessment_of, audit_of, listing_of, name_of, selection_of
 
-from repo_manager.assessment import Changes
-from repo_manager.errors import MachineError
-from repo_manager.names import Token
-from repo_manager.plan import Download, Place, Plan, Restart, Retire
+from repo_manager.core.audit.result import Changes
+from repo_manager.core.errors import MachineError
+from repo_manager.core.names import Token
+from repo_manager.core.plan import Download, Place, Plan, Restart, Retire
+from repo_manager.core.service import ServiceReport, ServiceState
+from repo_manager.core.transaction import Outcome, Result
 from repo_manager.report import listings, tables
-from repo_manager.restart import ServiceReport, ServiceState
-from repo_manager.transaction import Outcome, Result
 
 if TYPE_CHECKING:
-    from repo_manager.audit import Severity
+    from repo_manager.core.audit.findings import Severity
 
 RHEL9 = Token("RHEL9-64")
 NEW = NEW_NAMES[1]

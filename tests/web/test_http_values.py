@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from repo_manager.web.http_values import (
-    UNSATISFIABLE,
-    Span,
-    Validators,
-    asked_span,
-    not_modified,
-    range_holds,
-)
+from repo_manager.web.http_values import UNSATISFIABLE, Span, Validators, asked_span, not_modified, range_holds
 
 STATE = Validators('"18ea-64"', 1_700_000_000)
 DATE = "Tue, 14 Nov 2023 22:13:20 GMT"

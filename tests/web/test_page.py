@@ -14,11 +14,11 @@ import pytest
 from fleet_world import NEW, NOW, OLD, OTHER_ROOT, RHEL, ROOT, SLES, line, received, report
 from typer._click.core import Context
 
-from repo_manager import fleet
-from repo_manager.audit import State
 from repo_manager.cli.root import root
-from repo_manager.fleet import Expected, Host, Look, Received, Role, SetName, Wanted
-from repo_manager.names import Token
+from repo_manager.core import fleet
+from repo_manager.core.audit.findings import State
+from repo_manager.core.fleet import Expected, Host, Look, Received, Role, SetName, Wanted
+from repo_manager.core.names import Token
 from repo_manager.web import page
 
 WANTED: Final = Wanted(SetName(ROOT, 7), {RHEL: NEW, SLES: NEW})

@@ -18,9 +18,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from scenarios import until
 from web_world import RHEL, ROOT_DIGEST, Served, make_tokens, serving, target_path, write_set
 
-from repo_manager import fleet
-from repo_manager.edges.reports import folder as reports_folder
-from repo_manager.edges.reports.folder import ReportsFolder
+from repo_manager.adapters.status_reports import folder as reports_folder
+from repo_manager.adapters.status_reports.folder import ReportsFolder
+from repo_manager.core import fleet
 from repo_manager.web import tokens
 from repo_manager.web.tokens import Role
 

@@ -16,7 +16,7 @@ from scenarios import until
 from web_certificates import make_certificate
 from web_world import LARGE, Served, serving, target_path, write_set
 
-from repo_manager.errors import InputError, MachineError
+from repo_manager.core.errors import InputError, MachineError
 from repo_manager.web.connection import Doors
 from repo_manager.web.limits import Entry, Rate, client_of, line
 from repo_manager.web.metrics import Metrics

@@ -28,7 +28,7 @@ from web_world import (
     write_signed,
 )
 
-from repo_manager.errors import InputError
+from repo_manager.core.errors import InputError
 from repo_manager.web.signed_folder import SignedFolder
 
 if TYPE_CHECKING:

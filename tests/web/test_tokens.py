@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from fleet_world import NOW
 
-from repo_manager.errors import InputError, MachineError
-from repo_manager.fleet import Host
+from repo_manager.core.errors import InputError, MachineError
+from repo_manager.core.fleet import Host
 from repo_manager.web import tokens
 from repo_manager.web.tokens import Role, Tokens
 

@@ -22,7 +22,7 @@ import scenarios
 from abuse_server import drip, serving
 from windows import tier
 
-from repo_manager.errors import ExitCode
+from repo_manager.core.errors import ExitCode
 
 LIMIT_S: Final = 120.0
 CTRL_C: Final = b"\x03"

@@ -15,11 +15,11 @@ import scenarios
 import win32service
 from scenarios import data_of, name_of, until
 
-from repo_manager.edges.windows import eventlog
-from repo_manager.edges.windows.background import DISPLAY, SERVICE
-from repo_manager.edges.windows.service_manager import WindowsManager
-from repo_manager.errors import ExitCode
-from repo_manager.restart import ServiceState
+from repo_manager.adapters.windows import event_log as eventlog
+from repo_manager.adapters.windows.background import DISPLAY, SERVICE
+from repo_manager.adapters.windows.service_manager import WindowsManager
+from repo_manager.core.errors import ExitCode
+from repo_manager.core.service import ServiceState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from held_file import ALONE, OtherProgram
 from scenarios import name_of
 
-from repo_manager.edges.disk.scanning import scan
+from repo_manager.adapters.filesystem.scan import scan
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from repo_manager.repository import Entry
+    from repo_manager.core.repository import Entry
 
 
 def _scanned(path: Path) -> Entry:

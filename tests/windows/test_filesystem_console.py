@@ -11,7 +11,7 @@ import pytest
 import scenarios
 from scenarios import name_of
 
-from repo_manager.errors import ExitCode
+from repo_manager.core.errors import ExitCode
 
 if TYPE_CHECKING:
     from pathlib import Path

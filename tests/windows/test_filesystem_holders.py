@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from held_file import ALONE, READERS, OtherProgram
 
-from repo_manager.edges.disk.holders import Grip, Holder, examine, holders_of
+from repo_manager.adapters.filesystem.files_in_use import Grip, Holder, examine, holders_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,9 +12,9 @@ import scenarios
 from held_file import ALONE, READERS, READERS_AND_WRITERS, OtherProgram
 from scenarios import check, cli, left_over, name_of, snapshot
 
-from repo_manager.edges.disk.folder import SUBFOLDER, Folder, no_step
-from repo_manager.errors import ExitCode, MachineError
-from repo_manager.operation import perform
+from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER, Folder, no_step
+from repo_manager.app.change import perform
+from repo_manager.core.errors import ExitCode, MachineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from scenarios import World
 
-    from repo_manager.transaction import Outcome
+    from repo_manager.core.transaction import Outcome
 
 OLD = name_of("Windows", "9.65")
 NEW = name_of("Windows")

@@ -14,9 +14,9 @@ import pytest
 import scenarios
 from scenarios import TOKENS, World, cli, name_of
 
-from repo_manager.edges.disk.folder import SUBFOLDER
-from repo_manager.edges.disk.paths import is_link, reachable
-from repo_manager.errors import ExitCode
+from repo_manager.adapters.filesystem.paths import is_link, reachable
+from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER
+from repo_manager.core.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

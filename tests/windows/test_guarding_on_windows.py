@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from repo_manager.edges.windows import guarding
+from repo_manager.adapters.windows import guarding
 
 if TYPE_CHECKING:
     from pathlib import Path

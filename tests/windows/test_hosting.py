@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from scenarios import until
 
-from repo_manager.audit import Severity
+from repo_manager.adapters.windows import background, guarding
+from repo_manager.adapters.windows import event_log as eventlog
+from repo_manager.adapters.windows.background import SERVICE, this_python
+from repo_manager.adapters.windows.service_manager import WindowsManager, host
 from repo_manager.cli.run import SystemClock
-from repo_manager.edges.windows import background, eventlog, guarding
-from repo_manager.edges.windows.background import SERVICE, this_python
-from repo_manager.edges.windows.service_manager import WindowsManager, host
-from repo_manager.errors import InputError
-from repo_manager.restart import Patience, ServiceState, bring_up
-from repo_manager.watching import Happening, What
+from repo_manager.core.audit.findings import Severity
+from repo_manager.core.errors import InputError
+from repo_manager.core.service import Patience, ServiceState, bring_up
+from repo_manager.core.watch_state import Happening, What
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,7 @@ TREE: Final = Path(__file__).parents[2]
 
 STAYS: Final = """
 import sys, threading, pathlib
-from repo_manager.edges.windows.service_manager import host
+from repo_manager.adapters.windows.service_manager import host
 ended = threading.Event()
 def run():
     pathlib.Path(sys.argv[1]).write_text('began')
@@ -47,7 +48,7 @@ def run():
 host(run, ended.set)
 """
 FAILS: Final = """
-from repo_manager.edges.windows.service_manager import host
+from repo_manager.adapters.windows.service_manager import host
 def run():
     import time
     time.sleep(2)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from repo_manager.edges.windows import facts
-from repo_manager.edges.windows.places import CLASSIC, Search, search
-from repo_manager.edges.windows.service import Describing, ServiceFacts, service_of
-from repo_manager.errors import InputError
+from repo_manager.adapters.windows import facts
+from repo_manager.adapters.windows.locate import CLASSIC, Search, search
+from repo_manager.adapters.windows.service import Describing, ServiceFacts, service_of
+from repo_manager.core.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,10 +9,10 @@ import pytest
 import win32service
 from push_install import KEY, wait_until
 
-from repo_manager.edges.windows.service import WindowsService
-from repo_manager.errors import ServiceError
-from repo_manager.restart import Patience, ServiceState, bring_up, restart
-from repo_manager.settings import PUSH_SERVICE
+from repo_manager.adapters.windows.service import WindowsService
+from repo_manager.app.settings import PUSH_SERVICE
+from repo_manager.core.errors import ServiceError
+from repo_manager.core.service import Patience, ServiceState, bring_up, restart
 
 if TYPE_CHECKING:
     from push_install import PushInstall

@@ -11,7 +11,7 @@ import win32service
 from push_install import wait_until
 from scenarios import TOKENS, check, cli, left_over, name_of, snapshot
 
-from repo_manager.errors import ExitCode
+from repo_manager.core.errors import ExitCode
 
 if TYPE_CHECKING:
     from pathlib import Path

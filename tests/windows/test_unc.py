@@ -18,11 +18,11 @@ import pytest
 import scenarios
 from scenarios import TOKENS, check, cli, left_over, name_of, snapshot
 
-from repo_manager import catalog
-from repo_manager.edges.disk.folder import SUBFOLDER, no_step
-from repo_manager.edges.sample import sample_installer
-from repo_manager.errors import ExitCode, RepoManagerError
-from repo_manager.operation import perform
+from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER, no_step
+from repo_manager.app.change import perform
+from repo_manager.core import catalog
+from repo_manager.core.errors import ExitCode, RepoManagerError
+from repo_manager.demo.sample import sample_installer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from watchdog.observers import winapi
 
-from repo_manager.edges.watching import Kind, Observation
+from repo_manager.adapters.folder_events import Kind, Observation
 
 if TYPE_CHECKING:
     from pathlib import Path

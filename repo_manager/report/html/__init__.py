@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from repo_manager import __version__
-from repo_manager.audit import Severity, State
-from repo_manager.outlook import Prospect
+from repo_manager.core.audit.findings import Severity, State
+from repo_manager.core.audit.machine_readiness import Prospect
 from repo_manager.report.html import findings, machines, packages
 from repo_manager.report.html.markup import command, number, safe_plural, section, text, time
 from repo_manager.report.text import readings
@@ -22,7 +22,7 @@ from repo_manager.report.text import readings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from repo_manager.assessment import Assessment
+    from repo_manager.core.audit.result import Assessment
 
 _HERE: Final = Path(__file__).parent
 

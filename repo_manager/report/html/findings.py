@@ -6,7 +6,7 @@ from collections import defaultdict
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.audit import Severity
+from repo_manager.core.audit.findings import Severity
 from repo_manager.report.html.markup import command, number, safe_plural, text, time
 from repo_manager.report.rules import RULES
 from repo_manager.report.subjects import sentence
@@ -14,8 +14,8 @@ from repo_manager.report.subjects import sentence
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from repo_manager.assessment import Changes
-    from repo_manager.audit import Code, Finding
+    from repo_manager.core.audit.findings import Code, Finding
+    from repo_manager.core.audit.result import Changes
 
 _ROWS_MOST: Final = 500
 _NAMES_MOST: Final = 6

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.outlook import Prospect
+from repo_manager.core.audit.machine_readiness import Prospect
 from repo_manager.report.html.markup import bar, heads, number, safe_plural, text
 from repo_manager.report.subjects import subjects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from repo_manager.assessment import Assessment
-    from repo_manager.outlook import Outlooks
+    from repo_manager.core.audit.machine_readiness import Outlooks
+    from repo_manager.core.audit.result import Assessment
     from repo_manager.report.subjects import JudgedMachine
 
 WORDS: Final = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.audit import State
-from repo_manager.outlook import Prospect
+from repo_manager.core.audit.findings import State
+from repo_manager.core.audit.machine_readiness import Prospect
 from repo_manager.report.html.machines import WORDS
 from repo_manager.report.html.markup import bar, cell, heads, number, text
 from repo_manager.report.subjects import published
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
-    from repo_manager.assessment import Assessment
-    from repo_manager.audit import PackageState
-    from repo_manager.outlook import Outlooks
+    from repo_manager.core.audit.findings import PackageState
+    from repo_manager.core.audit.machine_readiness import Outlooks
+    from repo_manager.core.audit.result import Assessment
 
 STATES: Final = {
     State.MISSING: "missing",

@@ -1,0 +1,1 @@
+"""Compute on values. No clock, disk, network or console, so that every test is a table."""

@@ -1,0 +1,1 @@
+"""Judge the repository, compare two audits, and say what each machine can expect."""

@@ -1,0 +1,77 @@
+"""Servers that should agree: what each of them reports, what is seen of them, and what that says together.
+
+inventory.py says which servers there should be, sets.py what they should have, judging.py how they stand.
+"""
+
+from __future__ import annotations
+
+from repo_manager.core.fleet.expected import Expected, Inventory, Role
+from repo_manager.core.fleet.probe import Look, present
+from repo_manager.core.fleet.published_set import Published, published
+from repo_manager.core.fleet.report import (
+    ALL_SCHEMA,
+    LIMIT_BYTES,
+    SCHEMA,
+    Host,
+    Line,
+    Received,
+    Report,
+    SetName,
+    all_of,
+    counts,
+    document,
+    file_name,
+    fitting,
+    host,
+    host_of_machine,
+    kept,
+    loads,
+    moment,
+    parse,
+    read,
+    stamp,
+    summary,
+    take,
+)
+from repo_manager.core.fleet.status import WAITS, Condition, Difference, Fleet, Server, Wanted, consensus, judge
+
+__all__ = [
+    "ALL_SCHEMA",
+    "LIMIT_BYTES",
+    "SCHEMA",
+    "WAITS",
+    "Condition",
+    "Difference",
+    "Expected",
+    "Fleet",
+    "Host",
+    "Inventory",
+    "Line",
+    "Look",
+    "Published",
+    "Received",
+    "Report",
+    "Role",
+    "Server",
+    "SetName",
+    "Wanted",
+    "all_of",
+    "consensus",
+    "counts",
+    "document",
+    "file_name",
+    "fitting",
+    "host",
+    "host_of_machine",
+    "judge",
+    "kept",
+    "loads",
+    "moment",
+    "parse",
+    "present",
+    "published",
+    "read",
+    "stamp",
+    "summary",
+    "take",
+]

@@ -1,0 +1,1 @@
+"""A sandbox to try the tool in, and sample installers."""

@@ -1,1 +1,0 @@
-"""Everything that touches the world, one module each."""

@@ -1,1 +1,0 @@
-"""Authenticode: who signed a Windows program, and whether that counts here."""
