@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
 import sys
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from repo_manager.adapters.filesystem.atomic_write import write_whole
 from repo_manager.adapters.filesystem.lock import Lock, holder
 from repo_manager.adapters.filesystem.opening import FILE_MODE
-from repo_manager.adapters.filesystem.os_errors import disk_error
+from repo_manager.adapters.filesystem.os_errors import disk_error, no_rights
 from repo_manager.adapters.filesystem.paths import SUBFOLDER, component, reachable, shown
 from repo_manager.adapters.filesystem.rename import Mover
 from repo_manager.adapters.sources.fetching import size_of
@@ -59,7 +58,7 @@ class Carrier:
         if not place.is_dir():
             return (_not_a_folder(place),)
         if not may_write(place):
-            return (disk_error(PermissionError(errno.EACCES, "access denied"), place),)
+            return (no_rights(place),)
         held = holder(self._lock, doing=self._doing)
         return () if held is None else (held,)
 

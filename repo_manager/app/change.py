@@ -7,14 +7,13 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.adapters.filesystem.lock import Lock, holder
-from repo_manager.adapters.filesystem.os_errors import disk_error
+from repo_manager.adapters.filesystem.os_errors import no_rights
 from repo_manager.adapters.filesystem.paths import shown
 from repo_manager.adapters.filesystem.repository_folder import Record, timestamp
 from repo_manager.adapters.filesystem.retired import reasons_text
@@ -35,6 +34,7 @@ from repo_manager.core.transaction import Means, Outcome, Result, carry_out, rec
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from repo_manager.adapters.filesystem.repository_folder import Folder
     from repo_manager.adapters.installers.inspect import Checker
@@ -221,17 +221,23 @@ def rehearse(bench: Workbench, task: Task) -> Rehearsal:
 
 def _in_the_way(bench: Workbench) -> tuple[RepoManagerError, ...]:
     """What would stop any run before it looks: missing rights, or another run."""
-    from repo_manager.adapters.windows.machine import may_write
-
-    folder = bench.folder
     try:
-        parts = (folder.path, *folder.look_at_parts())
+        found = [no_rights(part) for part in unwritable(bench.folder)[:1]]
     except RepoManagerError as error:
         return (error,)
-    closed = [part for part in parts if not may_write(part)]
-    found = [disk_error(PermissionError(errno.EACCES, "access denied"), part) for part in closed[:1]]
-    held = holder(folder.lock_path)
+    held = holder(bench.folder.lock_path)
     return (*found, *((held,) if held else ()))
+
+
+def unwritable(folder: Folder) -> list[Path]:
+    """The folders of a repository in which a change must write and this user may not.
+
+    Raises:
+        InputError, MachineError: a change would refuse its sub-folder; see `Folder.look_at_parts`.
+    """
+    from repo_manager.adapters.windows.machine import may_write
+
+    return [part for part in (folder.path, *folder.look_at_parts()) if not may_write(part)]
 
 
 def perform(bench: Workbench, task: Task) -> Outcome:

@@ -18,7 +18,7 @@ from repo_manager.adapters.windows import machine
 from repo_manager.adapters.windows.facts import file_system, is_elevated
 from repo_manager.adapters.windows.locate import State, near_misses
 from repo_manager.adapters.windows.service import Describing
-from repo_manager.app.change import LEFT_ALONE
+from repo_manager.app.change import LEFT_ALONE, unwritable
 from repo_manager.app.settings import machine_wide
 from repo_manager.cli import installation, options
 from repo_manager.cli.quoting import repeated
@@ -231,10 +231,9 @@ def _rights(run: Run) -> Check:
     """Whether a change could write where it must."""
     hint = "run as an administrator of this server"
     try:
-        parts = run.folder.look_at_parts()
+        closed = unwritable(run.folder)
     except RepoManagerError as error:
         return Check("rights", Health.ERROR, error.message, error.hint or hint)
-    closed = [part for part in (run.folder.path, *parts) if not machine.may_write(part)]
     lock = run.folder.lock_path
     if lock.exists() and not os.access(lock, os.R_OK | os.W_OK):
         closed.append(lock)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.adapters.filesystem.paths import reachable
+from repo_manager.adapters.filesystem.trusted_files import OTHERS_WRITE
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
@@ -69,13 +70,12 @@ def write_where_told(path: Path, text: str, *, newline: str | None = None, mode:
         before = path.stat()
         if sys.platform != "win32":
             group, kept = before.st_gid, stat.S_IMODE(before.st_mode) & _RIGHTS
-            mode = kept if mode is None else kept & ~_OTHERS_WRITE
+            mode = kept if mode is None else kept & ~OTHERS_WRITE
     target = Path(os.path.realpath(path)) if path.is_symlink() else path
     write_whole(target, text, newline=newline, mode=mode, group=group)
 
 
 _RIGHTS: Final = 0o777
-_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 if sys.platform != "win32":
@@ -93,7 +93,7 @@ if sys.platform != "win32":
 
 
 def _takes_what_comes(path: Path) -> bool:
-    """Whether a device, a pipe or a socket stands there."""
+    """Whether a path is a device, a pipe or a socket."""
     try:
         mode = path.stat().st_mode
     except OSError:

@@ -52,13 +52,13 @@ def open_own(path: Path, flags: int = os.O_RDONLY, mode: int = FILE_MODE) -> io.
     return os.fdopen(descriptor, "r+b" if flags & _WRITES else "rb", buffering=0)
 
 
-def without_waiting(path: str, flags: int) -> int:
-    """An opener for `open` that takes files alone: whoever opens a pipe waits for its other end.
+def plain_file(path: str, flags: int) -> int:
+    """An opener for `open` that accepts plain files only, and does not wait for the other end of a pipe.
 
     Raises:
         OSError: it is no file, or the disk refused.
     """
-    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    descriptor = trusted_files.without_waiting(path, flags)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "not a plain file", path)

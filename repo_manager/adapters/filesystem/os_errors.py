@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import sys
 from typing import TYPE_CHECKING, Final
@@ -11,6 +12,7 @@ from repo_manager.adapters.filesystem.paths import shown
 from repo_manager.core.errors import MachineError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _NO_SPACE: Final = ("no-space", "free space on this volume, or choose a folder on a larger one")
@@ -78,3 +80,17 @@ def disk_error(error: OSError, path: Path) -> MachineError:
     code, hint = _BY_WINDOWS_CODE.get(windows_code or 0) or _BY_ERRNO.get(error.errno or 0, _DISK)
     reason = error.strerror or type(error).__name__
     return MachineError(code, f"{shown(path)}: {reason}", hint)
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Raise `disk_error` for every OSError inside."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(error, path) from error
+
+
+def no_rights(path: Path) -> MachineError:
+    """The error of a write for which this user has no rights, before it is tried."""
+    return disk_error(PermissionError(errno.EACCES, "access denied"), path)

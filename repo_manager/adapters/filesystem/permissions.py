@@ -103,9 +103,8 @@ else:
 
     from repo_manager.adapters.filesystem.opening import create_own
     from repo_manager.adapters.filesystem.rename import Mover
-    from repo_manager.adapters.filesystem.trusted_files import keeps_no_owners, owner_name
+    from repo_manager.adapters.filesystem.trusted_files import OTHERS_WRITE, keeps_no_owners, owner_name
 
-    _OTHERS_WRITE: int = stat.S_IWGRP | stat.S_IWOTH
     # A service of another user may read a secret by its group.
     _OTHERS_USE: int = stat.S_IWGRP | stat.S_IRWXO
     # A file of another owner could be a program that would run with the rights of its new owner.
@@ -136,7 +135,7 @@ else:
             mode &= _NO_PROGRAM
         if secret and (owner != status.st_uid or mode & _OTHERS_USE):
             return owner, mode & stat.S_IRWXU
-        return owner, mode & ~_OTHERS_WRITE
+        return owner, mode & ~OTHERS_WRITE
 
     def _reason(status: os.stat_result) -> str:
         """Why this is not corrected; empty where it is."""

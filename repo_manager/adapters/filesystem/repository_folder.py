@@ -31,7 +31,7 @@ from repo_manager.adapters.filesystem import retired as retirement
 from repo_manager.adapters.filesystem.atomic_write import write_whole
 from repo_manager.adapters.filesystem.journal import Record
 from repo_manager.adapters.filesystem.opening import FILE_MODE, doubtful, not_plain, require_own, write_all
-from repo_manager.adapters.filesystem.os_errors import disk_error
+from repo_manager.adapters.filesystem.os_errors import disk_error, translated
 from repo_manager.adapters.filesystem.paths import (
     SUBFOLDER,
     component,
@@ -49,7 +49,7 @@ from repo_manager.core.errors import MachineError
 from repo_manager.core.repository import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
 
     from repo_manager.adapters.filesystem.rename import System
@@ -131,13 +131,13 @@ class Folder:
         """
         if any(file.kind in {Kind.INSTALLER, Kind.PUSH_CLIENT} for file in listing.files):
             return False
-        with _translated(self.path), os.scandir(self.path) as entries:
+        with translated(self.path), os.scandir(self.path) as entries:
             others = {entry.name.casefold() for entry in entries} - _OF_THE_SYSTEM
         return bool(others) and not self._has_been_used()
 
     def _has_been_used(self) -> bool:
         """Whether an earlier run has begun to change the folder."""
-        with _translated(self.sub):
+        with translated(self.sub):
             parts = [self.sub / name for name in ("transactions", "retired")]
             return any((self.sub / name).exists() for name in (_RECORDS, _JOURNAL, "trust.json")) or any(
                 part.is_dir() and any(part.iterdir()) for part in parts
@@ -145,7 +145,7 @@ class Folder:
 
     def free_bytes(self) -> int:
         """Room left on the volume, in bytes."""
-        with _translated(self.path):
+        with translated(self.path):
             return shutil.disk_usage(self.path).free
 
     # Staging
@@ -157,16 +157,16 @@ class Folder:
             InputError: `untrusted-file`.
             MachineError: it is a link or lies on another volume, or it cannot be made.
         """
-        with _translated(self.sub):
+        with translated(self.sub):
             refuse_elsewhere(self.sub, self.path)
         if not self.sub.exists():
-            with _translated(self.sub), keeping_time(self.path):
+            with translated(self.sub), keeping_time(self.path):
                 self._step(f"make {self.sub.name}")
                 self._mover.make_folder(self.sub)
-        with _translated(self.sub):
+        with translated(self.sub):
             require_own(self.sub)
         for name in _PARTS:
-            with _translated(self.sub / name):
+            with translated(self.sub / name):
                 refuse_elsewhere(self.sub / name, self.path)
                 if not (self.sub / name).is_dir():
                     self._step(f"make {name}")
@@ -183,7 +183,7 @@ class Folder:
         """
         parts = [self.sub, *(self.sub / name for name in _PARTS)]
         for part in parts:
-            with _translated(part):
+            with translated(part):
                 refuse_elsewhere(part, self.path)
                 if part.exists() and not part.is_dir():
                     raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(part))
@@ -221,7 +221,7 @@ class Folder:
 
     def promote(self, name: str) -> None:
         """A fetched file is whole: from `part` to `staged`."""
-        with _translated(self.part(name)):
+        with translated(self.part(name)):
             self._step(f"promote {name}")
             if self.staged(name).is_dir() and not self.staged(name).is_symlink():
                 raise not_plain(self.staged(name))
@@ -267,7 +267,7 @@ class Folder:
     def drop_closed(self) -> None:
         """Remove the old name of a journal that is closed, where a kill or a power cut has left it."""
         path = self.sub / _JOURNAL
-        with _translated(path), contextlib.suppress(FileNotFoundError):
+        with translated(path), contextlib.suppress(FileNotFoundError):
             self._mover.delete(path)
 
     def size(self, path: str) -> int | None:
@@ -298,12 +298,12 @@ class Folder:
         if self.size(destination) is not None:
             if not self.same(origin, destination):
                 raise _name_taken(new)
-            with _translated(old):
+            with translated(old):
                 self._step(f"finish {origin} -> {destination}")
                 self._mover.delete(old)
             self._hand_on_rights(new)
             return
-        with _translated(old):
+        with translated(old):
             # The folders of single transactions are not looked at before.
             require_own(old.parent)
             if not new.parent.is_dir():
@@ -336,7 +336,7 @@ class Folder:
 
     def _close(self, journal: Journal, suffix: str) -> None:
         path, closed = self.sub / _JOURNAL, self.sub / _closed_as(journal.identity, suffix)
-        with _translated(path):
+        with translated(path):
             self._step(f"close the journal{suffix}")
             with contextlib.suppress(FileNotFoundError):
                 self._mover.rename(path, closed)
@@ -349,7 +349,7 @@ class Folder:
 
     def _sync(self, *folders: Path) -> None:
         for path in folders:
-            with _translated(path):
+            with translated(path):
                 self._step(f"sync {path.name}")
                 self._mover.sync_folder(path)
 
@@ -358,7 +358,7 @@ class Folder:
     def journals(self) -> tuple[Journal, ...]:
         """The transactions that happened, in their order. What cannot be read is there as a damaged one."""
         folder = self.sub / "transactions"
-        with _translated(folder):
+        with translated(folder):
             found = sorted(path.stem for path in folder.glob("*.json")) if folder.is_dir() else []
         happened = (self._past(stem) for stem in found if not stem.endswith(_UNDONE))
         # A restart alone changed nothing that could be undone.
@@ -381,7 +381,7 @@ class Folder:
 
     def next_identity(self, now: datetime) -> str:
         """A name for the next transaction, behind all others. Ask for it under the lock."""
-        with _translated(self.sub):
+        with translated(self.sub):
             taken = [path.stem for path in (self.sub / "transactions").glob("*.json")]
             taken += [path.name for path in (self.sub / "retired").glob("*")]
         return retirement.next_identity(timestamp(now), taken)
@@ -402,7 +402,7 @@ class Folder:
         gone = []
         for file in retirement.surplus(self.retired(), keep=keep, days=days, now=now):
             try:
-                with _translated(self._resolve(file.path)):
+                with translated(self._resolve(file.path)):
                     self._step(f"delete {file.path}")
                     self._mover.delete(self._resolve(file.path))
             except MachineError as error:
@@ -422,7 +422,7 @@ class Folder:
     def explain(self, transaction: str, text: str) -> None:
         """Lay a text beside what a transaction retired. It is no retired file: it goes when they are gone."""
         path = self.sub / "retired" / component(transaction) / REASONS
-        with _translated(path):
+        with translated(path):
             self._step(f"write {REASONS}")
             write_whole(path, text, mode=FILE_MODE)
 
@@ -447,7 +447,7 @@ class Folder:
         merged = {**self.records(lost.append), **records}
         aside = inside(self.sub, f"{_RECORDS}.damaged-{component(identity)}") if lost else None
         if aside is not None:
-            with _translated(aside):
+            with translated(aside):
                 self._step(f"keep {aside.name}")
                 self._mover.rename(self.sub / _RECORDS, aside)
         self._write_json(self.sub / _RECORDS, journals.records_to_json(merged))
@@ -484,7 +484,7 @@ class Folder:
 
     def _read_json(self, path: Path) -> dict[str, Any] | None:
         """A file of the tool's own, None when there is none or it is not ours."""
-        with _translated(path):
+        with translated(path):
             try:
                 return journals.from_bytes(self._mover.read(path))
             except FileNotFoundError:
@@ -492,7 +492,7 @@ class Folder:
 
     def _write_json(self, path: Path, data: dict[str, Any]) -> None:
         temporary = path.with_suffix(".new")
-        with _translated(path):
+        with translated(path):
             self._step(f"write {temporary.name}")
             try:
                 with self._mover.create(temporary) as file:
@@ -517,14 +517,6 @@ def _name_taken(path: Path) -> MachineError:
     return MachineError(
         "name-taken", f"{shown(path)} exists already", "find out which program put it there, then run again"
     )
-
-
-@contextlib.contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise disk_error(error, path) from error
 
 
 def _subfolders(folder: Path) -> list[Path]:

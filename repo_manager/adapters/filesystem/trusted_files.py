@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 CORRECT: Final = "repo-manager doctor --fix-permissions"
 """The command that corrects the owners and permissions of an installation's own files."""
 
-_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 _MOST_LINKS: Final = 40
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 
@@ -75,7 +75,7 @@ def read(path: Path, *, most: int = -1, correction: Correction | None = None, wi
         OSError: it cannot be read.
     """
     try:
-        with open(reachable(path), "rb", opener=_without_waiting) as file:
+        with open(reachable(path), "rb", opener=without_waiting) as file:
             require(path, correction=correction, within=within, opened=file.fileno())
             if sys.platform != "win32":
                 os.set_blocking(file.fileno(), True)
@@ -87,8 +87,8 @@ def read(path: Path, *, most: int = -1, correction: Correction | None = None, wi
         raise
 
 
-def _without_waiting(path: str, flags: int) -> int:
-    """An opener for `open`: a pipe that took the place of a file is judged, and its other end is not waited for."""
+def without_waiting(path: str, flags: int) -> int:
+    """An opener for `open` that does not wait for the other end of a pipe."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.adapters.filesystem.digests import Known
-from repo_manager.adapters.filesystem.opening import without_waiting
+from repo_manager.adapters.filesystem.opening import plain_file
 from repo_manager.adapters.filesystem.os_errors import disk_error
 from repo_manager.adapters.filesystem.paths import reachable, shown
 from repo_manager.core.audit.findings import Code, Verdict
@@ -258,7 +258,7 @@ def contents_of(path: Path, name: InstallerName, progress: Callable[[int], None]
 
     inspector = Inspector(name)
     buffer = memoryview(bytearray(_CHUNK_BYTES))
-    with open(reachable(path), "rb", buffering=0, opener=without_waiting) as file:
+    with open(reachable(path), "rb", buffering=0, opener=plain_file) as file:
         while count := file.readinto(buffer):
             inspector.feed(buffer[:count])
             progress(count)

@@ -28,14 +28,14 @@ from repo_manager.adapters.filesystem.opening import (
     make_folders,
     write_all,
 )
-from repo_manager.adapters.filesystem.os_errors import disk_error
+from repo_manager.adapters.filesystem.os_errors import translated
 from repo_manager.adapters.filesystem.paths import component, inside, reachable, shown
 from repo_manager.adapters.filesystem.rename import Mover, sync_above, sync_folder
 from repo_manager.adapters.filesystem.trusted_files import Correction
 from repo_manager.core.errors import InputError, MachineError, install_hint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -91,7 +91,7 @@ class Keys:
         Raises:
             MachineError: it cannot be made.
         """
-        with _translated(self.folder):
+        with translated(self.folder):
             if not self.folder.is_dir():
                 make_folders(self.folder, PRIVATE_FOLDER_MODE)
                 _tighten(self.folder)
@@ -144,7 +144,7 @@ class Keys:
             MachineError: the file cannot be renamed.
         """
         new, old = self._path(role, successor=True), self._path(role)
-        with _translated(new):
+        with translated(new):
             self._step(f"rename {new.name} -> {old.name}")
             Mover().replace(new, old)
             sync_folder(self.folder)
@@ -199,7 +199,7 @@ class Keys:
     def _believed(self, path: Path) -> bytes | None:
         """The bytes of a file, None where there is none. A key that others could have put there is none of ours."""
         correction = Correction(self.folder, f' --keys "{shown(self.folder)}"')
-        with _translated(path):
+        with translated(path):
             try:
                 return trusted_files.read(path, correction=correction)
             except FileNotFoundError:
@@ -229,7 +229,7 @@ class Keys:
     def _write(self, path: Path, data: bytes) -> None:
         """For the owner alone; whole or not at all."""
         temporary = path.with_name(f"{path.name}.new")
-        with _translated(path):
+        with translated(path):
             self._step(f"write {temporary.name}")
             with contextlib.suppress(FileNotFoundError):
                 temporary.unlink()
@@ -243,14 +243,6 @@ class Keys:
                 with contextlib.suppress(OSError):
                     temporary.unlink(missing_ok=True)
             sync_folder(path.parent)
-
-
-@contextlib.contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise disk_error(error, path) from error
 
 
 if sys.platform == "win32":

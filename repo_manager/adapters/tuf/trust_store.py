@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.adapters.filesystem.opening import create_own, write_all
-from repo_manager.adapters.filesystem.os_errors import disk_error
+from repo_manager.adapters.filesystem.os_errors import translated
 from repo_manager.adapters.filesystem.paths import SUBFOLDER, is_link, reachable, refuse_elsewhere, shown
 from repo_manager.adapters.filesystem.rename import Mover, sync_folder
 from repo_manager.adapters.tuf.signed_set import Member, SignedSet
@@ -24,7 +24,7 @@ from repo_manager.core import names
 from repo_manager.core.errors import MachineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 FILES: Final = ("root.json", "targets.json", "snapshot.json", "timestamp.json")
@@ -65,7 +65,7 @@ class TrustStore:
             MachineError: it cannot be read. `trust-damaged`: it makes no sense, or is a link. To take that for
                 nothing would let every older set in.
         """
-        with self._translated():
+        with translated(self._path):
             try:
                 data = None if is_link(self._path.lstat()) else Mover().read(self._path)
             except (FileNotFoundError, NotADirectoryError):
@@ -95,7 +95,7 @@ class TrustStore:
             if error.code != "trust-damaged":
                 raise
         temporary = self._path.with_name(f"{self._path.name}.new")
-        with self._translated():
+        with translated(self._path):
             refuse_elsewhere(self._path.parent, self._repository)
             self._step(f"write {temporary.name}")
             # Made anew: what lies there may be a link that leads elsewhere.
@@ -111,13 +111,6 @@ class TrustStore:
                 with contextlib.suppress(OSError):
                     temporary.unlink(missing_ok=True)
             sync_folder(self._path.parent)
-
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise disk_error(error, self._path) from error
 
 
 def _to_state(memory: Memory) -> bytes:
