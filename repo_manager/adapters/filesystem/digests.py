@@ -59,8 +59,8 @@ class Digests:
     """The memory for one repository. Not safe for several threads.
 
     `confirmed` is what this process has read itself, for all repositories. Where it is given, as for signed sets, a
-    file whose stamp has no change time must be in it to count as read: all else that a stamp consists of can be set by
-    whoever may write the file. Without it the memory of earlier runs counts for such files too.
+    file whose stamp has no change time must be in it to count as read: every user who may write the
+    file can set the rest of its stamp. Without it the memory of earlier runs counts for such files too.
     """
 
     def __init__(self, folder: Path, repository: Path, confirmed: Confirmed | None = None) -> None:

@@ -1,7 +1,7 @@
 """The repository on disk: scan, journal, moves, records, the retired area.
 
-All that the tool keeps for itself lies in one sub-folder of the repository, on the same volume, so
-that giving a file its name is one rename:
+The tool's own files are in one sub-folder of the repository, on the same volume. So a file gets its
+name by one rename:
 
     .repo-manager/
       lock                        who is changing the repository now
