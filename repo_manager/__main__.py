@@ -19,9 +19,9 @@ def main() -> None:
             pass
         else:
             return
-    from repo_manager.adapters import signals as interrupts
+    from repo_manager.adapters import signals
 
-    interrupts.listen()
+    signals.listen()
     from repo_manager.core.errors import ExitCode
 
     try:
@@ -44,11 +44,10 @@ def serve() -> None:
     is no time-out. What a command that fails said last goes into the Event Log: nobody else hears it.
     """
     _have_streams()
-    from repo_manager.adapters import signals as interrupts
-    from repo_manager.adapters.windows import event_log as eventlog
-    from repo_manager.adapters.windows import service_manager
+    from repo_manager.adapters import signals
+    from repo_manager.adapters.windows import event_log, service_manager
 
-    words = eventlog.LastWords()
+    words = event_log.LastWords()
 
     def run() -> int:
         sys.stderr = words
@@ -56,10 +55,10 @@ def serve() -> None:
 
         code = cli.main(sys.argv[1:])
         if code:
-            eventlog.report_end(code, words.getvalue())
+            event_log.report_end(code, words.getvalue())
         return code
 
-    sys.exit(service_manager.host(run, interrupts.request))
+    sys.exit(service_manager.host(run, signals.request))
 
 
 def _have_streams(*, closed: bool = False) -> None:

@@ -10,7 +10,7 @@ from simulator import REAL
 
 from repo_manager.core import names, repository, selection
 from repo_manager.core.audit import findings as audit
-from repo_manager.core.audit import machine_readiness as outlook
+from repo_manager.core.audit import machine_readiness
 from repo_manager.core.audit.findings import Circumstances, Code, Finding, Severity, Verdict
 from repo_manager.core.audit.machine_readiness import Knowledge
 from repo_manager.core.audit.result import Assessment, Changes
@@ -102,8 +102,8 @@ def judged(machines: int | list[Machine], *, inventory: str = "exports/vinfo.csv
     trouble = Trouble("line 17", "OS according to the VMware Tools", "the quote is never closed")
     listed = Inventory(inventory, found, templates=12, placeholders=3, troubles=(trouble,))
     knowledge = Knowledge(REAL, kernels={Token("SLES15-64"): Supported(KERNELS)}, command=COMMAND)
-    told = outlook.judge(listed, outlook.answered(listed), assessed.audit, knowledge)
-    findings = (*assessed.audit.findings, *outlook.findings_of(told, assessed.audit, knowledge))
+    told = machine_readiness.judge(listed, machine_readiness.answered(listed), assessed.audit, knowledge)
+    findings = (*assessed.audit.findings, *machine_readiness.findings_of(told, assessed.audit, knowledge))
     order = list(Severity)
     merged = sorted(findings, key=lambda finding: order.index(finding.severity))
     return replace(assessed, audit=replace(assessed.audit, findings=tuple(merged)), outlooks=told)

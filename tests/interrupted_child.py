@@ -13,7 +13,7 @@ from pathlib import Path
 
 import scenarios
 
-from repo_manager.adapters import signals as interrupts
+from repo_manager.adapters import signals
 from repo_manager.app.change import perform
 from repo_manager.core.errors import ExitCode
 from repo_manager.core.service import ServiceState
@@ -58,7 +58,7 @@ class RealClock:
 
 def main() -> None:
     """Sync, and end as the command line does."""
-    interrupts.listen()
+    signals.listen()
     world = scenarios.World(Path(sys.argv[1]))
     bench = scenarios.bench(world)
     patient = replace(bench.patience, steady_s=0.0)

@@ -45,7 +45,7 @@ from repo_manager.app.mirror import Follower, Trusting, installers
 from repo_manager.app.publish import Press
 from repo_manager.app.restore import Undoing
 from repo_manager.core import catalog, names, plan, selection
-from repo_manager.core.audit import findings as audit
+from repo_manager.core.audit import findings
 from repo_manager.core.audit.findings import Circumstances
 from repo_manager.core.errors import InputError, VerificationError
 from repo_manager.core.names import InstallerName, InvalidNameError, Token
@@ -279,8 +279,8 @@ def restore_task(folder: Folder, identity: str) -> Task:
     return Undoing(folder, CATALOG, identity, frozenset(CATALOG.packages)).task()
 
 
-def _judged(seen: Seen, wanted: selection.Selection) -> audit.Audit:
-    return audit.audit(seen.listing, wanted, CATALOG, Circumstances(seen.verdicts))
+def _judged(seen: Seen, wanted: selection.Selection) -> findings.Audit:
+    return findings.audit(seen.listing, wanted, CATALOG, Circumstances(seen.verdicts))
 
 
 Operation = Callable[[World, Step], "Outcome | None"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager.core import catalog, names, repository, selection
-from repo_manager.core.audit import findings as audit
+from repo_manager.core.audit import findings
 from repo_manager.core.audit.findings import Audit, Circumstances, Code, Verdict
 from repo_manager.core.audit.result import Assessment
 from repo_manager.core.errors import RepoManagerError, ServiceError
@@ -101,7 +101,7 @@ def selection_of(listing: Listing | None, *packages: str, release: str = "auto",
 
 
 def audit_of(listing: Listing, wanted: Selection, verdicts: Mapping[str, Verdict] | None = None) -> Audit:
-    return audit.audit(listing, wanted, SMALL, Circumstances(verdicts or {}))
+    return findings.audit(listing, wanted, SMALL, Circumstances(verdicts or {}))
 
 
 def assessment_of(found: Audit, **more: Any) -> Assessment:  # noqa: ANN401 - whatever an assessment has

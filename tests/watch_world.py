@@ -17,14 +17,14 @@ import scenarios
 from scenarios import CATALOG, NOW, Clock, World, until
 from simulator import MemoryService
 
-from repo_manager.adapters import folder_events as edge
+from repo_manager.adapters import folder_events
 from repo_manager.adapters.filesystem.digests import Digests
 from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER, Folder, no_step
 from repo_manager.adapters.filesystem.retired import REASONS
 from repo_manager.adapters.installers.inspect import Checker
 from repo_manager.app.watch_loop import Attendant, Orders, Senses
 from repo_manager.core import plan, selection
-from repo_manager.core.audit import findings as audit
+from repo_manager.core.audit import findings
 from repo_manager.core.audit.findings import Circumstances, Code, Verdict
 from repo_manager.core.selection import Request
 from repo_manager.core.watch_state import Happening, Pace, Scope, What
@@ -137,7 +137,7 @@ class Watched:
     eyes: list[Eyes] = field(default_factory=list)
     held: set[str] = field(default_factory=set)
     blocked: set[str] = field(default_factory=set)
-    pulse: Callable[[Path], tuple[int, int, int] | None] = edge.pulse
+    pulse: Callable[[Path], tuple[int, int, int] | None] = folder_events.pulse
     opens_in: Callable[[], float] = lambda: 0.0
     step: Callable[[str], None] = no_step
     restart: bool = True
@@ -245,7 +245,7 @@ class Watched:
 
 def planned(seen: Seen, scope: Scope) -> Plan:
     wanted = selection.select(Request(), seen.listing, CATALOG)
-    judged = audit.audit(seen.listing, wanted, CATALOG, Circumstances(seen.verdicts))
+    judged = findings.audit(seen.listing, wanted, CATALOG, Circumstances(seen.verdicts))
     return (plan.prune if scope is Scope.ALL else plan.dangers)(seen.listing, judged, seen.verdicts)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import repo_manager
-from repo_manager.core import explanations as explaining
+from repo_manager.core import explanations
 from repo_manager.core.errors import MachineError
 from repo_manager.core.explanations import Book
 
@@ -22,8 +22,8 @@ def book() -> Book:
     reference = _reference()
     try:
         paths = sorted(path for path in (reference / "findings").glob("*.md") if path.stem != "index")
-        pages = [explaining.page(path.read_text(encoding="utf-8")) for path in paths]
-        problems = explaining.problems((reference / "errors.md").read_text(encoding="utf-8"))
+        pages = [explanations.page(path.read_text(encoding="utf-8")) for path in paths]
+        problems = explanations.problems((reference / "errors.md").read_text(encoding="utf-8"))
         return Book({page.code: page for page in pages}, {problem.code: problem for problem in problems})
     except (OSError, ValueError) as error:
         raise MachineError(

@@ -27,7 +27,7 @@ from repo_manager.adapters.filesystem.opening import (
 from repo_manager.adapters.filesystem.os_errors import disk_error
 from repo_manager.adapters.filesystem.paths import place_of, reachable, shown
 from repo_manager.adapters.filesystem.rename import Mover
-from repo_manager.core.audit import comparison as changes
+from repo_manager.core.audit import comparison
 from repo_manager.core.errors import InputError, RepoManagerError
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def read(path: Path) -> Earlier:
         raise InputError("no-file", f"{name} cannot be read: {error.strerror}", "check the path") from error
     if len(data) > _MOST_BYTES:
         raise InputError("bad-audit", f"{name} is larger than any audit", "name a file that an audit has written")
-    return changes.read(data, name)
+    return comparison.read(data, name)
 
 
 def state_folder(environ: Mapping[str, str]) -> Path:

@@ -182,13 +182,13 @@ def parse(text: str, name: str) -> Settings:
         DocumentError: with every mistake in it.
     """
     from repo_manager.core import service as restart
-    from repo_manager.core.catalog import strict_yaml as document
+    from repo_manager.core.catalog import strict_yaml
 
     written = [line.strip() for line in text.splitlines() if line.strip()]
     if written and all(line.startswith("#") for line in written):
         # Nothing but comments is how many a configuration begins; nothing at all is a file that was cut off.
         return Settings()
-    root = document.read(text)
+    root = strict_yaml.read(text)
     settings = Settings(
         options=_options(root),
         profiles=_profiles(root),
@@ -233,9 +233,9 @@ def load(path: Path | None, environ: Mapping[str, str], read: Callable[[Path], b
         raise InputError("no-configuration", f"there is no file {file}", "check --config") from error
     except OSError as error:
         raise InputError("no-configuration", f"{file} cannot be read: {error.strerror}", "check --config") from error
-    from repo_manager.core.catalog import strict_yaml as document
+    from repo_manager.core.catalog import strict_yaml
 
-    return parse(document.decode(data, str(file), "configuration"), str(file))
+    return parse(strict_yaml.decode(data, str(file), "configuration"), str(file))
 
 
 def machine_wide(environ: Mapping[str, str]) -> Path:

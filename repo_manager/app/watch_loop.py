@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from repo_manager.adapters.filesystem.paths import inside, shown
 from repo_manager.adapters.filesystem.scan import changed_at
-from repo_manager.app import change as operation
+from repo_manager.app import change
 from repo_manager.app.change import Seen, Task, Voice
-from repo_manager.core import repository
-from repo_manager.core import watch_state as watching
+from repo_manager.core import repository, watch_state
 from repo_manager.core.audit.findings import Severity
 from repo_manager.core.errors import LockedError, RepoManagerError, ServiceError
 from repo_manager.core.plan import Plan, Restart, Retire
@@ -135,7 +134,7 @@ class Attendant:
         self._clock = clock
         self._now = now
         self._tell = tell
-        self._watch = watching.begin(clock.monotonic(), pace)
+        self._watch = watch_state.begin(clock.monotonic(), pace)
         self._observation: Observation | None = None
         self._pulse: tuple[int, int, int] | None = None
         self._observed: tuple[int, int] | None = None
@@ -208,7 +207,7 @@ class Attendant:
         try:
             if self._orders.folder.pending() is not None:
                 bench = replace(self._orders.bench(), voice=_Voice(self._note))
-                operation.perform(bench, Task("watch", lambda _: Plan(), lambda _: (), restart=False))
+                change.perform(bench, Task("watch", lambda _: Plan(), lambda _: (), restart=False))
         except LockedError:
             # It is not half done but under way.
             return
@@ -274,7 +273,7 @@ class Attendant:
         """Plan, and make one transaction of it where there is anything to do. Returns also the names that went out."""
         bench = replace(self._orders.bench(), voice=_Voice(self._note))
         task = self._task(tend, now)
-        plan = operation.preview(bench, task)
+        plan = change.preview(bench, task)
         self._tell_remarks()
         self._tell_unread()
         self._tell_arrived(tend, plan)
@@ -283,7 +282,7 @@ class Attendant:
             self._tell_planned(plan)
         if self._orders.dry_run or not plan.actions:
             return Result.DONE, ()
-        outcome = operation.perform(bench, task)
+        outcome = change.perform(bench, task)
         if outcome.error is not None:
             self._fail(outcome.error, outcome.service.remark)
             return Result.FAILED, ()
@@ -383,7 +382,7 @@ class Attendant:
         if tend.scope is Scope.ALL or seconds <= 0:
             self._said.pop("window", None)
             return
-        rest = operation.preview(bench, self._task(replace(tend, scope=Scope.ALL), self._clock.monotonic()))
+        rest = change.preview(bench, self._task(replace(tend, scope=Scope.ALL), self._clock.monotonic()))
         if rest.actions and self._news("window", why="closed"):
             words = f"{len(rest.actions)} actions wait for the maintenance window, in {seconds / 3600:.1f} hours"
             self._say(What.WAITING, words)

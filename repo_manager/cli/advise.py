@@ -10,7 +10,7 @@ import typer
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
 from repo_manager.core import selection as selections
-from repo_manager.core import upgrade as advice
+from repo_manager.core import upgrade
 from repo_manager.core.errors import ExitCode, InputError
 from repo_manager.report import advised
 
@@ -61,11 +61,11 @@ def advise(
     run = run_of(context)
     run.plain_http = allow_plain_http
     classic = run.profile.classic
-    target = advice.choose_target(advise_to, run.catalog, classic=classic)
+    target = upgrade.choose_target(advise_to, run.catalog, classic=classic)
     request = run.request(release=advise_to, packages=tuple(package or ()))
     if advise_from and fleet and options.was_said(context, "fleet"):
         raise InputError("usage", "--from and --fleet both say where you stand", "leave one of them out")
-    found = advice.advise(_start(run, advise_from or [], fleet), target, request, run.catalog)
+    found = upgrade.advise(_start(run, advise_from or [], fleet), target, request, run.catalog)
     run.console.emit(advised.document(found, run.catalog))
     if not run.console.json_wanted:
         run.console.answer(advised.text(found, run.command, run.console.width))
@@ -79,10 +79,10 @@ def _start(run: Run, named: list[str], fleet: Path | None) -> Standpoint:
     """Where it begins. A server's own release that the configuration names counts for the servers in any case."""
     server = run.settings.server_release
     if named:
-        return advice.named(named, server, run.catalog)
+        return upgrade.named(named, server, run.catalog)
     if fleet is not None:
-        return advice.of_fleet(_stands(run, fleet))
-    return advice.standpoint(run.listing_if_any(), run.catalog, server)
+        return upgrade.of_fleet(_stands(run, fleet))
+    return upgrade.standpoint(run.listing_if_any(), run.catalog, server)
 
 
 def _stands(run: Run, fleet: Path) -> Iterator[Stand]:
@@ -92,4 +92,4 @@ def _stands(run: Run, fleet: Path) -> Iterator[Stand]:
     for server in standing(run, fleet):
         role = server.role.value if server.role else None
         packages = ((line.package, line.version) for line in server.packages)
-        yield advice.stand(server.host, role, packages, run.catalog)
+        yield upgrade.stand(server.host, role, packages, run.catalog)

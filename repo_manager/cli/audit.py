@@ -21,7 +21,7 @@ from repo_manager.adapters.windows.service import serves_older_set
 from repo_manager.cli import history, options
 from repo_manager.cli.root import run_of
 from repo_manager.core import selection as selections
-from repo_manager.core.audit import findings as audits
+from repo_manager.core.audit import findings
 from repo_manager.core.audit.findings import Severity
 from repo_manager.core.audit.result import Assessment
 from repo_manager.core.errors import ExitCode, InputError
@@ -130,7 +130,7 @@ def audit(
         sync="sync" if release.strip().lower() == selections.AUTO else f"sync --release {selection.release}",
         packages=_named(run, package or ()),
     )
-    judged = audits.audit(listing, selection, run.catalog, circumstances)
+    judged = findings.audit(listing, selection, run.catalog, circumstances)
     outlooks = None
     if survey is not None:
         judged, outlooks = survey.judged_with(judged, run, circumstances)

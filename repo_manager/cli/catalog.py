@@ -11,8 +11,7 @@ from repo_manager.adapters.filesystem.atomic_write import write_where_told
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
 from repo_manager.core import catalog as catalogs
-from repo_manager.core.catalog import link_list as linklist
-from repo_manager.core.catalog import strict_yaml as document
+from repo_manager.core.catalog import link_list, strict_yaml
 from repo_manager.core.errors import DeclinedError, InputError
 from repo_manager.report.text import plural, safe, table
 
@@ -105,14 +104,14 @@ def update(
     text = run.catalog_text()
     catalog = catalogs.parse(text, str(run.catalog_path))
     target = _target(run, update_to)
-    listed = linklist.parse(_read(run, source), catalog.hosts)
+    listed = link_list.parse(_read(run, source), catalog.hosts)
     if listed.problems or not listed.releases:
         _refuse(source, listed)
-    found = linklist.difference(catalog, listed)
+    found = link_list.difference(catalog, listed)
     for remark in listed.remarks:
         run.console.note(f"note: {remark}")
-    amended = linklist.amend(text, catalog, found)
-    run.console.answer("\n".join(linklist.describe(found)))
+    amended = link_list.amend(text, catalog, found)
+    run.console.answer("\n".join(link_list.describe(found)))
     writing = bool(found.wanted) and not dry_run
     if writing:
         if not (yes or run.agreed(f"Write {target}?")):
@@ -135,7 +134,7 @@ def update(
         run.console.note(f"written to {target}")
 
 
-def _refuse(source: str, listed: linklist.LinkList) -> None:
+def _refuse(source: str, listed: link_list.LinkList) -> None:
     from repo_manager.core.errors import DocumentError, Problem
 
     problems = listed.problems or (Problem(1, 1, "no heading '### Version X.Y' with links below it"),)
@@ -166,7 +165,7 @@ def _read(run: Run, source: str) -> str:
         data = Path(source).read_bytes()
     except OSError as error:
         raise InputError("no-file", f"{source} cannot be read: {error.strerror}", "check the path") from error
-    return document.decode(data, source, "invalid-link-list")
+    return strict_yaml.decode(data, source, "invalid-link-list")
 
 
 def _write(path: Path, text: str) -> None:

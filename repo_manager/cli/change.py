@@ -15,7 +15,7 @@ from repo_manager.adapters.windows.service import AbsentService
 from repo_manager.app.change import Rehearsal, Task, after_recovery, exit_code, look, perform, preview, rehearse
 from repo_manager.cli.voice import TerminalVoice
 from repo_manager.core import plan as plans
-from repo_manager.core.audit import findings as audits
+from repo_manager.core.audit import findings
 from repo_manager.core.errors import DeclinedError, ExitCode, InputError, RepoManagerError
 from repo_manager.core.plan import Plan
 from repo_manager.core.selection import Selection, Target
@@ -263,7 +263,7 @@ def _copy_of(run: Run, primary: Listing, unknown: Container[str] = ()) -> Task:
 
 def judge(run: Run, seen: Seen, selection: Selection) -> Audit:
     """The audit that a plan is made of."""
-    return audits.audit(seen.listing, selection, run.catalog, run.circumstances(seen.verdicts))
+    return findings.audit(seen.listing, selection, run.catalog, run.circumstances(seen.verdicts))
 
 
 def contested(listing: Listing) -> tuple[File, ...]:

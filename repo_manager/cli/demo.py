@@ -23,7 +23,7 @@ from repo_manager.cli.run import Run
 from repo_manager.cli.sync import task_of
 from repo_manager.core import repository
 from repo_manager.core import selection as selections
-from repo_manager.core.audit import findings as audits
+from repo_manager.core.audit import findings
 from repo_manager.core.audit.findings import Severity
 from repo_manager.core.audit.result import Assessment
 from repo_manager.core.errors import InputError
@@ -181,7 +181,7 @@ class _Story:
         self._report(outcome)
         if outcome.error is not None:
             self._console.answer(f"   exit code {outcome.error.exit_code:d}: {outcome.error.message}")
-        wrong = audits.Severity.ERROR
+        wrong = findings.Severity.ERROR
         self._console.answer(f"   the audit still finds {self._judged().count(wrong)} errors")
 
     def _bench(self, fetcher: Fetcher) -> Workbench:

@@ -12,7 +12,7 @@ import typer
 
 from repo_manager.adapters import saved_audits as audits
 from repo_manager.adapters.filesystem.paths import place_of, real, shown
-from repo_manager.core.audit import comparison as changes
+from repo_manager.core.audit import comparison
 from repo_manager.core.audit.findings import Severity
 from repo_manager.core.errors import InputError, MachineError
 from repo_manager.report import documents
@@ -50,9 +50,9 @@ def compared(run: Run, assessed: Assessment, before: Earlier | None, *, save: bo
     if before is None:
         later = "" if save else "; add --save, so that the next one can be compared with this"
         run.console.note(f"note: there is no earlier audit of this repository, so every finding counts as new{later}")
-        return replace(assessed, changes=changes.nothing_before(assessed))
+        return replace(assessed, changes=comparison.nothing_before(assessed))
     same_place = _same_place(before.repository, assessed.audit.repository, run.path)
-    found = changes.compare(before, assessed, same_place=same_place)
+    found = comparison.compare(before, assessed, same_place=same_place)
     for remark in found.remarks:
         run.console.note(f"note: {remark}")
     return replace(assessed, changes=found)

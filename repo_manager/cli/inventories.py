@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.adapters import inventory_files as inventories
+from repo_manager.adapters import inventory_files
 from repo_manager.cli.voice import TerminalVoice
-from repo_manager.core.audit import machine_readiness as outlook
+from repo_manager.core.audit import machine_readiness
 from repo_manager.core.audit.findings import gravest_first
 from repo_manager.core.audit.machine_readiness import Knowledge, Prospect
 from repo_manager.core.kernels import Supported
@@ -40,8 +40,8 @@ class Survey:
     def judged_with(self, judged: Audit, run: Run, about: Circumstances) -> tuple[Audit, Outlooks]:
         """The audit with the machines' findings in their places, and what each machine can expect."""
         knowledge = Knowledge(run.catalog, about.classic, self.kernels, about.command, about.sync)
-        outlooks = outlook.judge(self.inventory, self.answers, judged, knowledge)
-        found = outlook.findings_of(outlooks, judged, knowledge)
+        outlooks = machine_readiness.judge(self.inventory, self.answers, judged, knowledge)
+        found = machine_readiness.findings_of(outlooks, judged, knowledge)
         return replace(judged, findings=gravest_first((*judged.findings, *found))), outlooks
 
 
@@ -56,12 +56,12 @@ def survey(run: Run, paths: Sequence[Path], listing: Listing, checker: Checker) 
     voice = TerminalVoice(run.console)
     voice.working("reading the machines")
     try:
-        inventory = inventories.read(paths)
-        answers = outlook.answered(inventory)
+        inventory = inventory_files.read(paths)
+        answers = machine_readiness.answered(inventory)
     finally:
         voice.finished()
     asked = {}
-    for token in outlook.with_kernels(inventory, answers):
+    for token in machine_readiness.with_kernels(inventory, answers):
         present = listing.by_token.get(token, ())
         if present:
             asked[token] = present[0][1]

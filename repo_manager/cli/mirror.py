@@ -23,8 +23,7 @@ from repo_manager.cli.change import change, judge
 from repo_manager.cli.root import run_of
 from repo_manager.cli.sync import check_source
 from repo_manager.cli.voice import TerminalVoice
-from repo_manager.core import fleet
-from repo_manager.core import maintenance_window as maintenance
+from repo_manager.core import fleet, maintenance_window
 from repo_manager.core import selection as selections
 from repo_manager.core.errors import ExitCode, InputError, LockedError, RepoManagerError
 from repo_manager.report.text import plural
@@ -122,7 +121,7 @@ def mirror(
     run.create = create
     run.plain_http = allow_plain_http
     run.confirmed = None if unsigned else set()
-    windows = tuple(maintenance.parse(text) for text in window or ())
+    windows = tuple(maintenance_window.parse(text) for text in window or ())
     rate = _rate(limit_rate)
     anchor = _anchor(trust, root, unsigned=unsigned)
     told = destination(leader, report_to, wanted=not (no_report or dry_run), signed=not unsigned)
@@ -167,7 +166,7 @@ def _change(
     follower: Follower,
     teller: _Teller,
     rate: int | None,
-    windows: Sequence[maintenance.Window],
+    windows: Sequence[maintenance_window.Window],
     *,
     dry_run: bool,
     yes: bool,
@@ -175,7 +174,7 @@ def _change(
 ) -> None:
     from repo_manager.adapters.sources.depot_source import DepotSource, Pace
 
-    closed_s = maintenance.opens_in(windows, datetime.now().astimezone().time())
+    closed_s = maintenance_window.opens_in(windows, datetime.now().astimezone().time())
 
     def admit(plan: Plan) -> None:
         # What was begun in time is looked at in the end, whatever the time.

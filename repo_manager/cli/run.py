@@ -200,9 +200,9 @@ class Run:
             raise InputError(
                 "no-catalog", f"{self.catalog_path} cannot be read: {error.strerror}", "check --catalog"
             ) from error
-        from repo_manager.core.catalog import strict_yaml as document
+        from repo_manager.core.catalog import strict_yaml
 
-        return document.decode(data, str(self.catalog_path), "invalid-catalog")
+        return strict_yaml.decode(data, str(self.catalog_path), "invalid-catalog")
 
     @cached_property
     def catalog(self) -> Catalog:

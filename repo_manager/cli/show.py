@@ -9,7 +9,7 @@ import typer
 from repo_manager.adapters.filesystem.paths import shown
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
-from repo_manager.core import install_guide as manual
+from repo_manager.core import install_guide
 from repo_manager.core import selection as selections
 from repo_manager.core.install_guide import Platform, Role
 from repo_manager.report import guides
@@ -50,7 +50,7 @@ def show(
     listing = run.listing_if_any()
     wanted = selections.choose_release(release, listing, run.catalog)
     file_name = _file_name(run, found, wanted, listing)
-    guide = manual.guide(
+    guide = install_guide.guide(
         found.token,
         wanted,
         file_name=file_name,
@@ -64,7 +64,7 @@ def show(
     placing = None
     if run.catalog.manual(found.token, wanted):
         folder = shown(run.folder.path) if listing else r"INSTALL_DIR\home\svsystems\pushinstallsvc\repository"
-        placing = manual.placing(file_name, folder, service=run.profile.service or "InMage PushInstall")
+        placing = install_guide.placing(file_name, folder, service=run.profile.service or "InMage PushInstall")
     run.console.emit(guides.document(found, run.catalog, guide, placing))
     if not run.console.json_wanted:
         run.console.answer(guides.text(found, run.catalog, guide, placing, run.console.width))

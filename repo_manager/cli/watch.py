@@ -12,7 +12,7 @@ import typer
 from repo_manager.cli import StoppedError, options
 from repo_manager.cli.change import equalise, judge
 from repo_manager.cli.root import run_of
-from repo_manager.core import maintenance_window as maintenance
+from repo_manager.core import maintenance_window
 from repo_manager.core import plan as plans
 from repo_manager.core import selection as selections
 from repo_manager.core.watch_state import Pace, Scope
@@ -169,7 +169,7 @@ class _Wishes:
     """The options as values."""
 
     pace: Pace
-    windows: tuple[maintenance.Window, ...]
+    windows: tuple[maintenance_window.Window, ...]
     polling: bool
     dry_run: bool
     restart: bool
@@ -189,7 +189,7 @@ class _Wishes:
         # Files that settle slowly must not seem to be endless.
         patience_s = max(usual.patience_s, 3.0 * settle)
         pace = Pace(settle_s=settle, interval_s=interval * 60.0, patience_s=patience_s)
-        windows = tuple(maintenance.parse(text) for text in window or ())
+        windows = tuple(maintenance_window.parse(text) for text in window or ())
         return cls(pace, windows, polling, dry_run, not no_restart)
 
 
@@ -216,7 +216,7 @@ def _stay(run: Run, wishes: _Wishes, kept: Log) -> bool:
 
 
 def _attendant(run: Run, wishes: _Wishes, bell: Bell, kept: Log) -> Attendant:
-    from repo_manager.adapters import folder_events as edge
+    from repo_manager.adapters import folder_events
     from repo_manager.app.watch_loop import Attendant, Orders, Senses
 
     def tell(happening: Happening) -> None:
@@ -232,22 +232,22 @@ def _attendant(run: Run, wishes: _Wishes, bell: Bell, kept: Log) -> Attendant:
         # Another object for every tending.
         return run.signatures.remarks()
 
-    polling = wishes.polling or edge.remote(run.path)
-    poll_s = _POLL_AFAR_S if edge.remote(run.path) else _POLL_S
+    polling = wishes.polling or folder_events.remote(run.path)
+    poll_s = _POLL_AFAR_S if folder_events.remote(run.path) else _POLL_S
     orders = Orders(
         folder=run.folder,
         bench=_benches(run),
         plan=lambda seen, scope: _plan(run, seen, scope),
-        opens_in=lambda: maintenance.opens_in(wishes.windows, datetime.now().astimezone().time()),
+        opens_in=lambda: maintenance_window.opens_in(wishes.windows, datetime.now().astimezone().time()),
         afterwards=afterwards,
         remarks=remarks,
         restart=wishes.restart,
         dry_run=wishes.dry_run,
     )
     senses = Senses(
-        observe=lambda ring: edge.Observation(run.path, ring, polling=polling, poll_s=poll_s),
-        held_open=edge.held_open,
-        pulse=edge.pulse,
+        observe=lambda ring: folder_events.Observation(run.path, ring, polling=polling, poll_s=poll_s),
+        held_open=folder_events.held_open,
+        pulse=folder_events.pulse,
         pulse_s=poll_s,
     )
     return Attendant(orders, senses, bell=bell, clock=run.clock, now=run.now, pace=wishes.pace, tell=tell)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from repo_manager.adapters.filesystem.paths import inside, is_link, is_odd, place_of, reachable, shown
 from repo_manager.adapters.tuf.signed_set import belongs
 from repo_manager.core.errors import InputError
-from repo_manager.core.fleet import published_set as sets
+from repo_manager.core.fleet import published_set
 from repo_manager.web.http_values import Validators
 
 if TYPE_CHECKING:
@@ -105,12 +105,12 @@ class SignedFolder:
         Raises:
             InputError: there is no set, or it cannot be understood.
         """
-        found = self._read("timestamp.json", sets.SMALL_BYTES)
+        found = self._read("timestamp.json", published_set.SMALL_BYTES)
         if found is None:
             raise InputError("no-set", "there is no timestamp.json in the set", "publish into this folder first")
         validators, data = found
         if self._known is None or self._known[0] != validators:
-            self._known = validators, sets.published(data, self._bytes)
+            self._known = validators, published_set.published(data, self._bytes)
         return self._known[1]
 
     def _bytes(self, name: str, limit: int) -> bytes | None:

@@ -14,7 +14,7 @@ import scenarios
 from abuse_server import drip, serving
 from scenarios import cli, snapshot, until
 
-from repo_manager.adapters import signals as interrupts
+from repo_manager.adapters import signals
 from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER
 from repo_manager.core.errors import ExitCode
 
@@ -160,7 +160,7 @@ def test_a_command_that_stays_is_told_first_and_interrupted_second(request_name:
 
 def test_a_command_that_nobody_interrupts_ends_by_itself_and_leaves_signals_as_they_were() -> None:
     before = signal.getsignal(signal.SIGINT)
-    with interrupts.told_to_stop(lambda: None) as told:
+    with signals.told_to_stop(lambda: None) as told:
         assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before
     assert not told.asked
@@ -170,7 +170,7 @@ def test_a_request_from_another_thread_reaches_a_command_that_is_in_no_main_thre
     listening, ended, seen = threading.Event(), threading.Event(), []
 
     def command() -> None:
-        with interrupts.told_to_stop(ended.set) as told:
+        with signals.told_to_stop(ended.set) as told:
             listening.set()
             ended.wait(30)
             seen.append(told.asked)
@@ -178,7 +178,7 @@ def test_a_request_from_another_thread_reaches_a_command_that_is_in_no_main_thre
     thread = threading.Thread(target=command)
     thread.start()
     assert listening.wait(30)
-    interrupts.request()
+    signals.request()
     thread.join(30)
     assert seen == [True]
 

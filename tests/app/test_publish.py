@@ -10,7 +10,7 @@ from scenarios import data_of, name_of
 
 from repo_manager.adapters.tuf.publisher import Item
 from repo_manager.adapters.tuf.signed_set import Member
-from repo_manager.app import publish as publishing
+from repo_manager.app import publish
 from repo_manager.app.publish import Wish
 from repo_manager.core import names, repository
 from repo_manager.core.audit.findings import Code, Verdict
@@ -81,7 +81,7 @@ def test_the_newest_installer_of_every_package_is_chosen(
 ) -> None:
     verdicts = {name_of(*each): BROKEN for each in broken}
 
-    chosen = publishing.choose(_listing(*there), wish, verdicts)
+    chosen = publish.choose(_listing(*there), wish, verdicts)
 
     assert [file.name for file in chosen.files] == [name_of(*each) for each in expected]
 
@@ -89,7 +89,7 @@ def test_the_newest_installer_of_every_package_is_chosen(
 def test_expected_packages_that_are_not_there_are_named(tmp_path: Path) -> None:
     wish = Wish(ALL, expected=(Token("RHEL9-64"), Token("Windows")))
 
-    assert publishing.choose(_listing(("Windows", "9.66")), wish, {}).missing == ("RHEL9-64",)
+    assert publish.choose(_listing(("Windows", "9.66")), wish, {}).missing == ("RHEL9-64",)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_package_whose_newest_file_is_broken_is_refused(older: tuple[tuple[str
     name = name_of("Windows", "9.66")
 
     with pytest.raises(VerificationError, match=name) as failure:
-        publishing.choose(_listing(("Windows", "9.66"), ("OL8-64", "9.66"), *older), Wish(ALL), {name: BROKEN})
+        publish.choose(_listing(("Windows", "9.66"), ("OL8-64", "9.66"), *older), Wish(ALL), {name: BROKEN})
 
     assert failure.value.code == "would-publish-corrupt"
     assert "is cut off" in failure.value.message
@@ -116,7 +116,7 @@ def test_a_file_that_cannot_be_read_now_is_not_called_broken(older: tuple[tuple[
     held = Verdict(Code.CORRUPT, "cannot be read: Permission denied", read=False)
 
     with pytest.raises(MachineError, match=name) as failure:
-        publishing.choose(_listing(("Windows", "9.66"), *older), Wish(ALL), {name: held})
+        publish.choose(_listing(("Windows", "9.66"), *older), Wish(ALL), {name: held})
 
     assert (failure.value.code, failure.value.exit_code) == ("cannot-be-read", 3)
     assert "cannot be read: Permission denied" in failure.value.message
@@ -126,7 +126,7 @@ def test_an_empty_file_is_broken_whoever_looked() -> None:
     listing = repository.survey("here", [Entry(name_of("Windows"), 0)])
 
     with pytest.raises(VerificationError):
-        publishing.choose(listing, Wish(ALL), {})
+        publish.choose(listing, Wish(ALL), {})
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_an_empty_file_is_broken_whoever_looked() -> None:
 )
 def test_nothing_is_refused_before_anything_is_sent(wish: Wish, code: str) -> None:
     with pytest.raises(InputError) as failure:
-        publishing.choose(_listing(("Windows", "9.66")), wish, {})
+        publish.choose(_listing(("Windows", "9.66")), wish, {})
 
     assert failure.value.code == code
 
@@ -172,12 +172,12 @@ def test_a_set_loses_no_package_that_was_not_named(
 
     if refused:
         with pytest.raises(InputError) as failure:
-            publishing.guard(members[:before], items, "there", drop, _again)
+            publish.guard(members[:before], items, "there", drop, _again)
         assert failure.value.code == refused
         assert all(token in failure.value.message for token in lost)
         assert failure.value.hint.endswith(f"again with {' '.join(f'--drop {token}' for token in lost)}")
     else:
-        going = publishing.guard(members[:before], items, "there", drop, _again)
+        going = publish.guard(members[:before], items, "there", drop, _again)
         assert going == tokens[after:before]
 
 
@@ -199,9 +199,9 @@ def test_a_set_in_which_one_package_would_go_back_is_refused(before: str, after:
 
     if refused:
         with pytest.raises(InputError) as failure:
-            publishing.guard_versions(current, items, "there")
+            publish.guard_versions(current, items, "there")
         assert failure.value.code == "would-publish-older"
         assert all(word in failure.value.message for word in ("Windows", "9.66", "9.65", "there"))
         assert name_of("Windows", "9.66") in failure.value.hint
     else:
-        publishing.guard_versions(current, items, "there")
+        publish.guard_versions(current, items, "there")

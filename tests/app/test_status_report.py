@@ -11,11 +11,11 @@ from cli_world import CATALOG, name_of
 
 from repo_manager.adapters.status_reports.refusals import KEPT, Refusals
 from repo_manager.adapters.tuf.signed_set import SignedSet
-from repo_manager.app import status_report as reporting
+from repo_manager.app import status_report
 from repo_manager.app.change import Voice
 from repo_manager.app.status_report import Destination, Ended, Known, Reporter, Sent, compose, destination
 from repo_manager.core import repository
-from repo_manager.core.audit import findings as audits
+from repo_manager.core.audit import findings
 from repo_manager.core.audit.findings import Circumstances, Code, State, Verdict
 from repo_manager.core.errors import ExitCode, InputError, MachineError, RepoManagerError, TransferError
 from repo_manager.core.fleet import Host, Line, Report, SetName
@@ -109,7 +109,7 @@ def test_a_report_has_what_the_audit_says_and_what_else_lies_there() -> None:
     listing = repository.survey("r", [Entry(rhel, 9), Entry(odd, 9)])
     tokens = tuple(CATALOG.require(token).token for token in ("RHEL7-64", "SLES15-64"))
     verdicts = {rhel: Verdict(Code.CORRUPT, "half of it")}
-    judged = audits.audit(listing, Selection(CATALOG.latest, tokens, {}), CATALOG, Circumstances(verdicts))
+    judged = findings.audit(listing, Selection(CATALOG.latest, tokens, {}), CATALOG, Circumstances(verdicts))
     found = SignedSet(ROOT, 7, NOW, ())
     assert sles not in {file.name for file in listing.files}
 
@@ -254,5 +254,10 @@ def test_the_words_for_programs_are_documented() -> None:
     from cli_world import ROOT as PROJECT
 
     page = (PROJECT / "docs" / "reference" / "json.md").read_text(encoding="utf-8")
-    for word in (reporting.SWITCHED_OFF, reporting.UNSIGNED_SOURCE, reporting.NO_TOKEN, reporting.REFUSED_LATELY):
+    for word in (
+        status_report.SWITCHED_OFF,
+        status_report.UNSIGNED_SOURCE,
+        status_report.NO_TOKEN,
+        status_report.REFUSED_LATELY,
+    ):
         assert f"`{word}`" in page

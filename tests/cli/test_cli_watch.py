@@ -12,7 +12,7 @@ import pytest
 from cli_world import OLD, name_of
 from scenarios import until
 
-from repo_manager.adapters import signals as interrupts
+from repo_manager.adapters import signals
 from repo_manager.core.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ not_on_windows = pytest.mark.skipif(sys.platform == "win32", reason="systemd is 
 @pytest.fixture
 def ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody has asked for the end before the watch began: it begins and ends."""
-    monkeypatch.setattr(interrupts._Standing, "asked", True)
+    monkeypatch.setattr(signals._Standing, "asked", True)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_watch_puts_the_folder_right_until_it_is_asked_to_end(tool: Cli, monke
     second = tool.folder / "second"
     second.mkdir()
     config = tool.config("second_folder: second\nsettle: 1\n")
-    monkeypatch.setattr(interrupts._Standing, "asked", False)
+    monkeypatch.setattr(signals._Standing, "asked", False)
 
     superseded = tool.repository / name_of("RHEL7-64", OLD)
     here = set()
@@ -107,7 +107,7 @@ def test_a_watch_puts_the_folder_right_until_it_is_asked_to_end(tool: Cli, monke
             until(lambda: len(list(second.glob("Microsoft*"))) == 2, "the second folder is equal")
             here.update(tool.names())
         finally:
-            interrupts.request()
+            signals.request()
 
     thread = threading.Thread(target=wait_and_end)
     thread.start()

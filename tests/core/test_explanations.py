@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from repo_manager.core import explanations as explaining
+from repo_manager.core import explanations
 from repo_manager.core.errors import InputError
 from repo_manager.core.explanations import Block, Book, Kind, Problem
 
@@ -41,9 +41,9 @@ See [How](../../how-to/mend-it.md#now), [how again](../../how-to/mend-it.md), [e
 
 
 def test_a_page_is_read() -> None:
-    page = explaining.page(TEXT)
+    page = explanations.page(TEXT)
     assert (page.code, page.severity) == ("odd", "warning; error with `--strict`")
-    assert tuple(section.title for section in page.sections) == explaining.SECTIONS
+    assert tuple(section.title for section in page.sections) == explanations.SECTIONS
     assert [section.blocks for section in page.sections] == [
         (Block(Kind.PARAGRAPH, "Something is odd, and this goes on. It says 'why'."),),
         (Block(Kind.ITEM, "One thing, see the other."), Block(Kind.ITEM, "Two lines.")),
@@ -71,7 +71,7 @@ def test_a_page_is_read() -> None:
     ],
 )
 def test_the_summary_is_the_first_sentence(meaning: str, summary: str) -> None:
-    page = explaining.page(TEXT.replace("Something is odd, and **this**\ngoes on. It says `why`.", meaning))
+    page = explanations.page(TEXT.replace("Something is odd, and **this**\ngoes on. It says `why`.", meaning))
     assert page.summary == summary
 
 
@@ -95,7 +95,7 @@ def test_the_summary_is_the_first_sentence(meaning: str, summary: str) -> None:
 def test_a_page_of_another_form_is_refused(old: str, new: str) -> None:
     assert old in TEXT
     with pytest.raises(ValueError, match=r"."):
-        explaining.page(TEXT.replace(old, new))
+        explanations.page(TEXT.replace(old, new))
 
 
 TABLE = """# Errors
@@ -109,7 +109,7 @@ TABLE = """# Errors
 
 def test_the_table_of_errors_is_read() -> None:
     more = (("The page", "how-to/page.md"),)
-    assert list(explaining.problems(TABLE)) == [
+    assert list(explanations.problems(TABLE)) == [
         Problem("no-space", 3, "the volume is full", ()),
         Problem("one-thing", 2, "see The page; 'x'", more),
         Problem("another", 2, "see The page; 'x'", more),
@@ -117,8 +117,8 @@ def test_the_table_of_errors_is_read() -> None:
 
 
 def book() -> Book:
-    page = explaining.page(TEXT)
-    problems = {problem.code: problem for problem in explaining.problems(TABLE)}
+    page = explanations.page(TEXT)
+    problems = {problem.code: problem for problem in explanations.problems(TABLE)}
     return Book({"odd": page}, {**problems, "odd": Problem("odd", 4, "odd", ())})
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from simulator import CUT_OFF, SIZE, SMALL, TOKENS, audit_of, listing_of, name_of, selection_of
 
 from repo_manager.core import history, names, plan
-from repo_manager.core.audit import findings as audit
+from repo_manager.core.audit import findings
 from repo_manager.core.audit.findings import Circumstances, Code, Verdict
 from repo_manager.core.errors import InputError
 from repo_manager.core.names import Release, Token
@@ -590,10 +590,10 @@ def test_an_unlimited_sync_leaves_no_error_it_could_mend(folder: Folder, bad: se
     verdicts: Verdicts = dict.fromkeys(bad, CUT_OFF)
     wanted = selection_of(listed(folder), release="latest")
     after, verdicts = applied(sync(listed(folder), wanted, verdicts), folder, verdicts)
-    judged = audit.audit(listed(after), wanted, SMALL, Circumstances(verdicts))
-    left = {finding.code for finding in judged.findings if finding.severity is audit.Severity.ERROR}
+    judged = findings.audit(listed(after), wanted, SMALL, Circumstances(verdicts))
+    left = {finding.code for finding in judged.findings if finding.severity is findings.Severity.ERROR}
     assert left <= {Code.CORRUPT}
-    assert all(state.state is audit.State.OK for state in judged.packages if state.required)
+    assert all(state.state is findings.State.OK for state in judged.packages if state.required)
 
 
 @settings(max_examples=200)

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulator import name_of
 
-from repo_manager.core import repository
-from repo_manager.core import watch_state as watching
+from repo_manager.core import repository, watch_state
 from repo_manager.core.repository import Entry, Listing
 from repo_manager.core.watch_state import Pace, Result, Scope, Tend, Watch
 
@@ -31,7 +30,7 @@ def listing(*entries: Entry | str) -> Listing:
 
 def calm(*entries: Entry | str) -> Watch:
     """A watch that has seen these files settle and has tended them, at second 10."""
-    watch = watching.begin(0, PACE).looked(0, listing(*entries)).looked(10, listing(*entries))
+    watch = watch_state.begin(0, PACE).looked(0, listing(*entries)).looked(10, listing(*entries))
     tend = watch.decide(10)
     assert tend is not None
     return watch.tended(10, tend, Result.DONE)
@@ -41,7 +40,7 @@ def calm(*entries: Entry | str) -> Watch:
 
 
 def test_it_begins_with_a_look_and_looks_again_when_the_files_have_had_their_time() -> None:
-    watch = watching.begin(5, PACE)
+    watch = watch_state.begin(5, PACE)
     assert watch.due(5) == 5
     assert watch.decide(5) is None
     assert watch.looked(5, listing(OLD)).due(5) == 15
@@ -143,7 +142,7 @@ def test_a_file_that_is_gone_is_news() -> None:
 
 
 def test_what_was_there_when_watching_began_did_not_arrive() -> None:
-    watch = watching.begin(0, PACE).looked(0, listing(OLD)).looked(10, listing(OLD))
+    watch = watch_state.begin(0, PACE).looked(0, listing(OLD)).looked(10, listing(OLD))
     tend = watch.decide(10)
     assert tend is not None
     assert (tend.arrived, tend.changed_s) == (frozenset(), None)
@@ -338,7 +337,7 @@ def test_an_unmounted_share_is_told_from_an_empty_folder(
 
 
 def test_an_empty_folder_that_always_was_is_not_away_and_a_lost_one_stays_so() -> None:
-    empty = watching.begin(0, PACE).looked(0, listing(), own=False)
+    empty = watch_state.begin(0, PACE).looked(0, listing(), own=False)
     assert not empty.looks_away(listing(), own=False)
     assert calm(OLD).lost(100).looks_away(listing(), own=False)
 
@@ -357,7 +356,7 @@ class World:
     files: dict[str, Entry] = field(default_factory=dict)
     written: dict[str, float] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
-    watch: Watch = field(default_factory=lambda: watching.begin(0, PACE))
+    watch: Watch = field(default_factory=lambda: watch_state.begin(0, PACE))
     looked_s: float = 0.0
 
     def write(self, name: str) -> None:

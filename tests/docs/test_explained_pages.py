@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from repo_manager.adapters import bundled_pages as library
-from repo_manager.core import explanations as explaining
+from repo_manager.core import explanations
 from repo_manager.core.audit.findings import Code
 from repo_manager.report import explained
 
@@ -37,14 +37,14 @@ def _raised() -> Iterator[tuple[str, str]]:
 def test_every_finding_has_a_page_with_the_four_sections() -> None:
     """Reading a page refuses all but these sections; here it is which findings there are."""
     assert set(BOOK.pages) == set(Code)
-    assert all(tuple(s.title for s in page.sections) == explaining.SECTIONS for page in BOOK.pages.values())
+    assert all(tuple(s.title for s in page.sections) == explanations.SECTIONS for page in BOOK.pages.values())
 
 
 @pytest.mark.parametrize("code", list(BOOK.pages))
 def test_every_page_says_how_it_arises_in_a_list_and_how_to_mend_it_in_a_command(code: str) -> None:
     _, _, arises, mend = BOOK.pages[code].sections
-    assert any(block.kind is explaining.Kind.ITEM for block in arises.blocks)
-    commands = [block.text for block in mend.blocks if block.kind is explaining.Kind.CODE]
+    assert any(block.kind is explanations.Kind.ITEM for block in arises.blocks)
+    commands = [block.text for block in mend.blocks if block.kind is explanations.Kind.CODE]
     assert any(text.startswith("repo-manager ") for text in commands)
 
 
@@ -83,7 +83,7 @@ def test_there_are_errors_to_look_for() -> None:
 
 def test_no_error_is_explained_twice() -> None:
     text = (ROOT / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
-    codes = [problem.code for problem in explaining.problems(text)]
+    codes = [problem.code for problem in explanations.problems(text)]
     assert sorted({code for code in codes if codes.count(code) > 1}) == []
 
 

@@ -23,7 +23,7 @@ from repo_manager import cli
 from repo_manager.app import settings
 from repo_manager.cli.root import COMMANDS, root
 from repo_manager.core import catalog, fleet
-from repo_manager.core.audit import findings as audit
+from repo_manager.core.audit import findings
 from repo_manager.core.errors import ExitCode, InputError
 from repo_manager.core.service import Patience
 from repo_manager.demo import sandbox
@@ -118,15 +118,15 @@ def test_check_says_when_the_page_on_disk_is_another(
 # What the code knows is on a page
 
 
-@pytest.mark.parametrize("code", list(audit.Code))
-def test_every_finding_has_a_page_and_a_line_in_the_index(code: audit.Code) -> None:
+@pytest.mark.parametrize("code", list(findings.Code))
+def test_every_finding_has_a_page_and_a_line_in_the_index(code: findings.Code) -> None:
     assert (REFERENCE / "findings" / f"{code}.md").read_text(encoding="utf-8").startswith(f"# {code}\n")
     assert f"[`{code}`]({code}.md)" in (REFERENCE / "findings" / "index.md").read_text(encoding="utf-8")
 
 
 def test_no_page_is_about_a_finding_that_is_gone() -> None:
     pages = {path.stem for path in (REFERENCE / "findings").glob("*.md")} - {"index"}
-    assert pages == set(audit.Code)
+    assert pages == set(findings.Code)
 
 
 _OPTION_KEYS: Final = {

@@ -19,7 +19,7 @@ from cli_world import StandIn
 from scenarios import World, data_of, name_of, until
 from watch_world import LIMIT_S, planned, started
 
-from repo_manager.adapters import folder_events as edge
+from repo_manager.adapters import folder_events
 from repo_manager.adapters.filesystem.lock import Lock
 from repo_manager.adapters.filesystem.repository_folder import Folder
 from repo_manager.app.watch_loop import Attendant, Orders, Senses
@@ -50,13 +50,13 @@ class Watching:
     polling: bool
     service: StandIn = field(default_factory=StandIn)
     told: list[Happening] = field(default_factory=list)
-    bell: edge.Bell = field(default_factory=edge.Bell)
+    bell: folder_events.Bell = field(default_factory=folder_events.Bell)
 
     def run(self) -> None:
         path = self.world.repository
         Attendant(
             Orders(folder=Folder(path), bench=self.bench, plan=planned),
-            Senses(self.observe, edge.held_open, edge.pulse, 1.0),
+            Senses(self.observe, folder_events.held_open, folder_events.pulse, 1.0),
             bell=self.bell,
             clock=SystemClock(),
             now=lambda: datetime.now(UTC),
@@ -69,8 +69,8 @@ class Watching:
         patience = Patience(stop_s=1, start_s=1, steady_s=0.02, poll_s=0.01)
         return replace(made, service=self.service, clock=SystemClock(), patience=patience)
 
-    def observe(self, ring: Any) -> edge.Observation:  # noqa: ANN401 - a function
-        return edge.Observation(self.world.repository, ring, polling=self.polling, poll_s=0.2)
+    def observe(self, ring: Any) -> folder_events.Observation:  # noqa: ANN401 - a function
+        return folder_events.Observation(self.world.repository, ring, polling=self.polling, poll_s=0.2)
 
     def names(self) -> set[str]:
         return {path.name for path in self.world.repository.glob("Microsoft*")}

@@ -16,11 +16,18 @@ from json_schemas import ALL, check, check_printed, schema
 from web_world import make_tokens, serving, write_set
 
 from repo_manager.cli import doctor
-from repo_manager.core import explanations as explaining
-from repo_manager.core import fleet, history, plan, repository, systems, transaction
-from repo_manager.core import install_guide as manual
-from repo_manager.core import watch_state as watching
-from repo_manager.core.audit import findings as audit
+from repo_manager.core import (
+    explanations,
+    fleet,
+    history,
+    install_guide,
+    plan,
+    repository,
+    systems,
+    transaction,
+    watch_state,
+)
+from repo_manager.core.audit import findings
 from repo_manager.core.audit.machine_readiness import Prospect
 from repo_manager.core.catalog import ForClassic, Standing
 from repo_manager.core.errors import InputError
@@ -70,35 +77,35 @@ WORDS: Final[dict[str, type[StrEnum]]] = {
     "advise step for_classic": ForClassic,
     "advise step parts": Part,
     "advise stand role": fleet.Role,
-    "audit package state": audit.State,
-    "audit finding severity": audit.Severity,
+    "audit package state": findings.State,
+    "audit finding severity": findings.Severity,
     "audit inventory prospects": Prospect,
-    "audit need state": audit.State,
+    "audit need state": findings.State,
     "audit machine wording": Wording,
     "audit machine status": systems.Status,
     "audit machine prospect": Prospect,
     "catalog release for_classic": ForClassic,
     "catalog release standing": Standing,
     "doctor check health": doctor.Health,
-    "explain block kind": explaining.Kind,
+    "explain block kind": explanations.Kind,
     "fleet server role": fleet.Role,
     "fleet server condition": fleet.Condition,
-    "fleet line state": audit.State,
-    "fleet difference state": audit.State,
+    "fleet line state": findings.State,
+    "fleet difference state": findings.State,
     "list file kind": repository.Kind,
-    "report line state": audit.State,
+    "report line state": findings.State,
     "resolve answer status": systems.Status,
     "restore transaction state": history.Undoability,
     "restart service state": ServiceState,
     "serve-token role": tokens.Role,
     "serve-tokens token role": tokens.Role,
     "show standing": Standing,
-    "show guide system": manual.System,
-    "show step shell": manual.Shell,
+    "show guide system": install_guide.System,
+    "show step shell": install_guide.Shell,
     "sync done result": transaction.Result,
     "sync service state": ServiceState,
-    "watch event": watching.What,
-    "watch severity": audit.Severity,
+    "watch event": watch_state.What,
+    "watch severity": findings.Severity,
 }
 ACTIONS: Final = [kind.__name__.lower() for kind in get_args(plan.Action)]
 # The code has no set of these: real documents are held against them.
@@ -127,7 +134,7 @@ def test_the_words_of_the_schemas_are_those_of_the_code() -> None:
 
 def test_the_findings_that_the_schema_names_are_those_of_the_code() -> None:
     finding = schema("audit-1")["$defs"]["finding"]
-    assert finding["properties"]["code"]["examples"] == [code.value for code in audit.Code]
+    assert finding["properties"]["code"]["examples"] == [code.value for code in findings.Code]
 
 
 def _parts(part: object, where: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -154,7 +161,7 @@ def test_every_event_fits(event: str, severity: str, facts: str) -> None:
     """Elsewhere the table is held against real watches."""
     # An action is one of two words; everything else may be any text.
     said = {name: "retire" if name == "action" else "x" for name in re.findall("`([a-z]+)`", facts)}
-    thing = watching.Happening(NOW, watching.What(event), audit.Severity(severity), "words", said)
+    thing = watch_state.Happening(NOW, watch_state.What(event), findings.Severity(severity), "words", said)
     check(documents.happening(thing))
 
 

@@ -15,7 +15,7 @@ import scenarios
 import win32service
 from scenarios import data_of, name_of, until
 
-from repo_manager.adapters.windows import event_log as eventlog
+from repo_manager.adapters.windows import event_log
 from repo_manager.adapters.windows.background import DISPLAY, SERVICE
 from repo_manager.adapters.windows.service_manager import WindowsManager
 from repo_manager.core.errors import ExitCode
@@ -160,7 +160,7 @@ def test_the_watch_runs_as_a_service_of_the_bundle(unzipped: Path, tmp_path: Pat
     line = no_watch.command_line()
     assert line is not None
     assert str(unzipped / "python" / "python.exe") in line
-    assert eventlog.source_is_known()
+    assert event_log.source_is_known()
     until(lambda: "started" in log.read_text(encoding="ascii"), "the watch has begun")
     world.put(name_of("RHEL9-64"), data_of(name_of("RHEL9-64"))[:900])
     world.put(name_of("OL8-64"))

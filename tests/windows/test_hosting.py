@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from scenarios import until
 
-from repo_manager.adapters.windows import background, guarding
-from repo_manager.adapters.windows import event_log as eventlog
+from repo_manager.adapters.windows import background, event_log, guarding
 from repo_manager.adapters.windows.background import SERVICE, this_python
 from repo_manager.adapters.windows.service_manager import WindowsManager, host
 from repo_manager.cli.run import SystemClock
@@ -110,11 +109,11 @@ def test_an_exit_code_reaches_the_service_manager(manager: WindowsManager) -> No
 
 def test_what_is_taken_out_is_gone_and_so_is_its_name_in_the_event_log(manager: WindowsManager, tmp_path: Path) -> None:
     runs(manager, STAYS, str(tmp_path / "said.txt"), "0")
-    assert eventlog.source_is_known()
+    assert event_log.source_is_known()
     bring_up(manager.service(), CLOCK, PATIENCE)
     assert "stopped and removed" in background.remove(clock=CLOCK, patience=PATIENCE, manager=manager)
     until(lambda: manager.command_line() is None, "the service is gone")
-    assert not eventlog.source_is_known()
+    assert not event_log.source_is_known()
     assert "there is no service" in background.remove(clock=CLOCK, patience=PATIENCE, manager=manager)
 
 
@@ -134,21 +133,21 @@ def test_the_service_is_set_up_to_run_unattended(manager: WindowsManager, tmp_pa
 
 
 def test_the_event_log_knows_our_name_and_where_our_texts_are() -> None:
-    eventlog.know_source()
+    event_log.know_source()
     try:
-        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, eventlog._KEY) as key:
+        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, event_log._KEY) as key:
             path, kind = winreg.QueryValueEx(key, "EventMessageFile")
             assert winreg.QueryValueEx(key, "TypesSupported") == (7, winreg.REG_DWORD)
         assert kind == winreg.REG_EXPAND_SZ
         assert winreg.ExpandEnvironmentStrings(path).lower().endswith(r"\system32\eventcreate.exe")
-        log = eventlog.WindowsLog()
+        log = event_log.WindowsLog()
         log.write(Happening(datetime.now(UTC), What.RETIRED, Severity.WARNING, "a file went", {"file": "a\0b"}))
-        assert log.report(eventlog.EventId.ENDED, "error", "x" * 100_000)
+        assert log.report(event_log.EventId.ENDED, "error", "x" * 100_000)
         log.close()
     finally:
-        eventlog.forget_source()
-    eventlog.forget_source()
-    assert not eventlog.source_is_known()
+        event_log.forget_source()
+    event_log.forget_source()
+    assert not event_log.source_is_known()
 
 
 def test_a_process_that_no_service_manager_started_is_told_so() -> None:

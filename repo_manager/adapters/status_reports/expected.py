@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Final
 
 from repo_manager.adapters.filesystem import trusted_files
 from repo_manager.adapters.filesystem.paths import reachable, shown
-from repo_manager.core.catalog import strict_yaml as document
+from repo_manager.core.catalog import strict_yaml
 from repo_manager.core.errors import InputError
-from repo_manager.core.fleet import expected as inventory
+from repo_manager.core.fleet import expected
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from repo_manager.core.fleet import Expected, Inventory
 
-_LIMIT_BYTES: Final = 4 * document.MAX_CHARACTERS
+_LIMIT_BYTES: Final = 4 * strict_yaml.MAX_CHARACTERS
 
 
 def load(path: Path) -> Inventory:
@@ -31,7 +31,7 @@ def load(path: Path) -> Inventory:
         raise InputError("no-fleet", f"there is no file {shown(path)}", "name the file that lists servers") from error
     except OSError as error:
         raise InputError("no-fleet", f"{shown(path)} cannot be read: {error.strerror}", "check the file") from error
-    return inventory.parse(document.decode(data, shown(path), "invalid-fleet"), shown(path))
+    return expected.parse(strict_yaml.decode(data, shown(path), "invalid-fleet"), shown(path))
 
 
 class InventoryFile:

@@ -23,7 +23,7 @@ from repo_manager.adapters.sources._transport import PassingError
 from repo_manager.adapters.sources.fetched import never
 from repo_manager.adapters.sources.http_rules import check_secret
 from repo_manager.adapters.sources.retrying import Failures, Retrying
-from repo_manager.adapters.storage import object_store_errors as store_errors
+from repo_manager.adapters.storage import object_store_errors
 from repo_manager.adapters.storage.chunks import PIECE, hashed
 from repo_manager.adapters.storage.contract import HINT_AGAIN, Blob, changed, checked, checked_prefix, too_large
 from repo_manager.adapters.storage.object_store_settings import Settings, azure_settings, locate, s3_settings
@@ -240,7 +240,7 @@ class ObjectDepot:
             raise too_large(where, limit_bytes)
         data = b"".join(self._pieces(result, where))
         if len(data) != result.meta["size"]:
-            raise store_errors.cut_off(where)
+            raise object_store_errors.cut_off(where)
         found = result.meta["e_tag"]
         return None if etag is not None and found == etag else Blob(data, found)
 
@@ -301,7 +301,7 @@ class ObjectDepot:
             reading.at += len(piece)
             yield piece
         if reading.at < result.meta["size"]:
-            raise store_errors.cut_off(where)
+            raise object_store_errors.cut_off(where)
 
     def _pieces(self, result: Any, where: str) -> Iterator[bytes | memoryview]:  # noqa: ANN401 - same
         coming = iter(result.stream(min_chunk_size=_GATHER))
@@ -328,10 +328,10 @@ class ObjectDepot:
         except but:
             raise
         except Exception as error:  # noqa: BLE001 - it wraps what its runtime and the system say in many kinds
-            told = store_errors.Failure(type(error).__name__, str(error), writing=writing)
-            signature = store_errors.Signature(self._settings.expires, self._now())
+            told = object_store_errors.Failure(type(error).__name__, str(error), writing=writing)
+            signature = object_store_errors.Signature(self._settings.expires, self._now())
             # Not `from error`: the whole chain is shown to those who ask for it, and a signature may be in it.
-            raise store_errors.translate(told, where, self.name, signature) from None
+            raise object_store_errors.translate(told, where, self.name, signature) from None
 
 
 def _store(name: str, settings: Settings, policy: Policy, request_s: float) -> Any:  # noqa: ANN401 - one of two kinds

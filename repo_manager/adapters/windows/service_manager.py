@@ -8,8 +8,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
-from repo_manager.adapters.windows import event_log as eventlog
-from repo_manager.adapters.windows import guarding
+from repo_manager.adapters.windows import event_log, guarding
 from repo_manager.adapters.windows.background import DESCRIPTION, DISPLAY, SERVICE, BeingRemovedError
 from repo_manager.adapters.windows.service import WindowsService, closing
 from repo_manager.core.errors import ExitCode, InputError, MachineError, ServiceError
@@ -57,8 +56,8 @@ class WindowsManager:
 
         access = win32service.SC_MANAGER_CONNECT | win32service.SC_MANAGER_CREATE_SERVICE
         with _refusals(), closing(win32service.OpenSCManager(None, None, access)) as manager:
-            eventlog.know_source()
-            guarding.close(eventlog.default_log(os.environ).parents[1])
+            event_log.know_source()
+            guarding.close(event_log.default_log(os.environ).parents[1])
             created = win32service.CreateService(
                 manager,
                 SERVICE,
@@ -90,7 +89,7 @@ class WindowsManager:
                 except pywintypes.error as error:
                     if error.winerror != _MARKED_FOR_DELETE:
                         raise
-            eventlog.forget_source()
+            event_log.forget_source()
 
     def open_to_anybody(self, paths: Sequence[Path]) -> Sequence[Path]:
         """Those of the paths that more than administrators may change."""

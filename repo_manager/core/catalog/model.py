@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.core.catalog import strict_yaml as document
+from repo_manager.core.catalog import strict_yaml
 from repo_manager.core.errors import InputError
 from repo_manager.core.names import Release, Token
 
@@ -173,7 +173,7 @@ class Catalog:
         folded = text.strip().casefold()
         if folded in self._known_names:
             return self._known_names[folded]
-        near = document.nearest(folded, self.packages)
+        near = strict_yaml.nearest(folded, self.packages)
         return Token(near) if near else None
 
     def require(self, text: str) -> Package:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from packaging.version import Version
 
 from repo_manager.core.address import shown
-from repo_manager.core.catalog import strict_yaml as document
+from repo_manager.core.catalog import strict_yaml
 from repo_manager.core.catalog.model import Catalog, ForClassic, Link, Manual, Package, ReleaseFacts
 from repo_manager.core.errors import InputError
 from repo_manager.core.names import InstallerName, Release, Token, parse_version
@@ -60,7 +60,7 @@ def parse(text: str, name: str = "catalog.yaml") -> Catalog:
     Raises:
         DocumentError: with every mistake of the text, in the order of the text.
     """
-    root = document.read(text)
+    root = strict_yaml.read(text)
     catalog = _Reader(root).catalog()
     root.raise_problems(
         "invalid-catalog", name, "mend the lines above, or get the catalog again that came with the tool"
@@ -71,7 +71,7 @@ def parse(text: str, name: str = "catalog.yaml") -> Catalog:
 class _Reader:
     """Reads the sections in an order in which each knows what it may refer to."""
 
-    def __init__(self, root: document.Mapping) -> None:
+    def __init__(self, root: strict_yaml.Mapping) -> None:
         self._root = root
         self._sources = self._read_sources()
         self._hosts = self._read_hosts()
@@ -144,7 +144,7 @@ class _Reader:
             for index, token in enumerate(entry.texts("packages", ())):
                 _check_token(entry, "packages", token, packages, index)
 
-    def _package(self, token: Token, view: document.Mapping) -> Package:
+    def _package(self, token: Token, view: strict_yaml.Mapping) -> Package:
         extension = view.text("extension")
         if extension and extension not in (".exe", ".tar.gz"):
             view.problem("extension", f"extension: {extension[:40]!r} is neither .exe nor .tar.gz")
@@ -168,7 +168,7 @@ class _Reader:
         view.finish()
         return package
 
-    def _manual(self, view: document.Mapping) -> Manual:
+    def _manual(self, view: strict_yaml.Mapping) -> Manual:
         since = None if view.text("since") == _UNCLEAR else view.release("since")
         manual = Manual(since, self._evidence(view), view.text("note", ""))
         view.finish()
@@ -184,7 +184,7 @@ class _Reader:
             found[release] = self._release(release, view.mapping(key), packages)
         return tuple([found[release] for release in sorted(found)])
 
-    def _release(self, release: Release, view: document.Mapping, packages: Mapping[Token, Package]) -> ReleaseFacts:
+    def _release(self, release: Release, view: strict_yaml.Mapping, packages: Mapping[Token, Package]) -> ReleaseFacts:
         rollups, months, support, builds = self._rollups(release, view)
         for index, text in enumerate(view.texts("builds", ())):
             builds.append(_build(view, "builds", text, release, index))
@@ -205,7 +205,7 @@ class _Reader:
         return facts
 
     def _rollups(
-        self, release: Release, view: document.Mapping
+        self, release: Release, view: strict_yaml.Mapping
     ) -> tuple[tuple[str, ...], list[str], dict[str, str], list[Version]]:
         rollups = view.mapping("rollups", required=False)
         months, support, builds = [], {}, []
@@ -221,7 +221,9 @@ class _Reader:
             entry.finish()
         return tuple(rollups), months, support, builds
 
-    def _links(self, release: Release, view: document.Mapping, packages: Mapping[Token, Package]) -> dict[Token, Link]:
+    def _links(
+        self, release: Release, view: strict_yaml.Mapping, packages: Mapping[Token, Package]
+    ) -> dict[Token, Link]:
         found: dict[Token, Link] = {}
         for key in view:
             if _check_token(view, key, key, packages, at_key=True):
@@ -230,7 +232,7 @@ class _Reader:
                     found[link.token] = link
         return {token: found[token] for token in packages if token in found}
 
-    def _link(self, token: Token, release: Release, view: document.Mapping, package: Package) -> Link | None:
+    def _link(self, token: Token, release: Release, view: strict_yaml.Mapping, package: Package) -> Link | None:
         if not view.is_mapping(token):
             url = view.text(token)
             name = self._fitting(view, token, url, release, package)
@@ -251,7 +253,7 @@ class _Reader:
         return Link(token, release, name, url, mirrors, sha256, size_bytes) if name is not None else None
 
     def _fitting(
-        self, view: document.Mapping, key: str, url: str, release: Release, package: Package
+        self, view: strict_yaml.Mapping, key: str, url: str, release: Release, package: Package
     ) -> InstallerName | None:
         """The name at the end of `url`, if it is one of this package and this release."""
         name = self._name(view, key, url)
@@ -265,7 +267,7 @@ class _Reader:
             view.problem(key, f"the file is of release {name.release}, and it stands under {release}")
         return name
 
-    def _name(self, view: document.Mapping, key: str, url: str, index: int | None = None) -> InstallerName | None:
+    def _name(self, view: strict_yaml.Mapping, key: str, url: str, index: int | None = None) -> InstallerName | None:
         """The file name at the end of `url`; None, with the reason noted, when the address will not do."""
         if not url:
             return None
@@ -278,18 +280,18 @@ class _Reader:
             view.problem(key, error.message, index)
             return None
 
-    def _release_key(self, view: document.Mapping, key: str) -> Release:
+    def _release_key(self, view: strict_yaml.Mapping, key: str) -> Release:
         try:
             return Release.parse(key)
         except InputError as error:
             view.problem_at_key(key, f"{error.message}; {error.hint}")
             return Release(0, 0)
 
-    def _evidence(self, view: document.Mapping) -> tuple[str, ...]:
+    def _evidence(self, view: strict_yaml.Mapping) -> tuple[str, ...]:
         keys = view.texts("evidence", ())
         for index, key in enumerate(keys):
             if key and key not in self._sources:
-                near = document.nearest(key, self._sources)
+                near = strict_yaml.nearest(key, self._sources)
                 meant = f"; did you mean {near!r}?" if near else ""
                 view.problem("evidence", f"evidence {key[:80]!r} is not among the sources{meant}", index)
         return keys
@@ -327,7 +329,7 @@ class _Reader:
 
 
 def _check_token(  # noqa: PLR0913 - where to look, what to look for, where to say it
-    view: document.Mapping,
+    view: strict_yaml.Mapping,
     key: str,
     token: str,
     packages: Mapping[Token, Package],
@@ -337,7 +339,7 @@ def _check_token(  # noqa: PLR0913 - where to look, what to look for, where to s
 ) -> bool:
     if not token or token in packages:
         return bool(token)
-    near = document.nearest(token, packages)
+    near = strict_yaml.nearest(token, packages)
     message = f"no package is called {token[:80]!r}" + (f"; did you mean {near!r}?" if near else "")
     if at_key:
         view.problem_at_key(key, message)
@@ -346,7 +348,7 @@ def _check_token(  # noqa: PLR0913 - where to look, what to look for, where to s
     return False
 
 
-def _build(view: document.Mapping, key: str, text: str, release: Release, index: int | None = None) -> Version:
+def _build(view: strict_yaml.Mapping, key: str, text: str, release: Release, index: int | None = None) -> Version:
     if not text:
         return _UNKNOWN_VERSION
     try:
@@ -359,7 +361,7 @@ def _build(view: document.Mapping, key: str, text: str, release: Release, index:
     return build
 
 
-def _publisher(view: document.Mapping, extension: str) -> str | None:
+def _publisher(view: strict_yaml.Mapping, extension: str) -> str | None:
     publisher = view.text("publisher")
     if not publisher:
         return None
@@ -370,19 +372,19 @@ def _publisher(view: document.Mapping, extension: str) -> str | None:
     return publisher
 
 
-def _check_rollup(view: document.Mapping, key: str) -> None:
+def _check_rollup(view: strict_yaml.Mapping, key: str) -> None:
     if _ROLLUP.fullmatch(key) is None:
         view.problem_at_key(key, f"{key[:40]!r} is not an update rollup such as UR80")
 
 
-def _month(view: document.Mapping, key: str) -> str:
+def _month(view: strict_yaml.Mapping, key: str) -> str:
     month = view.text(key)
     if month and _MONTH.fullmatch(month) is None:
         view.problem(key, f"{key}: {month[:40]!r} is not a month such as '2025-10'")
     return month
 
 
-def _page(view: document.Mapping, key: str) -> str:
+def _page(view: strict_yaml.Mapping, key: str) -> str:
     page = view.text(key)
     if page and not page.startswith("https://"):
         view.problem(key, f"{key}: {shown(page)[:120]!r} is not an https address")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.core.catalog import strict_yaml as document
+from repo_manager.core.catalog import strict_yaml
 from repo_manager.core.fleet.report import Host, host
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def parse(text: str, name: str = "fleet.yaml") -> Inventory:
     Raises:
         DocumentError: `invalid-fleet`: with every mistake in it.
     """
-    root = document.read(text)
+    root = strict_yaml.read(text)
     sections = root.mappings("servers")
     if not 0 < len(sections) <= SERVERS_MOST:
         root.problem("servers", f"servers: expected from 1 to {SERVERS_MOST} servers, found {len(sections)}")
@@ -73,7 +73,7 @@ def parse(text: str, name: str = "fleet.yaml") -> Inventory:
     return inventory
 
 
-def _servers(sections: tuple[document.Mapping, ...]) -> Iterator[Expected]:
+def _servers(sections: tuple[strict_yaml.Mapping, ...]) -> Iterator[Expected]:
     first: dict[Host, int] = {}
     for section in sections:
         named = section.parsed("name", host, Host(""))
@@ -83,5 +83,5 @@ def _servers(sections: tuple[document.Mapping, ...]) -> Iterator[Expected]:
         section.finish()
 
 
-def _optional(section: document.Mapping, key: str) -> str | None:
+def _optional(section: strict_yaml.Mapping, key: str) -> str | None:
     return section.text(key) if key in section else None

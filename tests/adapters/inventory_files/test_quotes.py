@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inventory_world import RVTOOLS, csv_text, exported
 
-from repo_manager.adapters import inventory_files as inventories
+from repo_manager.adapters import inventory_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def read(folder: Path, text: str) -> Inventory:
     path = folder / "list.csv"
     path.write_bytes(text.encode())
-    return inventories.read([path])
+    return inventory_files.read([path])
 
 
 def told(found: Inventory) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inventory_world import RVTOOLS, csv_text, made_up, xlsx
 
-from repo_manager.adapters import inventory_files as inventories
+from repo_manager.adapters import inventory_files
 from repo_manager.adapters.inventory_files import lines, tables, texts
 from repo_manager.core.errors import InputError
 
@@ -27,7 +27,7 @@ ROWS = (("name", "os"), ("caf\u00e9", "RHEL 8"), ("web \u2013 1", "Ubuntu 22.04"
 def read(folder: Path, data: bytes, name: str = "list.csv") -> Inventory:
     path = folder / name
     path.write_bytes(data)
-    return inventories.read([path])
+    return inventory_files.read([path])
 
 
 def told(found: Inventory) -> list[tuple[str, str]]:
@@ -296,14 +296,14 @@ def test_a_long_line_of_utf_16_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inventories, "MAX_FILE", 5)
+    monkeypatch.setattr(inventory_files, "MAX_FILE", 5)
     assert refusal(tmp_path, b"name,os\n").code == "inventory-too-large"
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "none.csv", tmp_path):
         with pytest.raises(InputError) as refused:
-            inventories.read([path])
+            inventory_files.read([path])
         assert refused.value.code == "no-inventory"
 
 
@@ -322,10 +322,10 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path, kind: str) -> None:
     try:
         if kind == "empty":
             with pytest.raises(InputError) as refused:
-                inventories.read([pipe])
+                inventory_files.read([pipe])
             assert "there is nothing in it" in refused.value.message
         else:
-            assert told(inventories.read([pipe])) == many[1:]
+            assert told(inventory_files.read([pipe])) == many[1:]
     finally:
         writer.join()
 
@@ -336,16 +336,16 @@ def test_an_open_file_is_read_by_its_number(tmp_path: Path) -> None:
     os.write(theirs, b"name,os\nweb,RHEL 8\n")
     os.close(theirs)
     try:
-        assert told(inventories.read([Path(f"/dev/fd/{ours}")])) == [("web", "RHEL 8")]
+        assert told(inventory_files.read([Path(f"/dev/fd/{ours}")])) == [("web", "RHEL 8")]
     finally:
         os.close(ours)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such file")
 def test_a_pipe_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inventories, "MAX_FILE", 5 << 20)
+    monkeypatch.setattr(inventory_files, "MAX_FILE", 5 << 20)
     with pytest.raises(InputError) as refused:
-        inventories.read([Path("/dev/zero")])
+        inventory_files.read([Path("/dev/zero")])
     assert refused.value.code == "inventory-too-large"
 
 
@@ -356,7 +356,7 @@ def test_a_file_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_bytes(b"name,os,template\nweb,RHEL 8,no\ngold,RHEL 8,yes\n,RHEL 8,no\n")
     again = tmp_path / "." / ".." / tmp_path.name / "list.csv"
-    found = inventories.read([path, again, path])
+    found = inventory_files.read([path, again, path])
     assert (len(found.machines), found.templates, found.dropped) == (1, 1, 1)
     assert [str(trouble) for trouble in found.troubles] == [
         "line 4, name: has no name", f"{again}: is the same file as {path}; read once",
@@ -377,7 +377,7 @@ def test_several_files_are_one_inventory(tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_bytes(b"name,os\nweb,RHEL 8\n")
     (tmp_path / "two.jsonl").write_bytes(b'{"name": "db", "os": "RHEL 9"}\n')
     one, two = tmp_path / "one.csv", tmp_path / "two.jsonl"
-    found = inventories.read([one, two])
+    found = inventory_files.read([one, two])
     assert [machine.place for machine in found.machines] == [f"{one}, line 2", f"{two}, line 1"]
 
 

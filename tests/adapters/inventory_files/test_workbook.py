@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from inventory_world import RVTOOLS, csv_text, made_up, sheet_xml, workbook, xlsx
 
-from repo_manager.adapters import inventory_files as inventories
+from repo_manager.adapters import inventory_files
 from repo_manager.adapters.inventory_files import placing, sheet_guard, unpacking
 from repo_manager.core.errors import InputError
 
@@ -33,7 +33,7 @@ SHEET = "xl/worksheets/sheet1.xml"
 def read(folder: Path, data: bytes, name: str = "export.xlsx") -> Inventory:
     path = folder / name
     path.write_bytes(data)
-    return inventories.read([path])
+    return inventory_files.read([path])
 
 
 def refusal(folder: Path, data: bytes) -> InputError:
@@ -77,7 +77,7 @@ def test_a_workbook_without_sheets_is_refused(tmp_path: Path) -> None:
 def test_the_same_export_is_the_same_as_workbook_and_as_text(tmp_path: Path) -> None:
     rows = (RVTOOLS, *made_up(300))
     (tmp_path / "export.csv").write_text(csv_text(rows), encoding="utf-8", newline="")
-    of_text = inventories.read([tmp_path / "export.csv"])
+    of_text = inventory_files.read([tmp_path / "export.csv"])
     of_book = read(tmp_path, xlsx(rows))
     assert told(of_book) == told(of_text)
     assert (of_book.templates, of_book.placeholders) == (of_text.templates, of_text.placeholders)
@@ -90,7 +90,7 @@ def test_a_hundred_thousand_rows_are_read_whole(tmp_path: Path) -> None:
     assert (len(found.machines), found.troubles) == (100_000, ())
     assert found.machines[-1].place == "sheet vInfo, row 100001"
     (tmp_path / "export.csv").write_text(csv_text(rows), encoding="utf-8", newline="")
-    assert told(inventories.read([tmp_path / "export.csv"])) == told(found)
+    assert told(inventory_files.read([tmp_path / "export.csv"])) == told(found)
 
 
 def test_flags_numbers_and_shared_texts_are_text(tmp_path: Path) -> None:

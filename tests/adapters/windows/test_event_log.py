@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from repo_manager.adapters.windows import event_log as eventlog
+from repo_manager.adapters.windows import event_log
 from repo_manager.adapters.windows.event_log import EventId, LastWords, TextLog, default_log, open_log
 from repo_manager.core.audit.findings import Severity
 from repo_manager.core.errors import InputError
@@ -150,5 +150,5 @@ def test_last_words_are_the_last_and_not_many() -> None:
 
 
 def test_where_no_event_log_is_the_end_is_not_told() -> None:
-    if not eventlog.source_is_known():
-        eventlog.report_end(3, "words")
+    if not event_log.source_is_known():
+        event_log.report_end(3, "words")

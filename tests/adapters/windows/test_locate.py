@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from server_world import IN_PROGRAM_DATA, INSTALL_DIR, INSTALLER, OF_2015, ON_D, SVSYSTEMS, NoServer, World
 
-from repo_manager.adapters.windows import locate as places
+from repo_manager.adapters.windows import locate
 from repo_manager.adapters.windows.facts import ThisMachine
 from repo_manager.adapters.windows.locate import APPLIANCE, CLASSIC, Search, State, near_misses, search
 from repo_manager.core.errors import ExitCode, InputError, MachineError
@@ -337,7 +337,7 @@ def test_what_windows_says_of_a_place_decides_whether_it_is_absent(number: int, 
     error = FileNotFoundError() if number == 3 else OSError()
     # On other systems an error has no such number by itself.
     error.winerror = number  # type: ignore[attr-defined,unused-ignore]
-    assert places._is_absent(error) is absent, reason
+    assert locate._is_absent(error) is absent, reason
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="this is about everything else")

@@ -9,7 +9,7 @@ import pytest
 from inventory_world import machine
 from simulator import TOKENS, assessment_of, audit_of, listing_of, name_of, selection_of
 
-from repo_manager.core.audit import comparison as changes
+from repo_manager.core.audit import comparison
 from repo_manager.core.audit.findings import Code, Finding, Severity
 from repo_manager.core.audit.machine_readiness import Outlook, Outlooks, Prospect
 from repo_manager.core.errors import InputError
@@ -49,7 +49,7 @@ def assessed(*findings: Finding, machines: bool = False) -> Assessment:
 
 def earlier(*findings: Finding, machines: bool = False) -> Earlier:
     """The same as an earlier audit, by way of its document."""
-    return changes.read(json.dumps(documents.audit(assessed(*findings, machines=machines))), "before.json")
+    return comparison.read(json.dumps(documents.audit(assessed(*findings, machines=machines))), "before.json")
 
 
 OUTDATED = finding(Code.OUTDATED, package=RHEL8, file=name_of(RHEL8, "9.64"))
@@ -91,19 +91,19 @@ OLD, OLDER = (finding(Code.UNSUPPORTED_RELEASE, f"release {release} is old") for
 def test_what_became_of_findings(
     before: tuple[Finding, ...], now: tuple[Finding, ...], new: tuple[Finding, ...], fixed: tuple[Finding, ...]
 ) -> None:
-    found = changes.compare(earlier(*before, machines=True), assessed(*now, machines=True))
+    found = comparison.compare(earlier(*before, machines=True), assessed(*now, machines=True))
     assert (found.new, found.fixed) == (new, fixed)
     assert sorted(map(str, (*found.new, *found.standing))) == sorted(map(str, now))
     assert found.remarks == ()
 
 
 def test_the_changes_name_the_audit_before() -> None:
-    found = changes.compare(earlier(), assessed())
+    found = comparison.compare(earlier(), assessed())
     assert (found.earlier, found.since) == ("before.json", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
 
 
 def test_without_an_earlier_audit_all_is_new() -> None:
-    found = changes.nothing_before(assessed(STRAY, OLD))
+    found = comparison.nothing_before(assessed(STRAY, OLD))
     assert (found.new, found.standing, found.fixed) == ((STRAY, OLD), (), ())
     assert (found.earlier, found.since) == (None, None)
 
@@ -145,7 +145,7 @@ MISSING = finding(Code.MISSING, package=RHEL9)
 def test_what_makes_two_audits_hard_to_compare_is_said(
     before: Earlier, now: Assessment, fixed: tuple[Finding, ...], remark: str
 ) -> None:
-    found = changes.compare(before, now)
+    found = comparison.compare(before, now)
     assert found.fixed == fixed
     assert remark in "; ".join(found.remarks)
     assert len(found.remarks) == len(remark.split("; "))
@@ -197,7 +197,7 @@ BROKEN = replace(LONELY, file=name_of(OL6))
 def test_what_an_audit_did_not_look_for_is_not_called_fixed(
     gone: Finding, now: dict[str, Any], words: str | None
 ) -> None:
-    found = changes.compare(earlier(gone), assessment_of(assessed().audit, **now))
+    found = comparison.compare(earlier(gone), assessment_of(assessed().audit, **now))
     assert (found.fixed, found.not_looked_for) == (((), (gone,)) if words else ((gone,), ()))
     said = [remark for remark in found.remarks if remark.startswith("not looked for, so not called fixed: 1 earlier")]
     assert len(said) == bool(words)
@@ -208,7 +208,7 @@ def test_what_stands_was_looked_for_and_counts_are_told_by_reason() -> None:
     now = assessment_of(replace(assessed().audit, findings=(CORRUPT,)), unread=(CORRUPT.file, name_of(RHEL9)))
     other = replace(CORRUPT, package=RHEL9, file=name_of(RHEL9))
     again = replace(other, code=Code.MISLABELLED)
-    found = changes.compare(earlier(CORRUPT, other, again), now)
+    found = comparison.compare(earlier(CORRUPT, other, again), now)
     assert (found.standing, found.fixed, found.not_looked_for) == ((CORRUPT,), (), (other, again))
     assert found.remarks == (
         "not looked for, so not called fixed: 2 earlier findings of installers that were not read; --deep reads them",
@@ -218,12 +218,12 @@ def test_what_stands_was_looked_for_and_counts_are_told_by_reason() -> None:
 def test_what_was_missing_of_packages_that_are_not_wanted_now_is_not_fixed() -> None:
     alone = assessment_of(replace(audit_of(listing_of(), selection_of(None, RHEL8)), findings=()))
     gone = replace(MISSING, package=Token(RHEL8))
-    found = changes.compare(earlier(MISSING, gone, STRAY), alone)
+    found = comparison.compare(earlier(MISSING, gone, STRAY), alone)
     assert (found.fixed, found.not_looked_for) == ((gone, STRAY), (MISSING,))
 
 
 def test_another_folder_is_compared_with_a_remark() -> None:
-    found = changes.compare(earlier(STRAY), assessed(STRAY), same_place=False)
+    found = comparison.compare(earlier(STRAY), assessed(STRAY), same_place=False)
     assert found.standing == (STRAY,)
     assert "another folder" in found.remarks[0]
 
@@ -237,7 +237,7 @@ def document(**more: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
 
 @pytest.mark.parametrize("edition", ["1", "1.0", "1.12"])
 def test_any_edition_of_the_document_is_read(edition: str) -> None:
-    found = changes.read(json.dumps(document(schema=f"repo-manager/audit/{edition}")), "x")
+    found = comparison.read(json.dumps(document(schema=f"repo-manager/audit/{edition}")), "x")
     assert found.findings == (STRAY, OUTDATED)
     assert found.wanted == {WINDOWS, RHEL9, RHEL8, OL6}
     assert (found.deep, found.machines, found.unknown) == (False, False, 0)
@@ -249,24 +249,24 @@ def test_the_first_edition_said_neither_when_nor_of_which_machine() -> None:
         del old[key]
     for row in old["findings"]:
         del row["machine"]
-    found = changes.read(json.dumps(old), "x")
+    found = comparison.read(json.dumps(old), "x")
     assert (found.at, found.deep, found.findings) == (None, None, (STRAY, OUTDATED))
 
 
 def test_findings_of_a_later_version_are_counted_and_left_out() -> None:
     rows = documents.audit(assessed(STRAY))["findings"]
     odd = [{**rows[0], "code": "haunted"}, {**rows[0], "severity": "doom"}]
-    found = changes.read(json.dumps(document(findings=[*odd, *rows])), "x")
+    found = comparison.read(json.dumps(document(findings=[*odd, *rows])), "x")
     assert (found.findings, found.unknown) == ((STRAY,), 2)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_what_a_shell_of_windows_makes_of_the_document_is_read(encoding: str) -> None:
-    assert changes.read(json.dumps(document()).encode(encoding), "x").findings == (STRAY, OUTDATED)
+    assert comparison.read(json.dumps(document()).encode(encoding), "x").findings == (STRAY, OUTDATED)
 
 
 def test_the_time_is_told_in_utc() -> None:
-    found = changes.read(json.dumps(document(at="2026-05-02T05:00:00+02:00")), "x")
+    found = comparison.read(json.dumps(document(at="2026-05-02T05:00:00+02:00")), "x")
     assert found.at == datetime(2026, 5, 2, 3, tzinfo=UTC)
     assert found.at is not None
     assert found.at.tzinfo is UTC
@@ -300,7 +300,7 @@ def test_the_time_is_told_in_utc() -> None:
 )
 def test_what_is_no_audit_is_refused_in_one_sentence(data: str | bytes) -> None:
     with pytest.raises(InputError) as caught:
-        changes.read(data, "report.json")
+        comparison.read(data, "report.json")
     assert caught.value.code == "bad-audit"
     assert caught.value.message.startswith("report.json is ")
     assert caught.value.hint

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from simulator import CUT_OFF, REAL, SIZE, SMALL, TOKENS, audit_of, listing_of, name_of, selection_of
 
-from repo_manager.core.audit import findings as audit
+from repo_manager.core.audit import findings
 from repo_manager.core.audit.findings import (
     Audit,
     Circumstances,
@@ -58,7 +58,7 @@ def judge(
         foreign,
         exposed,
     )
-    return audit.audit(listing, selection_of(listing, *packages, release=release, classic=classic), SMALL, about)
+    return findings.audit(listing, selection_of(listing, *packages, release=release, classic=classic), SMALL, about)
 
 
 def only(judged: Audit, code: Code) -> Finding:
@@ -509,12 +509,12 @@ def test_a_modernized_server_may_have_what_is_modernized_alone() -> None:
 def test_only_an_unknown_package_of_a_known_release_is_surely_a_mistake(name: str, replaceable: bool) -> None:  # noqa: FBT001 - a row
     (file,) = listing_of(name).files
     assert file.installer is not None
-    assert audit.replaceable(file.installer, SMALL) is replaceable
+    assert findings.replaceable(file.installer, SMALL) is replaceable
 
 
 def test_what_is_no_installer_is_never_superseded() -> None:
     listing = listing_of(OLD, NEW, COPY)
-    assert {file.name: audit.superseded(file, listing) for file in listing.files} == {
+    assert {file.name: findings.superseded(file, listing) for file in listing.files} == {
         OLD: True,
         NEW: False,
         COPY: False,
@@ -524,7 +524,9 @@ def test_what_is_no_installer_is_never_superseded() -> None:
 def test_a_full_folder_of_the_real_catalog_is_healthy() -> None:
     links = REAL.links(REAL.latest)
     listing = listing_of(*(link.name.text for link in links), known=REAL)
-    judged = audit.audit(listing, select(Request(classic=False), listing, REAL), REAL, Circumstances({}, classic=False))
+    judged = findings.audit(
+        listing, select(Request(classic=False), listing, REAL), REAL, Circumstances({}, classic=False)
+    )
     assert judged.findings == ()
     assert {line.state for line in judged.packages} == {State.OK}
     assert len(judged.packages) == len(links) == 26

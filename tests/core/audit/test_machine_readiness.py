@@ -8,7 +8,7 @@ import pytest
 from inventory_world import RVTOOLS, inventory, machine, made_up, real_texts
 from simulator import CUT_OFF, SMALL, audit_of, listing_of, name_of, selection_of
 
-from repo_manager.core.audit import machine_readiness as outlook
+from repo_manager.core.audit import machine_readiness
 from repo_manager.core.audit.findings import Code, Severity, State, Verdict
 from repo_manager.core.audit.machine_readiness import Group, Knowledge, Need, Outlook, Prospect
 from repo_manager.core.inventory import Inventory, Row, Wording, from_rows
@@ -33,12 +33,12 @@ def audit_with(*present: str, wanted: tuple[str, ...] = ()) -> Audit:
 
 def judged(audit: Audit, about: Knowledge, *machines: Machine) -> Outlooks:
     listed = inventory(*machines)
-    return outlook.judge(listed, outlook.answered(listed), audit, about)
+    return machine_readiness.judge(listed, machine_readiness.answered(listed), audit, about)
 
 
 def only(audit: Audit, about: Knowledge, one: Machine) -> tuple[Outlook, Finding | None]:
     outlooks = judged(audit, about, one)
-    found = list(outlook.findings_of(outlooks, audit, about))
+    found = list(machine_readiness.findings_of(outlooks, audit, about))
     assert len(found) <= 1
     return outlooks.machines[0], found[0] if found else None
 
@@ -268,7 +268,7 @@ def test_only_installers_that_list_kernels_are_asked_and_only_for_machines_with_
         machine("c", "RHEL 9.2", kernel="5.14.0-284.el9.x86_64"),
         machine("d", "Ubuntu", kernel="6.8.0-31-generic"),
     )
-    assert outlook.with_kernels(listed, outlook.answered(listed)) == {UBUNTU}
+    assert machine_readiness.with_kernels(listed, machine_readiness.answered(listed)) == {UBUNTU}
 
 
 # All together
@@ -310,7 +310,7 @@ def test_machines_of_which_the_same_is_said_are_one_group_and_the_largest_comes_
     )
     told = {
         prospect: [(group.subject, [found.machine.name for found in group.machines]) for group in groups]
-        for prospect, groups in outlook.grouped(outlooks).items()
+        for prospect, groups in machine_readiness.grouped(outlooks).items()
     }
     assert told == {
         Prospect.WITHOUT_PACKAGE: [("RHEL8-64", ["d"])],
@@ -318,12 +318,12 @@ def test_machines_of_which_the_same_is_said_are_one_group_and_the_largest_comes_
         Prospect.AMBIGUOUS: [("Rocky Linux", ["a", "c"]), ("AlmaLinux", ["b"])],
         Prospect.UNKNOWN: [("nothing said", ["g"])],
     }
-    assert isinstance(outlook.grouped(outlooks)[Prospect.UNKNOWN][0], Group)
+    assert isinstance(machine_readiness.grouped(outlooks)[Prospect.UNKNOWN][0], Group)
 
 
 def test_what_the_inventory_says_of_itself_is_handed_on() -> None:
     listed = Inventory("list.csv", (), 3, 2, ())
-    outlooks = outlook.judge(listed, (), audit_with(), CLASSIC)
+    outlooks = machine_readiness.judge(listed, (), audit_with(), CLASSIC)
     assert (outlooks.inventory, outlooks.machines, outlooks.templates, outlooks.placeholders) == ("list.csv", (), 3, 2)
 
 
@@ -338,7 +338,7 @@ def ten_thousand() -> Inventory:
 
 
 def test_ten_thousand_machines_have_the_answers_that_resolve_gives_one_by_one(ten_thousand: Inventory) -> None:
-    outlooks = outlook.judge(ten_thousand, outlook.answered(ten_thousand), audit_with(), CLASSIC)
+    outlooks = machine_readiness.judge(ten_thousand, machine_readiness.answered(ten_thousand), audit_with(), CLASSIC)
     assert len(outlooks.machines) > 9_000
     for found in outlooks.machines:
         assert found.answer == resolve(found.machine.system)
@@ -346,7 +346,8 @@ def test_ten_thousand_machines_have_the_answers_that_resolve_gives_one_by_one(te
 
 def test_every_text_of_the_real_world_is_among_them_and_has_its_own_answer(ten_thousand: Inventory) -> None:
     answers = {
-        one.system: answer for one, answer in zip(ten_thousand.machines, outlook.answered(ten_thousand), strict=True)
+        one.system: answer
+        for one, answer in zip(ten_thousand.machines, machine_readiness.answered(ten_thousand), strict=True)
     }
     assert {text: answers.get(text) for text in real_texts()} == {text: resolve(text) for text in real_texts()}
 
@@ -354,6 +355,6 @@ def test_every_text_of_the_real_world_is_among_them_and_has_its_own_answer(ten_t
 def test_ten_thousand_machines_are_taken_or_left_out_and_none_is_lost(ten_thousand: Inventory) -> None:
     counted = len(ten_thousand.machines) + ten_thousand.templates + ten_thousand.placeholders
     assert (counted, ten_thousand.troubles) == (10_000, ())
-    outlooks = outlook.judge(ten_thousand, outlook.answered(ten_thousand), audit_with(), CLASSIC)
+    outlooks = machine_readiness.judge(ten_thousand, machine_readiness.answered(ten_thousand), audit_with(), CLASSIC)
     assert sum(outlooks.count(prospect) for prospect in Prospect) == len(ten_thousand.machines)
     assert all(outlooks.count(prospect) for prospect in (Prospect.AMBIGUOUS, Prospect.UNSUPPORTED, Prospect.UNKNOWN))

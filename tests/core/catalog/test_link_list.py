@@ -8,8 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from repo_manager.core import catalog
-from repo_manager.core.catalog import Catalog, ForClassic
-from repo_manager.core.catalog import link_list as linklist
+from repo_manager.core.catalog import Catalog, ForClassic, link_list
 from repo_manager.core.errors import DocumentError, InputError
 from repo_manager.core.names import WINDOWS, Release, Token
 
@@ -38,14 +37,14 @@ def listing(*rows: tuple[str, str] | tuple[str, str, str]) -> str:
 
 def taken_in(text: str, markdown: str) -> str:
     parsed = catalog.parse(text)
-    return linklist.amend(text, parsed, linklist.difference(parsed, linklist.parse(markdown, HOSTS)))
+    return link_list.amend(text, parsed, link_list.difference(parsed, link_list.parse(markdown, HOSTS)))
 
 
 # Reading a list.
 
 
 def test_the_published_list_reads_without_a_problem() -> None:
-    listed = linklist.parse(PUBLISHED, HOSTS)
+    listed = link_list.parse(PUBLISHED, HOSTS)
     assert {str(release): len(links) for release, links in listed.releases.items()} == {
         "9.66": 26,
         "9.65": 26,
@@ -55,7 +54,7 @@ def test_the_published_list_reads_without_a_problem() -> None:
 
 
 def test_a_mistyped_label_is_remarked_on_and_the_file_name_counts() -> None:
-    listed = linklist.parse(PUBLISHED, HOSTS)
+    listed = link_list.parse(PUBLISHED, HOSTS)
     assert [remark.message for remark in listed.remarks] == [
         "the label says RHELP6-64 and the file name RHEL6-64; the name counts"
     ]
@@ -63,11 +62,11 @@ def test_a_mistyped_label_is_remarked_on_and_the_file_name_counts() -> None:
 
 
 def test_the_published_list_holds_nothing_that_the_catalog_does_not_have() -> None:
-    found = linklist.difference(REAL, linklist.parse(PUBLISHED, HOSTS))
+    found = link_list.difference(REAL, link_list.parse(PUBLISHED, HOSTS))
     assert (found.wanted, found.new_releases, found.unknown) == ((), (), ())
     assert len(found.unchanged) == 78
     assert [(str(link.release), link.token) for link in found.kept] == [("9.36", "SLES11-SP3-64")]
-    assert linklist.amend(TEXT, REAL, found) is TEXT
+    assert link_list.amend(TEXT, REAL, found) is TEXT
 
 
 LINK = address("9.66", "RHEL9-64")
@@ -85,7 +84,7 @@ LINK = address("9.66", "RHEL9-64")
     ],
 )
 def test_every_way_to_write_a_link_in_markdown_is_read(item: str, reason: str) -> None:
-    listed = linklist.parse(f"## Version 9.66 ##\n\n{item}\n", HOSTS)
+    listed = link_list.parse(f"## Version 9.66 ##\n\n{item}\n", HOSTS)
     assert [link.url for links in listed.releases.values() for link in links] == [LINK], reason
     assert (listed.problems, listed.remarks) == ((), ()), reason
 
@@ -108,12 +107,12 @@ def test_every_way_to_write_a_link_in_markdown_is_read(item: str, reason: str) -
     ],
 )
 def test_what_cannot_be_used_is_left_out_and_reported(text: str, line: int, part: str, reason: str) -> None:
-    listed = linklist.parse(text, HOSTS)
+    listed = link_list.parse(text, HOSTS)
     assert [problem.line for problem in listed.problems if part in problem.message] == [line], (reason, listed)
 
 
 def test_a_reference_that_nobody_uses_is_remarked_on() -> None:
-    listed = linklist.parse(f"### Version 9.66\n- [RHEL9-64]({LINK})\n[more]: {LINK}\n", HOSTS)
+    listed = link_list.parse(f"### Version 9.66\n- [RHEL9-64]({LINK})\n[more]: {LINK}\n", HOSTS)
     assert [str(remark) for remark in listed.remarks] == [
         "line 3, column 1: the reference [more] is defined and not used"
     ]
@@ -124,7 +123,7 @@ def test_a_reference_that_nobody_uses_is_remarked_on() -> None:
 @example("[a]: " + "<" * 100)
 @example("# " * 100)
 def test_any_text_is_a_list_or_a_list_of_problems(text: str) -> None:
-    listed = linklist.parse(text, HOSTS)
+    listed = link_list.parse(text, HOSTS)
     assert listed.releases or listed.problems
 
 
@@ -132,16 +131,16 @@ def test_any_text_is_a_list_or_a_list_of_problems(text: str) -> None:
 
 
 def test_a_difference_says_what_is_new_changed_and_kept() -> None:
-    listed = linklist.parse(
+    listed = link_list.parse(
         listing(("9.68", "Windows"), ("9.66", "RHEL9-64"), ("9.68", "DEBIAN13-64"), ("9.67", "OL9-64")), HOSTS
     )
-    found = linklist.difference(REAL, listed)
+    found = link_list.difference(REAL, listed)
     assert found.new_releases == (Release(9, 68),)
     assert [(str(link.release), link.token) for link in found.added] == [("9.68", "Windows"), ("9.67", "OL9-64")]
     assert [change.before.token for change in found.changed] == ["RHEL9-64"]
     assert [link.token for link in found.unknown] == ["DEBIAN13-64"]
     assert len(found.kept) == 78
-    assert linklist.describe(found) == (
+    assert link_list.describe(found) == (
         "new release 9.68",
         f"+ 9.68 Windows  {address('9.68', 'Windows')}",
         f"+ 9.67 OL9-64  {address('9.67', 'OL9-64')}",
@@ -316,9 +315,9 @@ def test_links_that_are_not_written_one_a_line_are_left_to_a_person(releases: st
 
 
 def test_a_text_that_is_not_the_catalog_it_is_said_to_be_is_refused() -> None:
-    found = linklist.difference(REAL, linklist.parse(listing(("9.66", "Windows", "1.1")), HOSTS))
+    found = link_list.difference(REAL, link_list.parse(listing(("9.66", "Windows", "1.1")), HOSTS))
     with pytest.raises(InputError) as caught:
-        linklist.amend(SMALL, REAL, found)
+        link_list.amend(SMALL, REAL, found)
     assert caught.value.code == "catalog-not-amendable"
 
 
@@ -333,9 +332,9 @@ def test_a_text_whose_notes_an_insertion_would_change_is_refused() -> None:
 
 
 def test_a_text_with_mistakes_is_refused() -> None:
-    found = linklist.difference(REAL, linklist.parse(listing(("9.66", "Windows", "1.1")), HOSTS))
+    found = link_list.difference(REAL, link_list.parse(listing(("9.66", "Windows", "1.1")), HOSTS))
     with pytest.raises(DocumentError):
-        linklist.amend(SMALL.replace('"9.49.6395.1"', "9.49"), REAL, found)
+        link_list.amend(SMALL.replace('"9.49.6395.1"', "9.49"), REAL, found)
 
 
 TOKENS = [token for token in REAL.packages if token != WINDOWS]
@@ -360,9 +359,9 @@ def test_amending_adds_the_links_and_nothing_else_and_twice_is_once(
     rows: list[tuple[str, str, str]], newline: str
 ) -> None:
     text = TEXT.replace("\n", newline)
-    listed = linklist.parse(listing(*rows), HOSTS)
-    found = linklist.difference(REAL, listed)
-    amended = linklist.amend(text, REAL, found)
+    listed = link_list.parse(listing(*rows), HOSTS)
+    found = link_list.difference(REAL, listed)
+    amended = link_list.amend(text, REAL, found)
     after = catalog.parse(amended)
 
     expected = {(facts.release, link.token): link.url for facts in REAL.releases for link in facts.links.values()}
@@ -371,8 +370,8 @@ def test_amending_adds_the_links_and_nothing_else_and_twice_is_once(
     assert without_links(after) == without_links(REAL) | dict.fromkeys(found.new_releases)
     assert (after.packages, after.aliases, after.sources) == (REAL.packages, REAL.aliases, REAL.sources)
 
-    assert linklist.amend(amended, after, linklist.difference(after, listed)) == amended
-    assert linklist.amend(amended, REAL, found) == amended
+    assert link_list.amend(amended, after, link_list.difference(after, listed)) == amended
+    assert link_list.amend(amended, REAL, found) == amended
     assert only_insertions_or_new_addresses(text, amended)
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from repo_manager.core.catalog import strict_yaml as document
+from repo_manager.core.catalog import strict_yaml
 from repo_manager.core.errors import DocumentError
 from repo_manager.core.names import Release
 
@@ -22,7 +22,7 @@ class Colour(StrEnum):
     GREEN = "green"
 
 
-def problems(root: document.Mapping) -> list[tuple[int, int, str]]:
+def problems(root: strict_yaml.Mapping) -> list[tuple[int, int, str]]:
     """What was noted, as (line, column, message)."""
     try:
         root.raise_problems("invalid", "a.yaml", "mend it")
@@ -32,7 +32,7 @@ def problems(root: document.Mapping) -> list[tuple[int, int, str]]:
 
 
 def test_a_sound_document_reads_without_a_problem() -> None:
-    root = document.read(
+    root = strict_yaml.read(
         "title: one\ncount: 3\nloud: true\ncolour: green\nsince: '9.50'\nlist: [a, b]\n"
         "inner: {depth: 2}\nrows:\n  - {name: x}\n  - {name: y}\n"
     )
@@ -50,7 +50,7 @@ def test_a_sound_document_reads_without_a_problem() -> None:
 
 
 def test_an_optional_key_that_is_absent_gives_its_default() -> None:
-    root = document.read("other: 1\n")
+    root = strict_yaml.read("other: 1\n")
     assert root.text("title", "none") == "none"
     assert root.integer("count", 7) == 7
     assert root.flag("loud", True) is True
@@ -88,20 +88,20 @@ def test_an_optional_key_that_is_absent_gives_its_default() -> None:
     ],
 )
 def test_a_value_that_is_not_the_text_wanted_is_explained(text: str, expected: str, reason: str) -> None:
-    root = document.read(text)
+    root = strict_yaml.read(text)
     root.release("since")
     assert [message for _, _, message in problems(root)] == [expected], reason
 
 
 @pytest.mark.parametrize("text", ["9.66.7567.1", "UBUNTU-16.04-64", "https://a/b", "n-4", "on-call", "None of them"])
 def test_an_unquoted_text_that_yaml_leaves_alone_is_text(text: str) -> None:
-    root = document.read(f"a: {text}")
+    root = strict_yaml.read(f"a: {text}")
     assert root.text("a") == text
     assert problems(root) == []
 
 
 def test_every_mistake_is_reported_in_the_order_of_the_text() -> None:
-    root = document.read(
+    root = strict_yaml.read(
         "colour: gren\ncount: many\nbig: 99\nloud: yes\nlist: a\nrows: [1]\nmore: 5\ninner: []\ntitel: x\n"
     )
     root.text("title")
@@ -168,7 +168,7 @@ def test_every_mistake_is_reported_in_the_order_of_the_text() -> None:
 def test_a_hostile_or_broken_document_is_refused_with_its_place(
     text: str, line: int, column: int, part: str, reason: str
 ) -> None:
-    root = document.read(text)
+    root = strict_yaml.read(text)
     root.mapping("a", required=False)
     root.finish()
     found = [problem for problem in problems(root) if part in problem[2]]
@@ -191,26 +191,26 @@ def test_both_parsers_of_pyyaml_report_deep_nesting_at_the_same_place() -> None:
 
 def test_an_alias_bomb_is_refused_without_growing() -> None:
     lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]
-    root = document.read("\n".join(lines))
+    root = strict_yaml.read("\n".join(lines))
     for key in root:
         root.texts(key)
     found = problems(root)
-    assert len(found) == document.MAX_PROBLEMS + 1
-    assert found[-1][2] == f"and {30 + 29 * 9 - document.MAX_PROBLEMS} more mistakes after this one"
+    assert len(found) == strict_yaml.MAX_PROBLEMS + 1
+    assert found[-1][2] == f"and {30 + 29 * 9 - strict_yaml.MAX_PROBLEMS} more mistakes after this one"
 
 
 def test_a_choice_that_is_no_text_is_reported_once() -> None:
-    root = document.read("colour: no")
+    root = strict_yaml.read("colour: no")
     assert root.choice("colour", Colour) is Colour.RED
     assert len(problems(root)) == 1
 
 
 def test_the_first_of_two_equal_keys_counts() -> None:
-    assert document.read("a: one\na: two").text("a") == "one"
+    assert strict_yaml.read("a: one\na: two").text("a") == "one"
 
 
 def test_the_keys_of_a_data_mapping_must_be_text_too() -> None:
-    root = document.read("releases:\n  9.50: x\n  '9.51': y\n")
+    root = strict_yaml.read("releases:\n  9.50: x\n  '9.51': y\n")
     releases = root.mapping("releases")
     assert list(releases) == ["9.50", "9.51"]
     releases.problem_at_key("9.51", "is too new")
@@ -222,7 +222,7 @@ def test_the_keys_of_a_data_mapping_must_be_text_too() -> None:
 
 
 def test_an_absent_mapping_is_silent_below_the_place_where_it_was_missed() -> None:
-    root = document.read("a: 1")
+    root = strict_yaml.read("a: 1")
     inner = root.mapping("inner")
     assert (inner.text("x"), inner.integer("y"), inner.flag("z"), inner.texts("l")) == ("", 0, False, ())
     assert (inner.release("r"), inner.choice("c", Colour), list(inner)) == (Release(0, 0), Colour.RED, [])
@@ -233,14 +233,14 @@ def test_an_absent_mapping_is_silent_below_the_place_where_it_was_missed() -> No
 
 
 def test_a_problem_can_point_at_one_item_of_a_list() -> None:
-    root = document.read("list: [a, b,\n  c]")
+    root = strict_yaml.read("list: [a, b,\n  c]")
     root.problem("list", "the third", 2)
     root.problem("list", "the list", 9)
     assert problems(root) == [(1, 7, "the list"), (2, 3, "the third")]
 
 
 def test_what_a_key_holds_can_be_asked_without_a_problem() -> None:
-    root = document.read("a: x\nb: {c: d}")
+    root = strict_yaml.read("a: x\nb: {c: d}")
     assert [root.is_mapping(key) for key in ("a", "b", "absent")] == [False, True, False]
     root.finish()
     assert problems(root) == []
@@ -248,7 +248,7 @@ def test_what_a_key_holds_can_be_asked_without_a_problem() -> None:
 
 @pytest.mark.parametrize(("text", "start"), [("\ufeffa: b", 1), ("\r\na: b", 2), ("\n\na: b\n", 3)])
 def test_byte_order_marks_and_any_line_end_are_fine(text: str, start: int) -> None:
-    root = document.read(text)
+    root = strict_yaml.read(text)
     assert root.text("a") == "b"
     assert root.line("a") == start
     assert problems(root) == []
@@ -256,20 +256,20 @@ def test_byte_order_marks_and_any_line_end_are_fine(text: str, start: int) -> No
 
 def test_bytes_that_are_not_utf_8_are_refused_with_their_place() -> None:
     with pytest.raises(DocumentError) as caught:
-        document.decode("a: é\r\nb: ".encode() + b"\xe9t\xe9", "a.yaml")
+        strict_yaml.decode("a: é\r\nb: ".encode() + b"\xe9t\xe9", "a.yaml")
     assert [str(problem) for problem in caught.value.problems] == ["line 2, column 4: byte 0xe9 is not UTF-8 text"]
     assert caught.value.hint == "save the file as UTF-8"
 
 
 def test_bytes_lose_their_byte_order_mark() -> None:
-    assert document.decode(b"\xef\xbb\xbfa: b", "a.yaml") == "a: b"
+    assert strict_yaml.decode(b"\xef\xbb\xbfa: b", "a.yaml") == "a: b"
 
 
 @pytest.mark.parametrize(
     ("text", "expected"), [("RHEL9_64", "RHEL9-64"), ("rhel9-64", "RHEL9-64"), ("zzz", None), ("", None)]
 )
 def test_the_nearest_name_is_found_in_any_case_or_not_at_all(text: str, expected: str | None) -> None:
-    assert document.nearest(text, ["RHEL9-64", "OL9-64"]) == expected
+    assert strict_yaml.nearest(text, ["RHEL9-64", "OL9-64"]) == expected
 
 
 @given(st.text(max_size=200))
@@ -279,7 +279,7 @@ def test_the_nearest_name_is_found_in_any_case_or_not_at_all(text: str, expected
 @example("- - - -")
 @example("!<tag:x> a: 1")
 def test_any_text_is_an_answer_or_a_list_of_problems(text: str) -> None:
-    root = document.read(text)
+    root = strict_yaml.read(text)
     for key in root:
         root.text(key)
     root.finish()
@@ -297,6 +297,6 @@ def test_any_text_is_an_answer_or_a_list_of_problems(text: str) -> None:
 )
 def test_quoted_texts_come_back_as_they_were(values: dict[str, str]) -> None:
     text = "".join(f"'{key}': '{value.replace(chr(39), chr(39) * 2)}'\n" for key, value in values.items())
-    root = document.read(text or "{}")
+    root = strict_yaml.read(text or "{}")
     assert {key: root.text(key) for key in root} == values
     assert problems(root) == []
