@@ -679,36 +679,43 @@ def _configuration(world: World) -> Path:
 
 def cli(world: World, *arguments: str, variables: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command line to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "repo_manager", *arguments],
-        env={**environment(world), **(variables or {})},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        errors="backslashreplace",
-        stdin=subprocess.DEVNULL,
-        timeout=60,
-        check=False,
-    )
+    with start(world, *arguments, variables=variables) as process:
+        try:
+            stdout, stderr = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
 def start(
     world: World, *arguments: str, variables: Mapping[str, str] | None = None, output: int = subprocess.PIPE
 ) -> subprocess.Popen[str]:
-    """Start a command line and go on. Use as a context manager.
+    """Start a command line and return the running process. Use as a context manager.
 
-    One whose output nobody reads while it runs wants `subprocess.DEVNULL`: pipes of Windows are soon full.
+    Where no thread reads the output while the process runs, pass `subprocess.DEVNULL`: pipes of Windows are soon full.
     """
-    return subprocess.Popen(
-        [sys.executable, "-m", "repo_manager", *arguments],
-        env={**environment(world), **(variables or {})},
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        text=True,
-        encoding="utf-8",
-        errors="backslashreplace",
-    )
+    for attempt in range(_STARTS):
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-m", "repo_manager", *arguments],
+                env={**environment(world), **(variables or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                text=True,
+                encoding="utf-8",
+                errors="backslashreplace",
+            )
+        except OSError as error:
+            if getattr(error, "winerror", None) != _INTERNAL_ERROR or attempt + 1 == _STARTS:
+                raise
+    raise AssertionError
+
+
+_STARTS: Final = 3
+_INTERNAL_ERROR: Final = 1359
+"""Wine's answer when a new process ended before its first instruction, as under heavy load. Nothing has run then."""
 
 
 def until(condition: Callable[[], bool], what: str, limit_s: float = 30.0) -> None:
