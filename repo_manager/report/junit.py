@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from xml.sax.saxutils import escape, quoteattr
+from xml.etree import ElementTree as ET
 
 from repo_manager.core.audit.findings import Code, Severity
 from repo_manager.core.audit.machine_readiness import Prospect
@@ -20,7 +20,7 @@ from repo_manager.report.subjects import sentence, subjects
 from repo_manager.report.text import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from repo_manager.core.audit.findings import Finding
     from repo_manager.core.audit.result import Assessment
@@ -67,11 +67,11 @@ def render(assessed: Assessment) -> str:
     if assessed.outlooks is not None:
         suites["machines"] = [_machine(machine) for machine in found.machines]
     cases = [case for suite in suites.values() for case in suite]
-    lines = ['<?xml version="1.0" encoding="UTF-8"?>']
-    lines.append(f'<testsuites name="repo-manager audit" {_counts(cases)} time="0">')
+    root = ET.Element("testsuites", {"name": "repo-manager audit", **_counts(cases), "time": "0"})
     for name, suite in suites.items():
-        lines += _suite(name, suite, assessed)
-    return "\n".join([*lines, "</testsuites>"]).encode("ascii", "xmlcharrefreplace").decode("ascii")
+        _add_suite(root, name, suite, assessed)
+    ET.indent(root, "")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, "us-ascii").decode("ascii")}'
 
 
 # Cases
@@ -99,14 +99,13 @@ def _machine(machine: JudgedMachine) -> _Case:
     return _Case(machine.label, findings, output=(f"{outlook.prospect.value}: {outlook.why}",))
 
 
-# As XML
+# As XML. Every text from outside passes `safe`, which leaves no character that XML forbids.
 
 
-def _suite(name: str, cases: list[_Case], assessed: Assessment) -> Iterator[str]:
-    at = f"{assessed.at:%Y-%m-%dT%H:%M:%S}"
+def _add_suite(root: ET.Element, name: str, cases: list[_Case], assessed: Assessment) -> None:
     skipped = sum(case.skipped is not None and not case.failures for case in cases)
-    yield f'<testsuite name="{name}" {_counts(cases)} skipped="{skipped}" time="0" timestamp="{at}">'
-    yield "<properties>"
+    times = {"time": "0", "timestamp": f"{assessed.at:%Y-%m-%dT%H:%M:%S}"}
+    suite = ET.SubElement(root, "testsuite", {"name": name, **_counts(cases), "skipped": str(skipped), **times})
     facts = {
         "repository": assessed.audit.repository,
         "profile": assessed.profile,
@@ -115,65 +114,49 @@ def _suite(name: str, cases: list[_Case], assessed: Assessment) -> Iterator[str]
     }
     if assessed.outlooks is not None and name == "machines":
         facts["inventory"] = assessed.outlooks.inventory
-    yield from (f'<property name="{key}" value={_quoted(value)}/>' for key, value in facts.items())
-    yield "</properties>"
-    group = f"repo-manager.{assessed.profile}.{name}"
+    properties = ET.SubElement(suite, "properties")
+    for key, value in facts.items():
+        ET.SubElement(properties, "property", name=key, value=safe(value))
+    group = safe(f"repo-manager.{assessed.profile}.{name}")
     for case in cases:
-        yield from _case(case, group)
-    yield "</testsuite>"
+        element = ET.SubElement(suite, "testcase", classname=group, name=safe(case.name), time="0")
+        element.extend((*_failure(case), *_skipped(case), *_output(case)))
 
 
-def _counts(cases: Iterable[_Case]) -> str:
-    counted = [bool(case.failures) for case in cases]
-    return f'tests="{len(counted)}" failures="{sum(counted)}" errors="0"'
+def _counts(cases: list[_Case]) -> dict[str, str]:
+    failures = sum(bool(case.failures) for case in cases)
+    return {"tests": str(len(cases)), "failures": str(failures), "errors": "0"}
 
 
-def _case(case: _Case, group: str) -> Iterator[str]:
-    head = f'<testcase classname={_quoted(group)} name={_quoted(case.name)} time="0"'
-    inner = [*_failure(case), *_skipped(case), *_output(case)]
-    if not inner:
-        yield f"{head}/>"
-        return
-    yield f"{head}>"
-    yield from inner
-    yield "</testcase>"
-
-
-def _failure(case: _Case) -> Iterator[str]:
+def _failure(case: _Case) -> Iterator[ET.Element]:
     """One at most: readers of this format show the first, and count more of them in different ways."""
     if not case.failures:
         return
     first, *more = case.failures
     rest = f" (and {len(more)} more)" if more else ""
-    body = "\n\n".join(_told(finding) for finding in case.failures)
-    message = _quoted(f"{sentence(first)}{rest}")
-    yield f'<failure type="{first.code.value}" message={message}>{_text(body)}</failure>'
+    element = ET.Element("failure", type=first.code.value, message=safe(f"{sentence(first)}{rest}"))
+    element.text = "\n\n".join(_told(finding) for finding in case.failures)
+    yield element
 
 
-def _skipped(case: _Case) -> Iterator[str]:
+def _skipped(case: _Case) -> Iterator[ET.Element]:
     if case.skipped is not None and not case.failures:
         kind, why = case.skipped
-        yield f'<skipped type="{kind}" message={_quoted(why)}/>'
+        yield ET.Element("skipped", type=kind, message=safe(why))
 
 
-def _output(case: _Case) -> Iterator[str]:
+def _output(case: _Case) -> Iterator[ET.Element]:
     said = [_told(finding) for finding in case.findings if finding.severity is not Severity.ERROR]
     lines = [*map(safe, case.output), *said]
     if lines:
-        yield f"<system-out>{_text(chr(10).join(lines))}</system-out>"
+        element = ET.Element("system-out")
+        element.text = "\n".join(lines)
+        yield element
 
 
 def _told(finding: Finding) -> str:
+    """Several lines. A line break in a text from outside begins no line."""
     return (
         f"{finding.severity.value} {finding.code.value}: {safe(sentence(finding))}\n"
         f"({RULES[finding.code].meaning})\nto mend it: {safe(finding.fix)}"
     )
-
-
-def _quoted(value: str) -> str:
-    return quoteattr(safe(value))
-
-
-def _text(value: str) -> str:
-    """A text of several lines whose parts from outside are safe: a line break in a name must not begin a line."""
-    return escape(value)
