@@ -17,7 +17,7 @@ from repo_manager.adapters.filesystem import trusted_files
 from repo_manager.adapters.filesystem.atomic_write import write_whole
 from repo_manager.adapters.filesystem.paths import shown
 from repo_manager.adapters.filesystem.trusted_files import Correction
-from repo_manager.core import fleet
+from repo_manager.core import fleet, strict_json
 from repo_manager.core.errors import InputError, MachineError
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def load(path: Path, *, absent_is_empty: bool = False) -> Tokens:
     except OSError as error:
         raise InputError("no-tokens", f"{path} cannot be read: {error.strerror}", "check --tokens") from error
     try:
-        return _read(fleet.loads(data))
+        return _read(strict_json.loads(data))
     except (InputError, KeyError, TypeError, ValueError) as error:
         raise InputError("bad-tokens", f"{path} does not hold tokens, or is damaged", "check --tokens") from error
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 import lief
 
 from repo_manager.adapters.installers.certificate_chain import Sealed
+from repo_manager.adapters.installers.pe import MAX_HEADERS, NotExecutableError, read_headers
 from repo_manager.core.audit.signature_policy import Signature, Signer, State, Trust
 
 if TYPE_CHECKING:
@@ -31,14 +32,8 @@ if TYPE_CHECKING:
     from repo_manager.adapters.installers.certificate_chain import Anchors
 
 _READ: Final = 256 << 10
-_DOS_HEADER: Final = 0x40
-_LFANEW_AT: Final = 0x3C
-_COFF_BYTES: Final = 24
-_CHECKSUM_AT: Final = 64
-_MOST_OPTIONAL: Final = 4096
-_DIRECTORY: Final = struct.Struct("<II")
-_DIRECTORIES_AT: Final = {0x10B: 96, 0x20B: 112}
-_CERTIFICATES: Final = 4
+_CHECKSUM_BYTES: Final = 4
+_DIRECTORY_BYTES: Final = 8
 
 _ENTRY: Final = struct.Struct("<IHH")
 _PKCS7: Final = 2
@@ -134,26 +129,17 @@ def _layout(file: BinaryIO) -> _Layout:
     """Find the three places. What is no program has no signature."""
     size = file.seek(0, 2)
     nothing = _Layout(size, 0, 0, range(0))
-    head = _at(file, range(_DOS_HEADER))
-    if len(head) < _DOS_HEADER or head[:2] != b"MZ":
+    head = _at(file, range(MAX_HEADERS))
+    try:
+        headers = read_headers(head)
+    except NotExecutableError:
         return nothing
-    start = int.from_bytes(head[_LFANEW_AT : _LFANEW_AT + 4], "little")
-    coff = _at(file, range(start, start + _COFF_BYTES))
-    if len(coff) < _COFF_BYTES or coff[:4] != b"PE\0\0":
+    if not head.startswith(b"MZ") or headers is None or not headers.directory:
         return nothing
-    optional = start + _COFF_BYTES
-    header = _at(file, range(optional, optional + min(int.from_bytes(coff[20:22], "little"), _MOST_OPTIONAL)))
-    first = _DIRECTORIES_AT.get(int.from_bytes(header[:2], "little"))
-    if first is None:
-        return nothing
-    entry = first + _CERTIFICATES * _DIRECTORY.size
-    # The four bytes before the directories say how many there are.
-    if len(header) < entry + _DIRECTORY.size or int.from_bytes(header[first - 4 : first], "little") <= _CERTIFICATES:
-        return nothing
-    offset, length = _DIRECTORY.unpack_from(header, entry)
-    if offset + length > size or (length and offset < optional + entry + _DIRECTORY.size) or length > _MOST_TABLE:
+    table = headers.certificates
+    if table.stop > size or (table and table.start < headers.directory + _DIRECTORY_BYTES) or len(table) > _MOST_TABLE:
         raise _CutOffError
-    return _Layout(size, optional + _CHECKSUM_AT, optional + entry, range(offset, offset + length))
+    return _Layout(size, headers.checksum, headers.directory, table)
 
 
 def _entries(table: bytes) -> Iterable[bytes]:
@@ -244,8 +230,8 @@ def _digests(file: BinaryIO, layout: _Layout, algorithms: Iterable[str]) -> dict
     table = layout.table or range(layout.size, layout.size)
     spans = (
         range(layout.checksum),
-        range(layout.checksum + 4, layout.directory),
-        range(layout.directory + _DIRECTORY.size, table.start),
+        range(layout.checksum + _CHECKSUM_BYTES, layout.directory),
+        range(layout.directory + _DIRECTORY_BYTES, table.start),
         range(table.stop, layout.size),
     )
     buffer = memoryview(bytearray(_READ))

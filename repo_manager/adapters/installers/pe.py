@@ -11,6 +11,7 @@ Evidence: "PE Format" on Microsoft Learn (COFF file header, optional header data
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.core.errors import VerificationError
@@ -31,6 +32,66 @@ _DIRECTORY: Final = struct.Struct("<II")
 # Where the data directories begin in the optional header, by its magic number: PE32, PE32+.
 _DIRECTORIES_AT: Final = {0x10B: 96, 0x20B: 112}
 _CERTIFICATES: Final = 4
+_CHECKSUM_AT: Final = 64
+
+
+class NotExecutableError(Exception):
+    """The headers are not those of a program. Its text ends a sentence about the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """The places that the headers name. `directory` is the entry of the certificate table, 0 where there is none."""
+
+    end: int
+    """Where the headers, the sections and the certificates end."""
+
+    checksum: int = 0
+    directory: int = 0
+    certificates: range = range(0)
+
+
+def read_headers(head: bytes | bytearray) -> Headers | None:
+    """The headers at the beginning of a file; None while they are not complete.
+
+    Raises:
+        NotExecutableError: they are not those of a program.
+    """
+    if len(head) < _DOS_HEADER:
+        return None
+    start = int.from_bytes(head[_LFANEW_AT : _LFANEW_AT + 4], "little")
+    if not _DOS_HEADER <= start <= MAX_HEADERS - _COFF.size:
+        # The vendor's pages promise no more than MZ, so a file without further headers is let pass.
+        return Headers(_DOS_HEADER)
+    optional = start + _COFF.size
+    if len(head) < optional:
+        return None
+    signature, _, sections, _, _, _, optional_size, _ = _COFF.unpack_from(head, start)
+    if signature != b"PE\0\0":
+        raise NotExecutableError("it has no PE header")
+    table = optional + optional_size
+    end = table + sections * _SECTION.size
+    if end > MAX_HEADERS:
+        raise NotExecutableError("its headers are larger than those of any program")
+    if len(head) < end:
+        return None
+    directory, certificates = _certificates(head[optional:table])
+    # A section without bytes in the file (.bss) may have any offset.
+    reach = [offset + size for _, _, _, size, offset in _SECTION.iter_unpack(bytes(head[table:end])) if size]
+    place = optional + directory if directory else 0
+    return Headers(max(end, certificates.stop, *reach), optional + _CHECKSUM_AT, place, certificates)
+
+
+def _certificates(optional: bytes | bytearray) -> tuple[int, range]:
+    """Where the optional header has the entry of the certificate table, and where the table is in the file."""
+    first = _DIRECTORIES_AT.get(int.from_bytes(optional[:2], "little"), len(optional))
+    at = first + _CERTIFICATES * _DIRECTORY.size
+    # The four bytes before the directories are their number.
+    if at + _DIRECTORY.size > len(optional) or int.from_bytes(optional[first - 4 : first], "little") <= _CERTIFICATES:
+        return 0, range(0)
+    # Alone among the directories, this one holds a file offset.
+    offset, size = _DIRECTORY.unpack_from(optional, at)
+    return at, range(offset, offset + size)
 
 
 class ExecutableReader:
@@ -74,40 +135,11 @@ class ExecutableReader:
 
     def _read_headers(self) -> int | None:
         """How many bytes the file must have; None while the headers are not complete."""
-        head = self._head
-        if len(head) < _DOS_HEADER:
-            return None
-        start = int.from_bytes(head[_LFANEW_AT : _LFANEW_AT + 4], "little")
-        if not _DOS_HEADER <= start <= MAX_HEADERS - _COFF.size:
-            # The vendor's pages promise no more than MZ, so a file without further headers is let pass.
-            return _DOS_HEADER
-        if len(head) < start + _COFF.size:
-            return None
-        signature, _, sections, _, _, _, optional_size, _ = _COFF.unpack_from(head, start)
-        if signature != b"PE\0\0":
-            raise self._no_program("it has no PE header")
-        table = start + _COFF.size + optional_size
-        end = table + sections * _SECTION.size
-        if end > MAX_HEADERS:
-            raise self._no_program("its headers are larger than those of any program")
-        if len(head) < end:
-            return None
-        reach: list[int] = [end, self._end_of_certificates(start + _COFF.size, optional_size)]
-        for _, _, _, size, offset in _SECTION.iter_unpack(bytes(head[table:end])):
-            # A section without bytes in the file (.bss) may have any offset.
-            reach.append(offset + size if size else 0)
-        return max(reach)
-
-    def _end_of_certificates(self, optional: int, optional_size: int) -> int:
-        if optional_size < _DIRECTORY.size:
-            return 0
-        magic = int.from_bytes(self._head[optional : optional + 2], "little")
-        at = _DIRECTORIES_AT.get(magic, optional_size) + _CERTIFICATES * _DIRECTORY.size
-        if at + _DIRECTORY.size > optional_size:
-            return 0
-        # Alone among the directories, this one holds a file offset.
-        offset, size = _DIRECTORY.unpack_from(self._head, optional + at)
-        return int(offset + size)
+        try:
+            headers = read_headers(self._head)
+        except NotExecutableError as error:
+            raise self._no_program(str(error)) from error
+        return headers.end if headers else None
 
     def _no_program(self, why: str) -> VerificationError:
         return VerificationError("not-an-executable", f"{self._subject}: this is not a Windows program, {why}", _HINT)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.adapters.inventory_files import quotes
 from repo_manager.adapters.inventory_files.lines import Lines, UnclosedError
 from repo_manager.core.errors import InputError
 from repo_manager.core.inventory import HEADING_ROWS, NESTED, NO_NUMBER, Finder, Record, Row, Trouble
+from repo_manager.core.strict_json import Object, loads_repeated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,11 +135,11 @@ def _listed(text: Text) -> Iterator[Record | Trouble]:
                 "inventory-too-large", f"{text.name} is a JSON list of more than 64 MiB", "write an object on each line"
             )
     try:
-        items = _loads("".join(parts))
+        items = loads_repeated("".join(parts), NO_NUMBER)
     except (ValueError, RecursionError) as error:
         where = f": line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
         raise InputError("no-list", f"{text.name} is no JSON{where}", "write an object on each line") from error
-    if items and isinstance(items, list) and not any(isinstance(item, _Object) for item in items):
+    if items and isinstance(items, list) and not any(isinstance(item, Object) for item in items):
         raise InputError("no-list", f"{text.name}: no item is a JSON object", "give objects with the keys name and os")
     for number, item in enumerate(items if isinstance(items, list) else (), 1):
         yield from _of_object(item, f"item {number}")
@@ -148,7 +148,7 @@ def _listed(text: Text) -> Iterator[Record | Trouble]:
 
 def _record(line: str, place: str) -> tuple[Record | Trouble, ...]:
     try:
-        return _of_object(_loads(line), place)
+        return _of_object(loads_repeated(line, NO_NUMBER), place)
     except json.JSONDecodeError as error:
         what = f"is no JSON: column {error.colno}, {error.msg[:1].lower()}{error.msg[1:]}"
     except (ValueError, RecursionError):
@@ -156,28 +156,12 @@ def _record(line: str, place: str) -> tuple[Record | Trouble, ...]:
     return (Trouble(place, "", what, dropped=True),)
 
 
-class _Object:
-    """A JSON object as it is written: a key may stand in it twice."""
-
-    __slots__ = ("pairs",)
-
-    def __init__(self, pairs: list[tuple[str, object]]) -> None:
-        self.pairs = pairs
-
-
-def _loads(text: str) -> object:
-    return json.loads(text, object_pairs_hook=_Object, parse_constant=lambda _: NO_NUMBER)
-
-
 def _of_object(item: object, place: str) -> tuple[Record | Trouble, ...]:
-    if not isinstance(item, _Object):
+    if not isinstance(item, Object):
         return (Trouble(place, "", "is no JSON object", dropped=True),)
-    cells = {key: _text(value) for key, value in item.pairs}
-    record = Record(place, cells)
-    if len(cells) == len(item.pairs):
-        return (record,)
-    doubled = sorted(key for key, times in Counter(key for key, _ in item.pairs).items() if times > 1)
-    return (record, *(Trouble(place, key, "this key stands twice; the last of its values counts") for key in doubled))
+    record = Record(place, {key: _text(value) for key, value in item.items()})
+    message = "this key stands twice; the last of its values counts"
+    return (record, *(Trouble(place, key, message) for key in item.repeated))
 
 
 def _text(value: object) -> str:
@@ -186,4 +170,4 @@ def _text(value: object) -> str:
         return value
     if value is None:
         return ""
-    return NESTED if isinstance(value, _Object | list) else str(value)
+    return NESTED if isinstance(value, Object | list) else str(value)

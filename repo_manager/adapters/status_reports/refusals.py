@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from repo_manager.adapters.filesystem.atomic_write import write_whole
 from repo_manager.adapters.filesystem.opening import FILE_MODE, read_own
 from repo_manager.adapters.filesystem.paths import SUBFOLDER, reachable, refuse_elsewhere
-from repo_manager.core import fleet
+from repo_manager.core import fleet, strict_json
 from repo_manager.core.errors import RepoManagerError
 
 if TYPE_CHECKING:
@@ -52,12 +52,12 @@ class Refusals:
     def of(self, question: Question, now: datetime) -> Refusal | None:
         """How a question was refused of late; None where it was not, or that is long ago."""
         try:
-            known: Any = fleet.loads(read_own(self._path))
+            known: Any = strict_json.loads(read_own(self._path))
             since = fleet.moment(known["at"])
             asked = Question(known["place"], known["host"], known["identity"])
             if known["schema"] == _SCHEMA and asked == question and since <= now < since + KEPT:
                 return Refusal(str(known["code"]), since)
-        except (OSError, RepoManagerError, KeyError, TypeError):
+        except (OSError, RepoManagerError, ValueError, KeyError, TypeError):
             pass
         return None
 

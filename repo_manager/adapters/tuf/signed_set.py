@@ -11,13 +11,12 @@ Here is what writers and followers share: the layout, the bounds, and how metada
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager.adapters.filesystem.paths import component
-from repo_manager.core import names
+from repo_manager.core import names, strict_json
 from repo_manager.core.errors import InputError, RepoManagerError, VerificationError
 from repo_manager.core.names import InstallerName, InvalidNameError
 
@@ -142,23 +141,10 @@ def check_json(data: bytes, where: str) -> None:
         VerificationError: `malformed-set`.
     """
     try:
-        json.loads(data.decode("utf-8"), object_pairs_hook=_unique)
-    except _DoubledError as error:
-        raise malformed(where, f"the key {str(error)[:40]!r} stands twice") from error
-    except (ValueError, RecursionError) as error:
-        raise malformed(where, "no JSON text") from error
-
-
-class _DoubledError(Exception):
-    pass
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise _DoubledError(next(key for key in keys if keys.count(key) > 1))
-    return found
+        strict_json.loads(data)
+    except strict_json.MalformedJsonError as error:
+        why = f"the key {error.repeated[:40]!r} stands twice" if error.repeated else "no JSON text"
+        raise malformed(where, why) from error
 
 
 def members(targets: Targets, where: str) -> tuple[Member, ...]:

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from repo_manager.core import names
+from repo_manager.core import names, strict_json
 from repo_manager.core.errors import InputError
-from repo_manager.core.fleet.report import SetName, loads
+from repo_manager.core.fleet.report import SetName
 from repo_manager.core.names import InvalidNameError
 
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ def _there(read: Reader, name: str, limit: int) -> bytes:
 
 def _signed(data: bytes) -> Any:  # noqa: ANN401 - any JSON
     try:
-        return loads(data)["signed"]
-    except InputError as error:
+        return strict_json.loads(data)["signed"]
+    except strict_json.MalformedJsonError as error:
         raise _bad() from error
 
 

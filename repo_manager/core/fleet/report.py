@@ -6,13 +6,12 @@ There is no free text in it, so that whatever shows it shows no more than the to
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NewType
 
-from repo_manager.core import names
+from repo_manager.core import names, strict_json
 from repo_manager.core.audit.findings import Severity, State
 from repo_manager.core.errors import InputError
 from repo_manager.core.names import Release, Token
@@ -167,18 +166,13 @@ def parse(data: bytes) -> Report:
     """
     if len(data) > LIMIT_BYTES:
         raise _refused(f"it has {len(data)} bytes, and {LIMIT_BYTES} are allowed")
-    return read(loads(data))
+    return read(_loads(data))
 
 
-def loads(data: bytes) -> Any:  # noqa: ANN401 - any JSON
-    """Decode JSON from outside: without doubled keys, without numbers that are none, however deep it is.
-
-    Raises:
-        InputError: it is no such JSON.
-    """
+def _loads(data: bytes) -> Any:  # noqa: ANN401 - any JSON
     try:
-        return json.loads(data.decode("utf-8"), object_pairs_hook=_without_doubles, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
+        return strict_json.loads(data)
+    except strict_json.MalformedJsonError as error:
         raise _refused("it is not JSON in UTF-8, or a key is there twice") from error
 
 
@@ -218,17 +212,6 @@ def moment(text: str) -> datetime:
         return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError as error:
         raise _refused(f"{text[:30]!r} is no time") from error
-
-
-def _without_doubles(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    table = dict(pairs)
-    if len(table) != len(pairs):
-        raise ValueError("a key is there twice")
-    return table
-
-
-def _no_number(text: str) -> object:
-    raise ValueError(text)
 
 
 def _followed(value: object) -> SetName | None:
@@ -324,7 +307,7 @@ def take(data: bytes, came: datetime) -> Received:
     Raises:
         InputError: it is neither.
     """
-    value = loads(data)
+    value = _loads(data)
     if not isinstance(value, dict) or value.get("schema") != RECEIVED_SCHEMA:
         return Received(read(value), came.replace(microsecond=0))
     return Received(read(value.get("report")), moment(_text(value, "at", _TIME)))
@@ -338,7 +321,7 @@ def all_of(data: bytes) -> tuple[datetime, tuple[Received, ...], tuple[str, ...]
     Raises:
         InputError: it is something else.
     """
-    value = _table(loads(data), "the answer")
+    value = _table(_loads(data), "the answer")
     if value.get("schema") != ALL_SCHEMA:
         raise _refused(f"its schema is not {ALL_SCHEMA}")
     listed, unreadable = value.get("reports"), value.get("unreadable")

@@ -166,14 +166,27 @@ def test_a_program_shorter_than_its_sections_is_truncated(size: int) -> None:
     assert code_of(EXE[:size], WINDOWS_NAME) == "truncated-executable"
 
 
+def program_signed_at_its_end(magic: int, directories_at: int, directories: int = 16) -> bytes:
+    """6,000 bytes, of which the last 1,000 are the certificate table, if the header has that many directories."""
+    optional = struct.pack("<H", magic).ljust(directories_at - 4, b"\0") + struct.pack("<I", directories)
+    optional = optional.ljust(directories_at + 4 * 8, b"\0") + struct.pack("<II", 5000, 1000)
+    coff = struct.pack("<4sHHIIIHH", b"PE\0\0", 0x8664, 0, 0, 0, 0, len(optional), 0)
+    return (b"MZ".ljust(0x3C, b"\0") + struct.pack("<I", 0x40) + coff + optional).ljust(6000, b"\1")
+
+
 @pytest.mark.parametrize(("magic", "directories_at"), [(0x10B, 96), (0x20B, 112)])
 def test_a_program_shorter_than_its_signature_is_truncated(magic: int, directories_at: int) -> None:
-    optional = struct.pack("<H", magic).ljust(directories_at + 4 * 8, b"\0") + struct.pack("<II", 5000, 1000)
-    coff = struct.pack("<4sHHIIIHH", b"PE\0\0", 0x8664, 0, 0, 0, 0, len(optional), 0)
-    program = (b"MZ".ljust(0x3C, b"\0") + struct.pack("<I", 0x40) + coff + optional).ljust(6000, b"\1")
+    program = program_signed_at_its_end(magic, directories_at)
 
     assert inspect([program], WINDOWS_NAME).size_bytes == 6000
     assert code_of(program[:-1], WINDOWS_NAME) == "truncated-executable"
+
+
+@pytest.mark.parametrize(("magic", "directories_at"), [(0x10B, 96), (0x20B, 112)])
+def test_a_program_without_an_entry_for_certificates_may_end_anywhere(magic: int, directories_at: int) -> None:
+    program = program_signed_at_its_end(magic, directories_at, directories=4)
+
+    assert inspect([program[:-1]], WINDOWS_NAME).size_bytes == 5999
 
 
 def test_a_program_with_a_short_optional_header_has_no_signature() -> None:
