@@ -11,7 +11,7 @@ AZURITE := 3.35.0
 AXE := 4.14.1
 RACES := names startup audit_again download memory
 
-.PHONY: help demo test test-windows test-smb test-stores test-browser lint cover docs wheel bundle bench lock \
+.PHONY: help demo test test-windows test-stores test-browser lint cover docs wheel bundle bench lock \
   newest oldest clean
 
 help:  ## say what there is
@@ -39,10 +39,6 @@ test-windows: .venv/ready  ## run the tests under Windows Python and Wine; sets 
 	$(BIN)/python tests/windows/tier.py test
 	PYTHONPATH=tests $(BIN)/python -m windows.console
 
-test-smb: .venv/ready  ## test against a real Samba server; gets one on Debian; needs root
-	command -v smbd >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends samba; }
-	$(BIN)/python -m pytest -q -m smb
-
 test-stores: .venv/ready .stores/azurite-$(AZURITE)  ## test against a real Azurite and nginx; gets both
 	command -v nginx >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends nginx-light; }
 	$(BIN)/python -m pytest -q -m stores
@@ -62,7 +58,7 @@ lint: .venv/ready  ## style, types, the map's arrows, the generated pages
 
 cover: .venv/ready  ## branch coverage; the pure core must be whole
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q -n auto --dist worksteal -m "not slow and not smb and not stores and not browser"
+	$(BIN)/coverage run -m pytest -q -n auto --dist worksteal -m "not slow and not stores and not browser"
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 	$(BIN)/coverage report --fail-under=100 --include='repo_manager/core/*'

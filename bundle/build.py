@@ -48,7 +48,7 @@ SHA256: Final = {
 """Of `python-VERSION-embed-amd64.zip` on www.python.org."""
 
 EXTRAS: Final = ("signatures", "trust", "objects", "serve", "inventory")
-"""All but `smb`: Windows opens shares by itself."""
+"""All but `smb`, which is empty."""
 
 WITHOUT: Final = (
     *("pythonwin", "adodbapi", "isapi", "win32com", "win32comext", "win32/Demos", "PyWin32.chm", "bin"),

@@ -52,8 +52,7 @@ class Content:
     systems: tuple[dict[str, str], ...] = EVERYWHERE
 
 
-# Windows opens shares by itself.
-FOR_WINDOWS: Final = tuple(PROJECT["project"]["optional-dependencies"].keys() - {"all", "smb"})
+FOR_WINDOWS: Final = tuple(PROJECT["project"]["optional-dependencies"].keys() - {"all"})
 FILES: Final = {
     "run": Content(extras=()),
     "all": Content(extras=("all",)),
@@ -216,7 +215,8 @@ def test_what_builds_the_project_is_what_the_build_system_asks_for() -> None:
 def test_the_extra_all_is_all_of_them() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
     named = {extra for line in extras["all"] for extra in Requirement(line).extras}
-    assert named == extras.keys() - {"all"}
+    # The extra `smb` is empty.
+    assert named == extras.keys() - {"all", "smb"}
 
 
 @pytest.mark.parametrize(

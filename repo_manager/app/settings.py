@@ -12,7 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.core.errors import InputError
+from repo_manager.adapters.filesystem.paths import refuse_share
+from repo_manager.core.errors import InputError, NoSmbClientError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -146,7 +147,6 @@ class Settings:
     hosts: tuple[str, ...] = ()
     proxy: str | None = None
     ca_file: Path | None = None
-    smb_credentials: Path | None = None
     store_credentials: Path | None = None
     report_credentials: Path | None = None
     publisher: str | None = None
@@ -163,7 +163,8 @@ class Settings:
         """The profile of that name.
 
         Raises:
-            InputError: there is none; the hint names those there are.
+            InputError: there is none; the hint names those there are. Or only an SMB client could open one of its
+                folders.
         """
         found = self.profiles.get(name)
         if found is None:
@@ -172,6 +173,8 @@ class Settings:
                 f"there is no profile {name!r}",
                 f"choose one of {', '.join(sorted(self.profiles))}, or add it to the configuration file",
             )
+        for folder in filter(None, (found.repository, found.second_folder)):
+            refuse_share(folder)
         return found
 
 
@@ -180,6 +183,7 @@ def parse(text: str, name: str) -> Settings:
 
     Raises:
         DocumentError: with every mistake in it.
+        NoSmbClientError: it has a key of the SMB client, which was removed.
     """
     from repo_manager.core import service as restart
     from repo_manager.core.catalog import strict_yaml
@@ -189,13 +193,13 @@ def parse(text: str, name: str) -> Settings:
         # Nothing but comments is how many a configuration begins; nothing at all is a file that was cut off.
         return Settings()
     root = strict_yaml.read(text)
+    _refuse_smb(root, name)
     settings = Settings(
         options=_options(root),
         profiles=_profiles(root),
         hosts=root.texts("hosts", ()),
         proxy=_optional(root, "proxy"),
         ca_file=Path(root.text("ca_file")) if "ca_file" in root else None,
-        smb_credentials=Path(root.text("smb_credentials")) if "smb_credentials" in root else None,
         store_credentials=Path(root.text("store_credentials")) if "store_credentials" in root else None,
         report_credentials=Path(root.text("report_credentials")) if "report_credentials" in root else None,
         publisher=_optional(root, "publisher"),
@@ -262,6 +266,15 @@ def _options(root: Section) -> Mapping[str, object]:
     for key in filter(root.__contains__, COMMAND_LINE_ONLY):
         root.problem_at_key(key, f"{key}: remove it; this option works on the command line only ({flag_of(key)})")
     return MappingProxyType(options)
+
+
+def _refuse_smb(root: Section, name: str) -> None:
+    if _SMB_KEY in root:
+        place = Problem(root.line(_SMB_KEY), root.column(_SMB_KEY), f"the key {_SMB_KEY} is not supported; remove it")
+        raise NoSmbClientError(f"{name}: {place}")
+
+
+_SMB_KEY: Final = "smb_credentials"
 
 
 def flag_of(option: str) -> str:

@@ -35,7 +35,7 @@ def rest(run: Run, keys: Path | None, tokens: Path | None) -> Iterator[Item]:
         found = settings.Settings()
     yield from _keys(keys or _named(found, "keys") or settings.machine_wide(run.environ).parent / "keys")
     public = (tokens or _named(found, "tokens"), found.ca_file, found.signature_roots, _named(found, "fleet"))
-    secret = (found.smb_credentials, found.store_credentials, found.report_credentials, _named(found, "tls_key"))
+    secret = (found.store_credentials, found.report_credentials, _named(found, "tls_key"))
     yield from (Item(path) for path in public if path is not None)
     yield from (Item(path, secret=True) for path in secret if path is not None)
     catalog = run.given.get("catalog") or found.options.get("catalog")

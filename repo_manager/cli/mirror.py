@@ -240,10 +240,10 @@ def _host(named: str | None, told: Destination) -> Host:
     """
     import socket
 
-    from repo_manager.adapters.status_reports.send import check
+    from repo_manager.adapters.status_reports.places import kind_of
 
     if told.asked and told.place is not None:
-        check(told.place)
+        kind_of(told.place)
     return fleet.host_of_machine(socket.gethostname()) if named is None else fleet.host(named)
 
 

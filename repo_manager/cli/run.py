@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import repo_manager
 from repo_manager.adapters.filesystem import trusted_files
-from repo_manager.adapters.filesystem.paths import reachable, shown
+from repo_manager.adapters.filesystem.paths import reachable, refuse_share, shown
 from repo_manager.adapters.filesystem.scan import scan
 from repo_manager.adapters.filesystem.trusted_files import Correction
 from repo_manager.app import settings
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from repo_manager.adapters.sources.download import Downloader
     from repo_manager.adapters.sources.fetching import Fetcher
     from repo_manager.adapters.sources.http_rules import Policy as Asking
-    from repo_manager.adapters.sources.smb import Shares
     from repo_manager.adapters.storage import Depot, Keyring
     from repo_manager.adapters.windows.locate import Machine, Search
     from repo_manager.app.change import Workbench
@@ -219,6 +218,8 @@ class Run:
         # A profile that does not exist is a mistake also where the folder is named.
         profile = self.profile
         named = self.option("repository") or profile.repository
+        if named:
+            refuse_share(named)
         return reachable(Path(named) if named else self.search.repository(profile.name).path)
 
     @cached_property
@@ -366,21 +367,15 @@ class Run:
         )
 
     def fetcher(self, extra_hosts: tuple[str, ...] = (), depot: DepotSource | None = None) -> Fetcher:
-        """Brings files from folders, from shares and over HTTP, or out of a depot."""
+        """Brings files from folders and over HTTP, or out of a depot."""
         from repo_manager.adapters.sources.fetching import Fetcher
 
         return Fetcher(
             lambda: self.downloader(extra_hosts),
             reserve_bytes=self.settings.reserve_bytes,
-            shares=self._shares(),
             signatures=self.signatures,
             depot=depot,
         )
-
-    def _shares(self) -> Shares:
-        from repo_manager.adapters.sources import smb
-
-        return smb.Shares(lambda: smb.credentials(self.environ, self.settings.smb_credentials))
 
     def depot(self, address: str, *, brisk: bool = False, ring: Keyring | None = None) -> Depot:
         """Where a signed set lies. Close it in the end. A brisk one gives up soon and asks once.
@@ -392,7 +387,7 @@ class Run:
         """
         from repo_manager.adapters.storage import open_depot
 
-        return open_depot(address, policy=self.policy(brisk=brisk), keyring=ring or self.keyring(), shares=self._shares)
+        return open_depot(address, policy=self.policy(brisk=brisk), keyring=ring or self.keyring())
 
     def keyring(self) -> Keyring:
         """Who to be at object stores and web servers."""

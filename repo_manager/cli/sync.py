@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from repo_manager.adapters.filesystem.paths import place_of
+from repo_manager.adapters.filesystem.paths import place_of, refuse_share
 from repo_manager.app.change import Seen, Task
 from repo_manager.cli import options
 from repo_manager.cli.change import change, contested, judge, with_source
@@ -82,16 +82,12 @@ def check_source(source: str | None, repository: Path) -> None:
     """Refuse to fill a repository from itself: what is missing is not there, and what is broken stays so.
 
     Raises:
-        InputError: the source is the repository or a folder in it, by whatever path or link; or it is a share
-            that cannot be read here at all.
+        InputError: the source is the repository or a folder in it, by whatever path or link; or only an SMB client
+            could open it.
     """
-    from repo_manager.adapters.sources import smb
-
     if source is None:
         return
-    if smb.is_share(source):
-        smb.require(source)
-        return
+    refuse_share(source)
     if "://" in source:
         return
     there, own = (place_of(Path(path)) for path in (source, repository))

@@ -62,6 +62,18 @@ class InputError(RepoManagerError):
     """Something the operator wrote: mend it and run again."""
 
 
+class NoSmbClientError(InputError):
+    """An address or a setting needs an SMB client, and the tool has none."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            "no-smb-client",
+            message,
+            "mount the share and name the mounted folder (see docs/how-to/mount-a-share.md); on Windows, name"
+            r" \\server\share\folder",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One mistake in a document a person wrote. `line` and `column` count from 1."""

@@ -401,6 +401,31 @@ def test_an_answer_that_is_no_timestamp_leaves_the_follower_as_it_was(
     assert sum(server.sent.values()) < 10_000_000
 
 
+@pytest.mark.parametrize("folder", ["metadata", "targets"])
+def test_a_connection_that_is_cut_leaves_the_follower_as_it_was_and_the_next_run_succeeds(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    monkeypatch.setenv("REPO_MANAGER_CONFIG", pair.tool.config("attempts: 1\n"))
+    pair.leader.publish(ALL)
+    with serving() as server:
+        pair.behind(server)
+        paths = sorted(pair.leader.depot.joinpath(folder).iterdir())
+        whole = {path: server.scripts[f"/set/{folder}/{path.name}"] for path in paths}
+        for path in paths:
+            server.url(f"/set/{folder}/{path.name}", Honest(path.read_bytes(), cuts=[1] * 9, ranges=False))
+        before = tree(pair.follower, own=False)
+
+        answer = pair.mirror()
+
+        assert answer.code == ExitCode.TRANSFER, answer.err
+        assert tree(pair.follower, own=False) == before
+        for path, script in whole.items():
+            server.url(f"/set/{folder}/{path.name}", script)
+        assert pair.mirror().code == ExitCode.DONE
+    installers = {path.name for path in pair.follower.iterdir() if path.is_file()} - {"notes.txt"}
+    assert installers == {name_of(token) for token in ALL}
+
+
 # Stores
 
 

@@ -1,4 +1,4 @@
-"""A repository whose volume or share goes away in the middle: as it was when it comes back, and never made anew."""
+"""A repository or a source whose volume or share goes away during a run: nothing is lost, and the next run succeeds."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ pytestmark = pytest.mark.skipif(
 
 
 class Volume:
-    """Takes a world's repository away before the step of that number, counted from 1."""
+    """Takes a folder of a world away before the step of that number, counted from 1."""
 
-    def __init__(self, world: World, number: int) -> None:
-        self._here = world.repository
+    def __init__(self, world: World, number: int, folder: Path | None = None) -> None:
+        self._here = folder or world.repository
         self._away = world.root / "away"
         self._left = number
 
@@ -79,3 +79,31 @@ def test_a_repository_that_goes_away_at_any_step_is_as_it_was_and_the_next_run_g
         assert snapshot(world).state == goal.state, number
         assert left_over(world) == []
     assert away > 5
+
+
+def test_a_source_that_goes_away_at_any_step_leaves_the_folder_complete_and_the_next_run_succeeds(
+    tmp_path: Path,
+) -> None:
+    first = scenarios.build(tmp_path / "first")
+    goal_world = first.at(tmp_path / "goal")
+    steps = scenarios.steps_of(scenarios.sync, goal_world)
+    goal = snapshot(goal_world)
+    codes: list[str] = []
+    for number in range(1, len(steps) + 1):
+        world = first.at(tmp_path / f"world-{number}")
+        before = snapshot(world)
+        source = Volume(world, number, world.source)
+        error = failure_of(scenarios.sync, world, source)
+        assert source.is_away, number
+        if error is not None:
+            codes.append(error.code)
+            assert (error.exit_code, bool(error.hint)) == (ExitCode.TRANSFER, True), error
+            now = snapshot(world)
+            assert (now.files, now.retired) == (before.files, before.retired), number
+        source.come_back()
+        assert failure_of(scenarios.sync, world, lambda _: None) is None, number
+        check(before, world, goal)
+        assert snapshot(world).good == goal.good, number
+        assert left_over(world) == []
+    assert set(codes) <= {"not-at-source", "source-went-away"}
+    assert codes

@@ -1,7 +1,6 @@
 """A folder as a source: installers lying there under their published names.
 
-Bytes are hashed and inspected while they are copied, as a download's are. How a file is copied, and
-what counts as one name, is the same for a share that another module reads.
+Bytes are hashed and inspected while they are copied, as a download's are.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from repo_manager.adapters.filesystem.os_errors import disk_error
 from repo_manager.adapters.filesystem.paths import is_link, reachable, real, shown
@@ -25,19 +24,7 @@ if TYPE_CHECKING:
     from repo_manager.core.names import InstallerName
 
 _READ: Final = 256 << 10
-HINT: Final = "make sure that the source is reachable and complete, then run again"
-
-
-class Readable(Protocol):
-    """A source's file while it is open. It raises a TransferError for whatever hinders it."""
-
-    def state(self) -> tuple[int, object]:
-        """Its size in bytes, and what differs once it was changed, as of now."""
-        ...
-
-    def read(self) -> bytes | memoryview:
-        """The next piece, good until the next call; empty at the end."""
-        ...
+_HINT: Final = "make sure that the source is reachable and complete, then run again"
 
 
 class CopySource:
@@ -86,29 +73,33 @@ class CopySource:
         """
         path = self._path(name)
         check_size(name, expected=size_bytes, found=self.size(name))
-        with _Opened(path) as file:
-            return copy(
-                file,
-                name,
-                part,
-                where=shown(path),
-                sha256=sha256,
-                size_bytes=size_bytes,
-                progress=progress,
-                cancelled=cancelled,
-            )
+        where = shown(path)
+
+        def tick(done: int) -> None:
+            if cancelled():
+                raise TransferError("cancelled", f"{where}: the copy was stopped")
+            progress(done)
+
+        with _Opened(path) as file, Part(part, name) as target:
+            try:
+                _pour(file, target, where, tick)
+                contents = target.finish(sha256=sha256, size_bytes=size_bytes)
+            except (TransferError, VerificationError):
+                target.discard()
+                raise
+        return Fetched(contents.sha256, contents.size_bytes, where, contents)
 
     def _path(self, name: InstallerName) -> Path:
-        return self._base / file_name(name)
+        return self._base / _file_name(name)
 
     def _look(self, path: Path) -> os.stat_result:
         """The file's facts; refuses what is no file, and links that lead out of the folder."""
         # Unlike Path.resolve, this has an answer for loops and for volumes that cannot resolve.
         if is_link(path.lstat()) and not real(path).is_relative_to(real(self._base)):
-            raise TransferError("outside-source", f"{shown(path)}: a link that leads out of the source", HINT)
+            raise TransferError("outside-source", f"{shown(path)}: a link that leads out of the source", _HINT)
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
-            raise TransferError("not-at-source", f"{shown(path)}: not a file", HINT)
+            raise TransferError("not-at-source", f"{shown(path)}: not a file", _HINT)
         return found
 
 
@@ -129,7 +120,8 @@ class _Opened:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._file.close()
 
-    def state(self) -> tuple[int, object]:
+    def state(self) -> tuple[int, int]:
+        """Its size in bytes, and when it was changed last, as of now."""
         try:
             found = os.fstat(self._file.fileno())
         except OSError as error:
@@ -137,6 +129,7 @@ class _Opened:
         return found.st_size, found.st_mtime_ns
 
     def read(self) -> memoryview:
+        """The next piece, valid until the next call; empty at the end."""
         try:
             count = self._file.readinto(self._buffer)
         except OSError as error:
@@ -144,51 +137,7 @@ class _Opened:
         return memoryview(self._buffer)[:count]
 
 
-def copy(  # noqa: PLR0913 - the shape that all sources share
-    file: Readable,
-    name: InstallerName,
-    part: Path,
-    *,
-    where: str,
-    sha256: str | None,
-    size_bytes: int | None,
-    progress: Callable[[int], None],
-    cancelled: Callable[[], bool],
-) -> Fetched:
-    """Copy an open file to `part`, verified and synced; when that fails, `part` is gone again.
-
-    Args:
-        file: open, and nothing read of it.
-        name: what the bytes must be.
-        part: see `CopySource.fetch`.
-        where: the file's place in the source, for messages and records.
-        sha256: the digest it must have, where one is known.
-        size_bytes: the size it must have, where one is known.
-        progress: told how many bytes `part` has by now.
-        cancelled: asked between portions.
-
-    Raises:
-        TransferError: `changed-at-source`, `cancelled`, and what the file raises.
-        VerificationError: see `CopySource.fetch`.
-        MachineError: `part` could not be written.
-    """
-
-    def tick(done: int) -> None:
-        if cancelled():
-            raise TransferError("cancelled", f"{where}: the copy was stopped")
-        progress(done)
-
-    with Part(part, name) as target:
-        try:
-            _pour(file, target, where, tick)
-            contents = target.finish(sha256=sha256, size_bytes=size_bytes)
-        except (TransferError, VerificationError):
-            target.discard()
-            raise
-    return Fetched(contents.sha256, contents.size_bytes, where, contents)
-
-
-def _pour(file: Readable, target: Part, where: str, tick: Callable[[int], None]) -> None:
+def _pour(file: _Opened, target: Part, where: str, tick: Callable[[int], None]) -> None:
     before = file.state()
     target.restart(None)
     while piece := file.read():
@@ -200,7 +149,7 @@ def _pour(file: Readable, target: Part, where: str, tick: Callable[[int], None])
         )
 
 
-def file_name(name: InstallerName) -> str:
+def _file_name(name: InstallerName) -> str:
     """The name as one component of a path, on either system; a name made by hand need not be one.
 
     Raises:
@@ -214,5 +163,5 @@ def file_name(name: InstallerName) -> str:
 
 def _source_failed(error: OSError, path: Path) -> TransferError:
     if isinstance(error, FileNotFoundError) and getattr(error, "winerror", None) not in {53, 67}:
-        return TransferError("not-at-source", f"{shown(path)}: the source has no such file", HINT)
-    return TransferError("source-went-away", disk_error(error, path).message, HINT)
+        return TransferError("not-at-source", f"{shown(path)}: the source has no such file", _HINT)
+    return TransferError("source-went-away", disk_error(error, path).message, _HINT)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from urllib.parse import quote, urlsplit
 
 from repo_manager.adapters.filesystem.os_errors import disk_error
+from repo_manager.adapters.filesystem.paths import refuse_share
 from repo_manager.adapters.installers.inspect import contents_of
-from repo_manager.adapters.sources import smb
 from repo_manager.adapters.sources.copying import CopySource
 from repo_manager.adapters.sources.http_rules import host_of
 from repo_manager.adapters.sources.part import check_size
@@ -115,9 +115,8 @@ class Prospect:
 class Fetcher:
     """Fetches downloads into a staging area, checking each on its way.
 
-    `downloader` makes the HTTP client at first use, so that a run without HTTP never loads it. `shares` has the
-    connections to shares; the ones by default are nobody's. Without `signatures` none are checked. With a `depot`
-    everything comes out of that, whatever is named as a source.
+    `downloader` makes the HTTP client at first use, so that a run without HTTP never loads it. Without `signatures`
+    none are checked. With a `depot` everything comes out of that, whatever is named as a source.
     """
 
     def __init__(
@@ -125,7 +124,6 @@ class Fetcher:
         downloader: Callable[[], Downloader],
         *,
         reserve_bytes: int,
-        shares: smb.Shares | None = None,
         signatures: Signatures | None = None,
         depot: DepotSource | None = None,
     ) -> None:
@@ -134,7 +132,6 @@ class Fetcher:
         self._downloader: Downloader | None = None
         self._making = threading.Lock()
         self._reserve_bytes = reserve_bytes
-        self._shares = shares or smb.Shares()
         self._signatures = signatures
         self._cancelled = threading.Event()
         self._unreachable: dict[str, TransferError] = {}
@@ -221,8 +218,7 @@ class Fetcher:
         return found
 
     def close(self) -> None:
-        """Close the HTTP client, if there is one, and every connection to a share."""
-        self._shares.close()
+        """Close the HTTP client, if there is one."""
         if self._downloader is not None:
             self._downloader.close()
 
@@ -262,7 +258,7 @@ class Fetcher:
     def _size_at(self, source: str, name: str) -> int | None:
         if _is_url(source):
             return self._over_http([source], lambda http: http.size(source))
-        return self._folder(source).size(names.parse(name))
+        return CopySource(Path(source).parent).size(names.parse(name))
 
     def _fetch(self, item: Download, staging: Staging, progress: Callable[[str, int], None]) -> Stage:
         name = names.parse(item.name)
@@ -294,7 +290,7 @@ class Fetcher:
                 ),
             )
         else:
-            fetched = (self._depot or self._folder(item.sources[0])).fetch(
+            fetched = (self._depot or CopySource(Path(item.sources[0]).parent)).fetch(
                 name,
                 part,
                 sha256=item.sha256,
@@ -314,10 +310,6 @@ class Fetcher:
 
     def _signature(self, path: Path, name: InstallerName) -> Signature | None:
         return self._signatures.check(path, name) if self._signatures else None
-
-    def _folder(self, source: str) -> CopySource | smb.SmbSource:
-        """The folder that a file lies in, on a disk or on a share."""
-        return self._shares.source_of(source) if smb.is_share(source) else CopySource(Path(source).parent)
 
     def _over_http(self, urls: Sequence[str], act: Callable[[Downloader], _Result]) -> _Result:
         """Ask, unless the only host was found to be out of reach before: each attempt takes seconds of waiting."""
@@ -355,16 +347,15 @@ def join(base: str, name: str) -> str:
     Raises:
         InputError: the base is a URL of a kind we do not read.
     """
-    if smb.is_share(base):
-        return smb.join(base, name)
+    refuse_share(base)
     if not _is_url(base):
         return str(Path(base) / name)
     # Where host or port cannot be read, `urlsplit` raises an error that quotes them.
     if not host_of(base) or urlsplit(base).scheme.lower() not in {"http", "https"}:
         raise InputError(
             "unknown-source",
-            f"{shown(base)!r} is not a folder, a share, an http or an https address",
-            "give a folder, a UNC path, or a URL that begins with https:// or smb://",
+            f"{shown(base)!r} is not a folder, an http or an https address",
+            "give a folder, a UNC path (on Windows), or a URL that begins with https://",
         )
     parts = urlsplit(base)
     path = f"{parts.path.rstrip('/')}/{quote(name)}"
@@ -372,7 +363,7 @@ def join(base: str, name: str) -> str:
 
 
 def _is_url(source: str) -> bool:
-    return "://" in source and not smb.is_share(source)
+    return "://" in source
 
 
 def size_of(path: Path) -> int:

@@ -59,15 +59,12 @@ def gather(place: str, open_at: Opener, now: datetime, patience_s: float) -> Gat
     Raises:
         RepoManagerError: the place cannot be read.
     """
-    kind = kind_of(place)
-    if kind is Kind.SHARE:
-        raise InputError("cannot-list", f"{shown(place)}: the share cannot be listed from this system", "mount it here")
     readers: dict[Kind, _Reader] = {
         Kind.WEB: _asked,
         Kind.STORE: partial(_listed, patience_s / 2),
         Kind.FOLDER: _looked_up,
     }
-    read = readers[kind]
+    read = readers[kind_of(place)]
     (found,) = at_once([lambda alive: read(place, open_at, now, alive)], most=1, patience_s=patience_s)
     if found is None:
         raise TransferError(

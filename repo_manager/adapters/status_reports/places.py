@@ -6,7 +6,7 @@ import re
 from enum import Enum, auto
 from typing import Final
 
-from repo_manager.adapters.sources.smb import is_share
+from repo_manager.adapters.filesystem.paths import refuse_share
 from repo_manager.adapters.storage import without_secrets
 from repo_manager.core.address import shown
 from repo_manager.core.errors import InputError
@@ -20,8 +20,6 @@ class Kind(Enum):
 
     WEB = auto()
     STORE = auto()
-    # A share that the system cannot open by itself.
-    SHARE = auto()
     FOLDER = auto()
 
 
@@ -31,8 +29,7 @@ def kind_of(address: str) -> Kind:
     Raises:
         InputError: the address holds a secret, or names no place.
     """
-    if is_share(address):
-        return Kind.SHARE
+    refuse_share(address)
     match = _SCHEME.match(address)
     if match is None:
         return Kind.FOLDER

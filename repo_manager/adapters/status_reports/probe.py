@@ -17,7 +17,7 @@ from repo_manager.adapters.tuf.trust_store import TrustStore
 from repo_manager.core import fleet, repository
 from repo_manager.core.address import shown as shown_address
 from repo_manager.core.audit.findings import State
-from repo_manager.core.errors import InputError, MachineError, RepoManagerError, TransferError
+from repo_manager.core.errors import MachineError, RepoManagerError, TransferError
 from repo_manager.core.fleet import Line, Look, SetName, Wanted
 
 if TYPE_CHECKING:
@@ -84,21 +84,15 @@ def _task(item: Expected, place: str, sight: Sight) -> Task[Look]:
 
 
 def _look(item: Expected, place: str, sight: Sight, alive: Callable[[], None]) -> Look:
-    match kind_of(place):
-        case Kind.SHARE:
-            raise InputError(
-                "cannot-list", f"{shown_address(place)}: the share cannot be listed from this system", "mount it here"
-            )
-        case Kind.FOLDER:
-            return _folder(item, reachable(Path(place)), sight, alive)
-        case _:
-            depot = sight.depot(place)
-            try:
-                found = published(depot)
-            finally:
-                depot.close()
-            lines = tuple(Line(token, State.OK, version) for token, version in found.packages.items())
-            return Look(item.host, lines, found.name)
+    if kind_of(place) is Kind.FOLDER:
+        return _folder(item, reachable(Path(place)), sight, alive)
+    depot = sight.depot(place)
+    try:
+        found = published(depot)
+    finally:
+        depot.close()
+    lines = tuple(Line(token, State.OK, version) for token, version in found.packages.items())
+    return Look(item.host, lines, found.name)
 
 
 def _folder(item: Expected, path: Path, sight: Sight, alive: Callable[[], None]) -> Look:

@@ -15,7 +15,7 @@ from repo_manager.adapters.status_reports.places import FOLDER, Kind, kind_of
 from repo_manager.adapters.storage.credentials import TOKEN_VARIABLE
 from repo_manager.core import fleet
 from repo_manager.core.address import shown
-from repo_manager.core.errors import InputError, TransferError
+from repo_manager.core.errors import TransferError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,17 +150,3 @@ def _refused(answer: Answer, host: fleet.Host) -> TransferError:
             "update the older of the two sides",
         )
     return refusal(answer, None)
-
-
-def check(place: str) -> None:
-    """See that a place for reports can be one.
-
-    Raises:
-        InputError: the address holds a secret, names no place, or one that can only be read.
-    """
-    if kind_of(place) is Kind.SHARE:
-        raise InputError(
-            "read-only-depot",
-            f"{shown(place)}: a share can only be read from this system",
-            "mount it and name the folder, or name another place",
-        )

@@ -2,7 +2,6 @@ r"""Depots: the places a signed set lies in, one interface over all.
 
     folder        D:\sets\asr    /srv/asr    \\server\share\asr
     web server    https://server/asr        http://server/asr       to read from
-    share         smb://server/share/asr                            to read from
     object store  az://container/path       s3://bucket/path
 
 Which engine serves is told by the address. An engine's library is loaded when a depot of its kind is opened.
@@ -14,9 +13,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from repo_manager.adapters.filesystem.paths import refuse_share
 from repo_manager.adapters.sources.fetched import never
 from repo_manager.adapters.sources.http_rules import Policy, required_host
-from repo_manager.adapters.sources.smb import is_share
 from repo_manager.adapters.storage.contract import Blob, Depot, checked
 from repo_manager.adapters.storage.credentials import Keyring
 from repo_manager.core.address import holds_secret, shown
@@ -24,8 +23,6 @@ from repo_manager.core.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from repo_manager.adapters.sources.smb import Shares
 
 __all__ = ["Blob", "Depot", "Keyring", "checked", "is_folder", "open_depot", "without_secrets"]
 
@@ -40,7 +37,6 @@ def open_depot(
     *,
     policy: Policy | None = None,
     keyring: Keyring | None = None,
-    shares: Callable[[], Shares] | None = None,
     cancelled: Callable[[], bool] = never,
 ) -> Depot:
     """The depot at this address. Nobody is asked before the depot is used. Close it in the end.
@@ -49,11 +45,10 @@ def open_depot(
         address: as the operator wrote it, without secrets.
         policy: how patient, which proxy, which certificates; the depot's own host need not be in `hosts`.
         keyring: who to be at an object store or a web server.
-        shares: makes the connections to read shares with.
         cancelled: asked during waits.
 
     Raises:
-        InputError: `unknown-source`, `secret-in-source`, `objects-not-installed`, `smb-not-installed`,
+        InputError: `unknown-source`, `secret-in-source`, `no-smb-client`, `objects-not-installed`,
             `bad-store-settings`, `bad-proxy`.
         MachineError: `no-ca-file`.
     """
@@ -69,12 +64,6 @@ def open_depot(
         from repo_manager.adapters.storage.object_store import open_store
 
         return open_store(without_secrets(address), policy, keyring, cancelled=cancelled)
-    if is_share(address):
-        from repo_manager.adapters.sources import smb
-        from repo_manager.adapters.storage.share import ShareDepot
-
-        smb.require(address)
-        return ShareDepot(smb.Shares() if shares is None else shares(), smb.locate(address))
     if not is_folder(address):
         raise _unknown(address)
     from repo_manager.adapters.storage.local import FolderDepot
@@ -83,10 +72,13 @@ def open_depot(
 
 
 def is_folder(address: str) -> bool:
-    """Whether the address is that of a folder, as the system reads it."""
-    return bool(address.strip()) and not (
-        _SCHEME.match(address) or _SCHEME_HALF_SAID.match(address) or is_share(address)
-    )
+    """Whether the address is that of a folder, as the system reads it.
+
+    Raises:
+        NoSmbClientError: see `refuse_share`.
+    """
+    refuse_share(address)
+    return bool(address.strip()) and not (_SCHEME.match(address) or _SCHEME_HALF_SAID.match(address))
 
 
 def without_secrets(address: str) -> str:

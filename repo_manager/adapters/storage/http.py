@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from repo_manager.adapters.sources._transport import PassingError, Transport, refusal
 from repo_manager.adapters.sources.fetched import never
@@ -21,13 +21,13 @@ from repo_manager.adapters.sources.http_rules import (
 from repo_manager.adapters.sources.retrying import Failures, Retrying
 from repo_manager.adapters.storage.contract import Blob, absent, changed, checked, too_large
 from repo_manager.adapters.storage.credentials import TOKEN_VARIABLE
-from repo_manager.adapters.storage.read_only import ReadOnly
 from repo_manager.adapters.storage.stall import Pace
 from repo_manager.core.address import shown
-from repo_manager.core.errors import TransferError
+from repo_manager.core.errors import InputError, TransferError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from repo_manager.adapters.sources._transport import Answer
     from repo_manager.adapters.sources.http_rules import Policy
@@ -38,8 +38,8 @@ _HTML: Final = frozenset(("text/html", "application/xhtml+xml"))
 _NO_HEAD: Final = frozenset((HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED))
 
 
-class HttpDepot(ReadOnly):
-    """A depot below an address of a web server.
+class HttpDepot:
+    """A depot below an address of a web server. A method that would change it raises InputError `read-only-depot`.
 
     Args:
         base: the address, without user, query and fragment.
@@ -97,6 +97,38 @@ class HttpDepot(ReadOnly):
     def close(self) -> None:
         """See `Depot.close`."""
         self._transport.close()
+
+    def write(self, path: str, data: bytes) -> NoReturn:
+        """Refuse."""
+        del path, data
+        self._refuse()
+
+    def upload(self, path: str, file: Path, *, sha256: str, progress: Callable[[int], None]) -> NoReturn:
+        """Refuse."""
+        del path, file, sha256, progress
+        self._refuse()
+
+    def list(self, prefix: str) -> NoReturn:
+        """Refuse: only a publisher needs to know what else is there."""
+        del prefix
+        self._refuse()
+
+    def delete(self, path: str) -> NoReturn:
+        """Refuse."""
+        del path
+        self._refuse()
+
+    def sweep(self, prefix: str, ours: Callable[[str], bool]) -> NoReturn:
+        """Refuse."""
+        del prefix, ours
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise InputError(
+            "read-only-depot",
+            f"{self.name}: a set can be read there, and not be written",
+            "publish to a folder, az://container/path or s3://bucket/path; a web server may serve what lies there",
+        )
 
     def _url(self, path: str) -> str:
         # A checked path has nothing that would need quoting.

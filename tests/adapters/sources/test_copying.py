@@ -163,6 +163,40 @@ def test_a_file_that_shrinks_while_it_is_read_is_not_taken(base: Path, part: Pat
     assert not part.exists()
 
 
+def test_a_file_that_is_written_again_while_it_is_read_is_not_taken(base: Path, part: Path) -> None:
+    """With the same size and the same bytes: only its time of change differs."""
+
+    def write(done: int) -> None:
+        if done == len(DATA):
+            (base / NAME.text).write_bytes(DATA)
+            os.utime(base / NAME.text, (1, 1))
+
+    with pytest.raises(TransferError) as failure:
+        CopySource(base).fetch(NAME, part, progress=write)
+
+    assert failure.value.code == "changed-at-source"
+    assert not part.exists()
+
+
+def test_a_folder_that_is_gone_has_no_files(base: Path, part: Path) -> None:
+    base.rename(base.with_name("moved"))
+
+    with pytest.raises(TransferError) as failure:
+        CopySource(base).fetch(NAME, part)
+
+    assert failure.value.code == "not-at-source"
+
+
+def test_what_the_progress_raises_comes_through_as_it_is(base: Path, part: Path) -> None:
+    """Ctrl-C reaches the caller, and no source may take it for a failure of its own."""
+
+    def interrupt(_done: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        CopySource(base).fetch(NAME, part, progress=interrupt)
+
+
 def test_cancelling_stops_the_copy(base: Path, part: Path) -> None:
     with pytest.raises(TransferError) as failure:
         CopySource(base).fetch(NAME, part, cancelled=lambda: True)

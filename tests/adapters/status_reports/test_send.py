@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,8 @@ from web_world import serving as serve
 
 from repo_manager.adapters.sources.http_rules import Policy
 from repo_manager.adapters.status_reports.collect import gather
-from repo_manager.adapters.status_reports.send import REFUSALS, Post, check
+from repo_manager.adapters.status_reports.places import kind_of
+from repo_manager.adapters.status_reports.send import REFUSALS, Post
 from repo_manager.adapters.storage import Keyring, open_depot
 from repo_manager.core import fleet
 from repo_manager.core.errors import InputError, RepoManagerError
@@ -222,18 +222,9 @@ def test_a_signature_for_one_report_allows_that_and_nothing_else(tmp_path: Path)
 )
 def test_an_address_with_a_secret_is_refused_without_it(place: str, code: str) -> None:
     with pytest.raises(InputError) as caught:
-        check(place)
+        kind_of(place)
     assert caught.value.code == code
     assert "secret" not in caught.value.message.replace("secrets", "")
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="a share is a folder there")
-def test_a_share_that_can_only_be_read_is_refused_at_once() -> None:
-    with pytest.raises(InputError) as caught:
-        check(r"\\files\reports")
-    assert caught.value.code == "read-only-depot"
-    with pytest.raises(InputError):
-        gather(r"\\files\reports", open_depot, NOW, 30)
 
 
 @pytest.mark.parametrize("status", [404, 200])

@@ -1,4 +1,4 @@
-"""What every depot promises, held to folders, web servers, shares and object stores."""
+"""What every depot promises, held to folders, web servers and object stores."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from abuse_server import Honest, always, serving
 from object_stores import azurite, nginx, s3_server
-from samba import PASSWORD, sharing
 
-from repo_manager.adapters.sources import smb
 from repo_manager.adapters.sources.http_rules import Policy
 from repo_manager.adapters.storage import Blob, Depot, Keyring, open_depot
 from repo_manager.core.errors import InputError, RepoManagerError, TransferError, VerificationError
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 
     from abuse_server import AbuseServer, Request, Script
     from object_stores import Azurite, S3Server
-    from samba import Samba
 
 POLICY: Final = Policy(frozenset(), backoff_s=0, stall_timeout_s=20)
 # Goes in more than one piece in every engine, and is no multiple of one.
@@ -76,14 +73,6 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def samba(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Samba]:
-    root = tmp_path_factory.mktemp("samba")
-    (root / "shared").mkdir()
-    with sharing(root / "shared", root / "own") as server:
-        yield server
-
-
 def _folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     depot = open_depot(str(tmp_path / "set"), policy=POLICY)
     (tmp_path / "set").mkdir()
@@ -117,20 +106,10 @@ def _azure(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     yield Place(depot, depot.write)
 
 
-def _share(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    server: Samba = request.getfixturevalue("samba")
-    inner = open_depot(str(server.shared / tmp_path.name))
-    (server.shared / tmp_path.name).mkdir()
-    shares = smb.Shares(lambda: smb.Credentials(server.user, PASSWORD))
-    yield Place(open_depot(server.url("files", tmp_path.name), shares=lambda: shares), inner.write)
-    shares.close()
-
-
 TO_WRITE: Final = (_folder, _s3, pytest.param(_azure, marks=pytest.mark.stores))
 TO_READ: Final = (
     _http,
     pytest.param(_nginx, marks=pytest.mark.stores),
-    pytest.param(_share, marks=pytest.mark.smb),
 )
 
 
