@@ -73,6 +73,7 @@ wheel: .venv/ready  ## build the wheel and run its command in a clean environmen
 	dist/venv/bin/python $(LOCKED) -r requirements/run.txt
 	dist/venv/bin/python $(INSTALL) --no-deps dist/*.whl
 	cd dist && venv/bin/repo-manager --version && venv/bin/repo-manager catalog check && venv/bin/repo-manager -q demo
+	mkdir dist/empty && dist/venv/bin/repo-manager --repository dist/empty audit --format html --fail-on never >dist/audit.html
 
 # PYTHON_EMBED=FILE  python.org's embeddable Python for 64-bit Windows; fetched from there where none is named.
 # PYTHON_EMBED_SHA256=DIGEST  said by whoever builds, where it is a version that bundle/build.py does not know.

@@ -18,8 +18,8 @@ from starlette.routing import Route
 import repo_manager
 from repo_manager.core import fleet
 from repo_manager.core.errors import InputError, MachineError, RepoManagerError
+from repo_manager.report import fleet_page
 from repo_manager.web import metrics as numbers
-from repo_manager.web import page
 from repo_manager.web.limits import Entry, Guard, Rate, refused
 from repo_manager.web.sending import FileAnswer
 from repo_manager.web.signed_folder import METADATA, TARGETS
@@ -233,7 +233,7 @@ class _OfTheFleet:
     def _page(self) -> tuple[str, str]:
         gathered = _gathered(self._reports)
         judged = judged_fleet(self._site, gathered)
-        return page.render(judged, self._site.now(), unreadable=gathered.unreadable)
+        return fleet_page.render(judged, self._site.now(), unreadable=gathered.unreadable)
 
 
 def judged_fleet(site: Site, gathered: Gathered) -> Fleet:

@@ -14,8 +14,8 @@ from web_world import ROOT_DIGEST
 
 from repo_manager.core import fleet
 from repo_manager.core.fleet import Expected, Host, Received, Role, SetName
+from repo_manager.report import fleet_page
 from repo_manager.report.fleets import WORDS
-from repo_manager.web import page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -199,7 +199,7 @@ def test_a_role_can_be_filtered_by_and_does_not_come_between_a_server_and_its_wo
         *(Expected(host(n), Role.PROCESS_SERVER) for n in range(1, 9)),
     ]
     sight = blank("http://fleet.invalid")
-    show(sight, page.render(judged(10, expected=listed), NOW))
+    show(sight, fleet_page.render(judged(10, expected=listed), NOW))
     sight.page.get_by_label("Server", exact=True).fill("process")
     assert sight.said() == "8 of 10 servers are shown"
     assert sight.column("Server")[0] == "ps-ams-06 process"
@@ -319,7 +319,7 @@ def test_a_fleet_of_one_has_a_page(blank: Open, tmp_path: Path) -> None:
 
 def test_three_thousand_servers_can_be_sorted_and_filtered(blank: Open) -> None:
     sight = blank("http://fleet.invalid")
-    show(sight, page.render(judged(3000), NOW))
+    show(sight, fleet_page.render(judged(3000), NOW))
     sight.sort("Last report")
     ages = {str(item.report.host): NOW - item.at for item in fleet_of(3000)}
     order = [ages[host] for host in sight.column("Server")]
@@ -334,7 +334,9 @@ def test_a_server_that_never_reported_is_first_and_the_oldest(blank: Open) -> No
     sight = blank("http://fleet.invalid")
     show(
         sight,
-        page.render(judged(50, expected=[*(Expected(host(n)) for n in range(50)), Expected(Host("zz-new"))]), NOW),
+        fleet_page.render(
+            judged(50, expected=[*(Expected(host(n)) for n in range(50)), Expected(Host("zz-new"))]), NOW
+        ),
     )
     assert sight.rows()[0][:6] == ["zz-new", "never reported", "-", "never", "-", "-"]
     sight.sort("Drift")
@@ -386,7 +388,7 @@ def _hostile() -> tuple[str, str]:
     )
     fine = Received(replace(report("ps-01", 41), at=NOW), NOW)
     judged_ones = fleet.judge(WANTED, [Received(evil, NOW), fine], now=NOW, silent_after=SILENT_AFTER)
-    return page.render(judged_ones, NOW, unreadable=(EVIL,))
+    return fleet_page.render(judged_ones, NOW, unreadable=(EVIL,))
 
 
 def test_hostile_text_stays_text(blank: Open) -> None:

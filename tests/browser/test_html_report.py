@@ -9,8 +9,7 @@ import pytest
 from assessment_world import COMMAND, HOSTILE, audited, compared, hostile, judged
 
 from repo_manager.core.audit.machine_readiness import Prospect
-from repo_manager.report.html import render
-from repo_manager.report.html.machines import WORDS
+from repo_manager.report.html import WORDS, render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

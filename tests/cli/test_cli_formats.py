@@ -149,17 +149,42 @@ def test_json_beats_another_format_with_a_note(messy: Cli) -> None:
         assert "note: --json" not in messy.repo_json(*line).err
 
 
-@pytest.mark.parametrize("format_", ["table", "csv", "json"])
-def test_renderers_that_were_not_asked_for_are_not_loaded(messy: Cli, format_: str) -> None:
-    """Start-up time: an audit is made often, and by many servers at once."""
+def loaded(messy: Cli, *arguments: str) -> set[str]:
+    """The renderers, and the libraries that only some of them need, that one command loads."""
     code = (
         "import sys; from repo_manager import cli;"
-        f"cli.main(['--repository', 'repo', 'audit', '--format', '{format_}']);"
-        "print([name for name in sys.modules if name.startswith('repo_manager.report.')"
-        " and name.rpartition('.')[2] in {'html', 'junit', 'sarif', 'prometheus', 'rules', 'uris'}], file=sys.stderr)"
+        "cli.main(['--repository', 'repo', *sys.argv[1:]]);"
+        "print(*sys.modules, file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=messy.folder, capture_output=True, text=True, check=True)
-    assert done.stderr.splitlines()[-1] == "[]"
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, cwd=messy.folder, capture_output=True, text=True, check=True)
+    renderers = {"html", "page", "fleet_page", "junit", "sarif", "prometheus", "rules", "uris"}
+    rarely = {f"repo_manager.report.{name}" for name in renderers} | {"jinja2", "markupsafe", "xml.etree.ElementTree"}
+    return rarely & set(done.stderr.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("list",),
+        ("parse", "readme.txt"),
+        ("resolve", "RHEL 9"),
+        ("show", "RHEL9-64"),
+        ("sync", "--dry-run", "--source", "source"),
+        ("audit",),
+        ("audit", "--format", "csv"),
+        ("audit", "--format", "json"),
+    ],
+    ids=" ".join,
+)
+def test_renderers_that_were_not_asked_for_are_not_loaded(messy: Cli, arguments: tuple[str, ...]) -> None:
+    """Start-up time: an audit is made often, and by many servers at once."""
+    assert loaded(messy, *arguments) == set()
+
+
+def test_only_pages_load_the_template_engine(messy: Cli) -> None:
+    assert {"repo_manager.report.html", "jinja2", "markupsafe"} <= loaded(messy, "audit", "--format", "html")
+    assert "jinja2" not in loaded(messy, "audit", "--format", "junit")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import re
 from collections import Counter
 from dataclasses import replace
@@ -16,9 +17,7 @@ from assessment_world import COMMAND, HOSTILE, audited, compared, hostile, judge
 from repo_manager.core.audit.findings import Code, Finding, Severity
 from repo_manager.core.audit.machine_readiness import Prospect
 from repo_manager.core.inventory import Machine, Wording
-from repo_manager.report.html import render
-from repo_manager.report.html.machines import WORDS
-from repo_manager.report.html.packages import STATES
+from repo_manager.report.html import STATES, WORDS, render
 from repo_manager.report.text import safe
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ def test_the_policy_lets_this_style_and_this_script_be_and_nothing_else(make: Ca
         kind: base64.b64encode(hashlib.sha256(found.encode()).digest()).decode()
         for kind, found in re.findall(r"<(style|script)>(.*?)</\1>", text, re.DOTALL)
     }
-    assert policy[1] == (
+    assert html.unescape(policy[1]) == (
         f"default-src 'none'; style-src 'sha256-{digests['style']}'; script-src 'sha256-{digests['script']}'; "
         "base-uri 'none'; form-action 'none'"
     )

@@ -76,7 +76,8 @@ def test_every_licence_that_is_named_is_there(unzipped: Path) -> None:
 
 def test_it_runs_its_own_python_and_looks_at_nobody_elses_packages(unzipped: Path) -> None:
     modules = (
-        "lief, cryptography, yaml, httpx, watchdog, win32service, tuf, obstore, starlette, uvicorn, python_calamine"
+        "lief, cryptography, yaml, httpx, watchdog, win32service, tuf, obstore, starlette, uvicorn, jinja2,"
+        " python_calamine"
     )
     script = f"import sys, {modules}; print(ascii(sys.path))"
     done = subprocess.run(
@@ -109,6 +110,14 @@ def test_doctor_and_audit_say_what_they_would_elsewhere(unzipped: Path, tmp_path
         for package in answer["packages"]:
             package.pop("read_at")
     assert answers[0] == answers[1]
+
+
+def test_an_audit_is_written_as_a_page(unzipped: Path, tmp_path: Path) -> None:
+    world = scenarios.build(tmp_path / "world")
+    words = ("--repository", str(world.repository), "audit", "--format", "html", "--fail-on", "never")
+    done = run(unzipped, *words, world=world)
+    assert done.returncode == ExitCode.DONE, done.stderr
+    assert done.stdout.startswith("<!doctype html>")
 
 
 def test_a_set_is_published_and_followed_with_what_is_in_the_zip(unzipped: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from repo_manager.core import fleet
 from repo_manager.core.audit.findings import State
 from repo_manager.core.fleet import Expected, Host, Look, Received, Role, SetName, Wanted
 from repo_manager.core.names import Token
-from repo_manager.web import page
+from repo_manager.report import fleet_page
 
 WANTED: Final = Wanted(SetName(ROOT, 7), {RHEL: NEW, SLES: NEW})
 
@@ -63,7 +63,7 @@ class Reader(HTMLParser):
 def _page(*items: Received, wanted: Wanted = WANTED, expected: tuple[str, ...] = ()) -> str:
     hosts = [Host(name) for name in expected]
     judged = fleet.judge(wanted, items, now=NOW, silent_after=timedelta(days=2), expected=hosts)
-    return page.render(judged, NOW)[0]
+    return fleet_page.render(judged, NOW)[0]
 
 
 def _rows(*items: Received, wanted: Wanted = WANTED, expected: tuple[str, ...] = ()) -> list[list[str]]:
@@ -134,7 +134,7 @@ def test_a_role_and_what_the_inventory_does_not_know_stand_beside_the_name() -> 
     judged = fleet.judge(
         WANTED, [_came(report("a")), _came(report("b"))], now=NOW, silent_after=timedelta(days=2), expected=listed
     )
-    assert [row[0] for row in _matrix(page.render(judged, NOW)[0])[1:]] == [
+    assert [row[0] for row in _matrix(fleet_page.render(judged, NOW)[0])[1:]] == [
         "c",
         "a process",
         "b not in the inventory",
@@ -148,7 +148,7 @@ def test_a_server_that_was_looked_at_is_shown_as_it_was_seen() -> None:
         Look(Host("c"), error="no-such-folder"),
     ]
     judged = fleet.judge(WANTED, [_came(report("c"))], now=NOW, silent_after=timedelta(days=2), looks=looks)
-    assert _matrix(page.render(judged, NOW)[0])[1:] == [
+    assert _matrix(fleet_page.render(judged, NOW)[0])[1:] == [
         ["b", "never reported, not seen: access-denied", "-", "never", "-", "-", "-", "-"],
         ["a", "behind", "6 (1 behind)", "never", "-", "1", "9.65: 9.65.7417.1 instead of 9.66.7567.1", "ok"],
         ["c", "current, not seen: no-such-folder", "7", "1 h ago", "mirror done", "0", "ok", "ok"],
@@ -189,7 +189,7 @@ def test_what_to_do_is_said_of_the_states_there_are() -> None:
 
 def test_every_command_of_the_advice_is_one() -> None:
     tool = root()
-    for words in (command.split() for _, command in page._NEXT.values()):
+    for words in (command.split() for _, command in fleet_page.NEXT.values()):
         assert words[0] == "repo-manager"
         found: Any = tool.get_command(Context(tool), words[1])
         options = {option for parameter in found.params for option in parameter.opts}
@@ -226,9 +226,9 @@ def test_of_very_many_differences_the_first_are_said_in_words() -> None:
 def test_files_without_a_report_are_named_but_not_all_of_them() -> None:
     judged = fleet.judge(WANTED, [_came(report())], now=NOW, silent_after=timedelta(days=2))
     names = tuple(f"report-{number}.json" for number in range(12))
-    text, _ = page.render(judged, NOW, unreadable=names)
+    text, _ = fleet_page.render(judged, NOW, unreadable=names)
     assert f"12 files without a report that can be read: {', '.join(names[:10])}, ...</p>" in text
-    assert "that can be read" not in page.render(judged, NOW)[0]
+    assert "that can be read" not in fleet_page.render(judged, NOW)[0]
 
 
 def test_of_more_servers_than_a_browser_can_show_the_gravest_are_shown() -> None:
@@ -259,7 +259,7 @@ def test_nothing_from_outside_becomes_markup() -> None:
         )
     )
     judged = fleet.judge(WANTED, [evil], now=NOW, silent_after=timedelta(days=2))
-    text, _ = page.render(judged, NOW, unreadable=(EVIL,))
+    text, _ = fleet_page.render(judged, NOW, unreadable=(EVIL,))
     reader = Reader(text)
     assert reader.tags.count("script") == 1
     assert "img" not in reader.tags
@@ -269,7 +269,7 @@ def test_nothing_from_outside_becomes_markup() -> None:
 
 def test_style_and_script_are_the_only_ones_that_are_allowed() -> None:
     judged = fleet.judge(WANTED, [], now=NOW, silent_after=timedelta(days=2))
-    text, policy = page.render(judged, NOW)
+    text, policy = fleet_page.render(judged, NOW)
     for tag, directive in (("style", "style-src"), ("script", "script-src")):
         (inner,) = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
         digest = base64.b64encode(hashlib.sha256(inner.encode()).digest()).decode()
