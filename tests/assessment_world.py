@@ -102,7 +102,7 @@ def judged(machines: int | list[Machine], *, inventory: str = "exports/vinfo.csv
     trouble = Trouble("line 17", "OS according to the VMware Tools", "the quote is never closed")
     listed = Inventory(inventory, found, templates=12, placeholders=3, troubles=(trouble,))
     knowledge = Knowledge(REAL, kernels={Token("SLES15-64"): Supported(KERNELS)}, command=COMMAND)
-    told = machine_readiness.judge(listed, machine_readiness.answered(listed), assessed.audit, knowledge)
+    told = machine_readiness.judge(listed, machine_readiness.answered(listed, REAL.support), assessed.audit, knowledge)
     findings = (*assessed.audit.findings, *machine_readiness.findings_of(told, assessed.audit, knowledge))
     order = list(Severity)
     merged = sorted(findings, key=lambda finding: order.index(finding.severity))

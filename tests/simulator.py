@@ -10,8 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from repo_manager.core import catalog, names, repository, selection
-from repo_manager.core.audit import findings
+from repo_manager.core import catalog, names, repository, selection, systems
+from repo_manager.core.audit import findings, machine_readiness
 from repo_manager.core.audit.findings import Audit, Circumstances, Code, Verdict
 from repo_manager.core.audit.result import Assessment
 from repo_manager.core.errors import RepoManagerError, ServiceError
@@ -23,6 +23,8 @@ from repo_manager.core.transaction import Journal, Means, Store
 
 if TYPE_CHECKING:
     from repo_manager.core.catalog import Catalog
+    from repo_manager.core.inventory import Inventory
+    from repo_manager.core.systems import Answer
 
 REAL_CATALOG_TEXT: Final = (Path(__file__).parent.parent / "catalog.yaml").read_text(encoding="utf-8")
 
@@ -81,6 +83,17 @@ SMALL_CATALOG_TEXT: Final = _small_catalog_text()
 
 SMALL: Final = catalog.parse(SMALL_CATALOG_TEXT)
 REAL: Final = catalog.parse(REAL_CATALOG_TEXT)
+
+
+def resolve(text: str) -> Answer:
+    """The answer by the real catalog."""
+    return systems.resolve(text, REAL.support)
+
+
+def answered(listed: Inventory) -> tuple[Answer, ...]:
+    """The answers for machines by the real catalog."""
+    return machine_readiness.answered(listed, REAL.support)
+
 
 SIZE: Final = 1000
 """Bytes of a file of which nothing else is said."""

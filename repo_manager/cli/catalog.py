@@ -13,11 +13,14 @@ from repo_manager.cli.root import run_of
 from repo_manager.core import catalog as catalogs
 from repo_manager.core.catalog import link_list, strict_yaml
 from repo_manager.core.errors import DeclinedError, InputError
+from repo_manager.core.systems.support import ANY
+from repo_manager.report import guides
 from repo_manager.report.text import plural, safe, table
 
 if TYPE_CHECKING:
     from repo_manager.cli.run import Run
     from repo_manager.core.catalog import Catalog
+    from repo_manager.core.systems.support import Exclusion
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -47,6 +50,11 @@ def check(
     run.console.emit({"schema": "repo-manager/catalog-check/1", "catalog": str(run.catalog_path), "ok": True, **facts})
     counts = ", ".join(plural(count, word.removesuffix("s")) for word, count in facts.items())
     run.console.answer(f"{safe(str(run.catalog_path))}: sound ({counts})")
+    if catalog.edition < catalogs.SCHEMA:
+        run.console.note(
+            f"note: this is edition {catalog.edition} of the format; which package serves which system comes from the "
+            "tool's own catalog"
+        )
 
 
 @app.command()
@@ -178,15 +186,33 @@ def _write(path: Path, text: str) -> None:
         ) from error
 
 
+def _excluded(each: Exclusion) -> dict[str, object]:
+    majors = " - ".join(str(major) for major in dict.fromkeys((each.majors[0], each.majors[-1])))
+    return {"words": sorted(each.words), "majors": None if each.majors == ANY else majors, "why": each.why}
+
+
 def _document(run: Run, catalog: Catalog) -> dict[str, object]:
     return {
         "schema": "repo-manager/catalog/1",
         "catalog": str(run.catalog_path),
+        "edition": catalog.edition,
         "latest": str(catalog.latest),
+        "systems": [
+            {
+                "system": title,
+                "family": facts.family.value,
+                "settled_by": facts.settled_by,
+                "note": facts.note,
+                "served_as": facts.served_as or None,
+                "excluded": [_excluded(each) for each in facts.exclusions],
+            }
+            for title, facts in catalog.support.systems.items()
+        ],
         "packages": [
             {
                 "package": package.token,
                 "systems": list(package.systems),
+                "serves": [guides.serves(each) for each in package.serves],
                 "extension": package.extension,
                 "since": str(package.since) if package.since else None,
                 "manual": package.manual is not None,

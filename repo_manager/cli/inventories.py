@@ -57,7 +57,7 @@ def survey(run: Run, paths: Sequence[Path], listing: Listing, checker: Checker) 
     voice.working("reading the machines")
     try:
         inventory = inventory_files.read(paths)
-        answers = machine_readiness.answered(inventory)
+        answers = machine_readiness.answered(inventory, run.catalog.support)
     finally:
         voice.finished()
     asked = {}

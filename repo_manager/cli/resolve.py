@@ -40,9 +40,10 @@ def resolve(
     Resolved, ambiguous, unsupported or unknown: never a guess. Exit 1 when one is not resolved.
     """
     run = run_of(context)
-    answers = [systems.resolve(text) for text in _texts(system or [])]
+    support = run.catalog.support
+    answers = [systems.resolve(text, support) for text in _texts(system or [])]
     if os_release is not None:
-        answers.append(systems.resolve_os_release(_read(os_release)))
+        answers.append(systems.resolve_os_release(_read(os_release), support))
     if not answers:
         raise InputError("usage", "no system was named", "name one, such as 'Red Hat Enterprise Linux 7.9'")
     listing = _listing(run)

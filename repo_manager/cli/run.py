@@ -208,7 +208,11 @@ class Run:
         """What should exist."""
         from repo_manager.core import catalog as catalogs
 
-        return catalogs.parse(self.catalog_text(), str(self.catalog_path))
+        catalog = catalogs.parse(self.catalog_text(), str(self.catalog_path))
+        if catalog.edition == catalogs.SCHEMA:
+            return catalog
+        own = _own_catalog()
+        return catalog.completed_by(catalogs.parse(own.read_text(encoding="utf-8"), str(own)))
 
     # What only some commands need is imported where it is made: `list` and `resolve` start twice as fast.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from repo_manager.core.systems.support import spelled
 from repo_manager.report.text import paragraph, table
 
 if TYPE_CHECKING:
     from repo_manager.core.catalog import Catalog, Package
     from repo_manager.core.install_guide import Guide, Placing, Step
+    from repo_manager.core.systems.support import Serves
 
 
 def document(package: Package, catalog: Catalog, guide: Guide, placing: Placing | None) -> dict[str, Any]:
@@ -18,6 +20,7 @@ def document(package: Package, catalog: Catalog, guide: Guide, placing: Placing 
         "schema": "repo-manager/show/1",
         "package": package.token,
         "systems": list(package.systems),
+        "serves": [serves(each) for each in package.serves],
         "extension": package.extension,
         "since": str(package.since) if package.since else None,
         "modernized_only": package.modernized_only,
@@ -34,6 +37,23 @@ def document(package: Package, catalog: Catalog, guide: Guide, placing: Placing 
         ],
         "placing": asdict(placing) if placing else None,
         "guide": {**asdict(guide), "release": str(guide.release)},
+    }
+
+
+def serves(each: Serves) -> dict[str, Any]:
+    """Versions of one system that a package serves, as JSON."""
+    return {
+        "system": each.system,
+        "versions": each.versions,
+        "since": [
+            {"version": spelled(each.system, version), "release": str(release)} for version, release in each.since
+        ],
+        "modernized_from": each.modernized_version,
+        "uncertainty": each.uncertainty,
+        "resolved_by": sorted(each.resolved_by),
+        "note": each.note,
+        "note_without_minor": each.note_without_minor,
+        "evidence": list(each.evidence),
     }
 
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 from cli_world import CLASSIC, OLD, StandIn, data_of, name_of
 from inventory_world import A_WAVE, RVTOOLS, csv_text, exported, ubuntu_20, xlsx
+from simulator import resolve
 
 from repo_manager.core import names
-from repo_manager.core.systems import resolve
 from repo_manager.demo.sample import sample_installer
 
 if TYPE_CHECKING:

@@ -8,20 +8,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from simulator import REAL, resolve
 
-from repo_manager.core.systems import (
-    MAX_LENGTH,
-    TOKENS,
-    Ambiguous,
-    Resolved,
-    Status,
-    Unknown,
-    Unsupported,
-    resolve,
-    resolve_os_release,
-)
+from repo_manager.core import systems
+from repo_manager.core.systems import MAX_LENGTH, Ambiguous, Answer, Resolved, Status, Unknown, Unsupported
 from repo_manager.core.systems.vocabulary import CODENAMES, GUEST_IDS, GUEST_IDS_IN_FULL, NAMES, OTHERS, TERSE_NAMES
 
+TOKENS = frozenset(REAL.support.order)
 OS_NAMES = Path(__file__).parents[1] / "data" / "os-names.csv"
 
 ORACLE_FILES = """\
@@ -142,6 +135,10 @@ OS Version:                10.0.17763 N/A Build 17763
 System Type:               x64-based PC
 Windows Directory:         C:\\WINDOWS
 """
+
+
+def resolve_os_release(text: str) -> Answer:
+    return systems.resolve_os_release(text, REAL.support)
 
 
 def rows() -> list[pytest.ParameterSet]:

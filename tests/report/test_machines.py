@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inventory_world import inventory, machine
-from simulator import CUT_OFF, SMALL, assessment_of, audit_of, listing_of, name_of, selection_of
+from simulator import CUT_OFF, SMALL, answered, assessment_of, audit_of, listing_of, name_of, selection_of
 
 from repo_manager.core.audit import machine_readiness
 from repo_manager.core.audit.machine_readiness import Knowledge
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def judged(listed: Inventory) -> Outlooks:
     listing = listing_of(name_of("RHEL9-64"))
     audit = audit_of(listing, selection_of(listing, "RHEL9-64", release="latest"))
-    return machine_readiness.judge(listed, machine_readiness.answered(listed), audit, Knowledge(SMALL, classic=False))
+    return machine_readiness.judge(listed, answered(listed), audit, Knowledge(SMALL, classic=False))
 
 
 def marked(line: str, severity: Severity) -> str:
@@ -61,7 +61,7 @@ def test_a_package_that_is_there_and_not_whole_is_told_apart() -> None:
     listing = listing_of(name)
     audit = audit_of(listing, selection_of(listing, "RHEL9-64", release="latest"), {name: CUT_OFF})
     listed = inventory(machine("a", "RHEL 9.2"), machine("b", "OL 6.4"))
-    found = machine_readiness.judge(listed, machine_readiness.answered(listed), audit, Knowledge(SMALL, classic=False))
+    found = machine_readiness.judge(listed, answered(listed), audit, Knowledge(SMALL, classic=False))
     told = machines.lines(found, 80, plain)
     assert told[6:10] == [
         "error machine-without-package (2): their package is not there, or not whole",
@@ -126,7 +126,7 @@ def test_the_table_tells_machines_apart_from_packages() -> None:
     listing = listing_of(name_of("RHEL9-64"))
     audit = audit_of(listing, selection_of(listing, "RHEL9-64", release="latest"))
     about = Knowledge(SMALL, classic=False)
-    outlooks = machine_readiness.judge(listed, machine_readiness.answered(listed), audit, about)
+    outlooks = machine_readiness.judge(listed, answered(listed), audit, about)
     found = tuple(machine_readiness.findings_of(outlooks, audit, about))
     whole = type(audit)(audit.repository, audit.release, audit.packages, (*found, *audit.findings))
     shown = tables.audit(assessment_of(whole, outlooks=outlooks), 80, plain).splitlines()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from repo_manager.core.inventory import Columns, Role, Row, Trouble
 from repo_manager.core.inventory.columns import SYSTEM_ROLES
-from repo_manager.core.systems import Unknown, resolve
+from repo_manager.core.systems import names_system
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,7 +72,7 @@ def _are_rows(inner: Sequence[Sequence[str]], columns: Columns, *, note: bool) -
 
 def _is_machine(parts: Sequence[str], columns: Columns) -> bool:
     """Whether a line has a name where the names stand, and what the world calls a system where the systems do."""
-    return any(not isinstance(resolve(text), Unknown) for text in _told(parts, columns))
+    return any(map(names_system, _told(parts, columns)))
 
 
 def _told(parts: Sequence[str], columns: Columns) -> list[str]:

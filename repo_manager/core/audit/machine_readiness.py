@@ -1,6 +1,6 @@
 """Machines + packages -> what each machine can expect of a push.
 
-answered(inventory)  ->  answers          one for each machine, each distinct text resolved once
+answered(inventory, support)  ->  answers  one for each machine, each distinct text resolved once
 with_kernels(...)    ->  packages         whose installers must be asked which kernels they support
 judge(...)           ->  Outlooks         and findings_of(...) what of it is worth a finding
 """
@@ -117,9 +117,9 @@ class Knowledge:
     sync: str = "sync"
 
 
-def answered(inventory: Inventory) -> tuple[Answer, ...]:
+def answered(inventory: Inventory, support: systems.Support) -> tuple[Answer, ...]:
     """The answer for each machine's system, in the inventory's order; the same text has the very same answer."""
-    answers = {text: systems.resolve(text) for text in {machine.system for machine in inventory.machines}}
+    answers = {text: systems.resolve(text, support) for text in {machine.system for machine in inventory.machines}}
     return tuple(answers[machine.system] for machine in inventory.machines)
 
 

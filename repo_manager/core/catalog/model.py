@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from repo_manager.core.names import InstallerName
+    from repo_manager.core.systems.support import Serves, Support
 
 
 class ForClassic(StrEnum):
@@ -61,11 +62,11 @@ class Manual:
 class Package:
     """What is known of one operating-system token.
 
-    `since` is the first release known to have it, which may have come earlier; None when no page
-    ties it to a release. `bundled` holds the releases whose server setup is known to lay it down,
-    and may be empty. `modernized_only_systems` is empty for a package that is `modernized_only` as
-    a whole. `publisher` is who signs its installers, the common name in the signer's certificate; None
-    where no page says.
+    `serves` decides which systems it is for; `systems` describes them for people. `since` is the first
+    release known to have it, which may have come earlier; None when no page ties it to a release.
+    `modernized_only` says that the modernized experience alone supports all of its systems. `bundled`
+    holds the releases whose server setup is known to lay it down, and may be empty. `publisher` is who
+    signs its installers, the common name in the signer's certificate; None where no page says.
     """
 
     token: Token
@@ -74,11 +75,11 @@ class Package:
     manual: Manual | None
     since: Release | None
     modernized_only: bool
-    modernized_only_systems: tuple[str, ...]
     scout_only: bool
     bundled: tuple[Release, ...]
     evidence: tuple[str, ...]
     note: str
+    serves: tuple[Serves, ...] = ()
     publisher: str | None = None
 
 
@@ -127,7 +128,7 @@ class Catalog:
 
     `aliases` are other spellings of a package seen in public, `look_alikes` the names that other
     products use; a look-alike without a package maps to None. `legacy` maps the tokens of older
-    lines to a word about them.
+    lines to a word about them. `support` is empty in a catalog of edition 1: see `completed_by`.
     """
 
     packages: Mapping[Token, Package]
@@ -140,6 +141,12 @@ class Catalog:
     unplaced_rollups: Mapping[str, str]
     vulnerable_below: Version
     support_window: int
+    support: Support
+    edition: int
+
+    def completed_by(self, own: Catalog) -> Catalog:
+        """This catalog, with what an older edition has no place for taken from the tool's own catalog."""
+        return self if self.edition >= own.edition else replace(self, support=own.support)
 
     @cached_property
     def latest(self) -> Release:

@@ -11,15 +11,17 @@ from packaging.version import Version
 from repo_manager.core.address import shown
 from repo_manager.core.catalog import strict_yaml
 from repo_manager.core.catalog.model import Catalog, ForClassic, Link, Manual, Package, ReleaseFacts
+from repo_manager.core.catalog.serves import SystemsReader
 from repo_manager.core.errors import InputError
 from repo_manager.core.names import InstallerName, Release, Token, parse_version
 from repo_manager.core.names import parse as parse_name
+from repo_manager.core.systems.support import Support, modernized_only
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SCHEMA: Final = 1
-"""The edition of the format that this module reads."""
+SCHEMA: Final = 2
+"""The newest edition of the format. Edition 1 had no `systems` and no `serves`, and is still read."""
 
 _UNKNOWN_VERSION: Final = Version("0")
 _UNCLEAR: Final = "unclear"
@@ -75,12 +77,13 @@ class _Reader:
         self._root = root
         self._sources = self._read_sources()
         self._hosts = self._read_hosts()
+        self._edition = root.integer("schema", least=1, most=SCHEMA)
+        self._systems = SystemsReader(root, self._evidence) if self._edition > 1 else None
         self._bundled: dict[str, list[Release]] = {}
         self._seen_urls: dict[str, int] = {}
 
     def catalog(self) -> Catalog:
         root = self._root
-        root.integer("schema", least=SCHEMA, most=SCHEMA)
         self._read_bundled()
         packages = self._read_packages()
         releases = self._read_releases(packages)
@@ -97,6 +100,8 @@ class _Reader:
             unplaced_rollups=MappingProxyType(self._read_unplaced()),
             vulnerable_below=root.parsed("vulnerable_below", parse_version, _UNKNOWN_VERSION),
             support_window=root.integer("support_window", most=99),
+            support=self._support(packages),
+            edition=self._edition,
         )
         root.finish()
         return catalog
@@ -151,22 +156,27 @@ class _Reader:
             extension = ""
         if "systems" in view and not view.texts("systems"):
             view.problem("systems", "systems: name at least one")
+        serves = self._systems.serves(token, view, extension) if self._systems and "serves" in view else ()
         package = Package(
             token=token,
-            systems=view.texts("systems"),
+            systems=tuple(each.label for each in serves) if serves and "systems" not in view else view.texts("systems"),
             extension=extension,
             manual=self._manual(view.mapping("manual")) if "manual" in view else None,
             since=view.release("since") if "since" in view else None,
-            modernized_only=view.flag("modernized_only", False),
-            modernized_only_systems=view.texts("modernized_only_systems", ()),
+            modernized_only=modernized_only(serves) if self._systems else _modernized_only_before(view),
             scout_only=view.flag("scout_only", False),
             bundled=tuple(sorted(self._bundled.get(token, ()))),
             evidence=self._evidence(view),
             note=view.text("note", ""),
+            serves=serves,
             publisher=_publisher(view, extension) if "publisher" in view else None,
         )
         view.finish()
         return package
+
+    def _support(self, packages: Mapping[Token, Package]) -> Support:
+        serves = [each for package in packages.values() for each in package.serves]
+        return self._systems.support(serves) if self._systems else Support({})
 
     def _manual(self, view: strict_yaml.Mapping) -> Manual:
         since = None if view.text("since") == _UNCLEAR else view.release("since")
@@ -359,6 +369,12 @@ def _build(view: strict_yaml.Mapping, key: str, text: str, release: Release, ind
     if (build.major, build.minor) != (release.major, release.minor):
         view.problem(key, f"the build {build} is not one of release {release}", index)
     return build
+
+
+def _modernized_only_before(view: strict_yaml.Mapping) -> bool:
+    """What edition 1 says of the experience. The systems that it names beside are prose, and decide nothing."""
+    view.texts("modernized_only_systems", ())
+    return view.flag("modernized_only", False)
 
 
 def _publisher(view: strict_yaml.Mapping, extension: str) -> str | None:

@@ -181,6 +181,16 @@ class Mapping:
             return ()
         return tuple([self._text(item, key) for item in node.items])
 
+    def text_or_texts(self, key: str) -> tuple[str, ...]:
+        """A text, or a list of at least one text."""
+        node = self._wanted(key, required=True)
+        if isinstance(node, Scalar):
+            return (self._text(node, key),)
+        found = self.texts(key, ())
+        if isinstance(node, Sequence) and not found:
+            self._wrong(node, f"{key}: name at least one")
+        return found
+
     def flag(self, key: str, default: bool | None = None) -> bool:  # noqa: FBT001 - a flag's default is a flag
         """`true` or `false`."""
         node = self._wanted(key, default is None)

@@ -14,6 +14,7 @@ from typing import Final
 
 from repo_manager.core.systems import vocabulary as known
 from repo_manager.core.systems.lexing import RANGE, words_of
+from repo_manager.core.systems.support import Version
 
 _NUMBER_LENGTH: Final = 5
 # A year belongs to Windows alone; elsewhere a number like 1908 is a build or a date.
@@ -22,14 +23,6 @@ _SEPARATORS: Final = frozenset({"/", ",", "&", "or", "and", "ou", "et", "und", "
 _SERVICE_PACK: Final = (("service", "pack"), ("sp",), ("patchlevel",), ("update",), ("u",))
 _OPEN_UP: Final = frozenset({"later", "newer", "above", "higher", "up", "onwards", "onward"})
 _OPEN_DOWN: Final = frozenset({"older", "earlier", "below", "lower"})
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A release. `minor` is the point release, the service pack or, for Windows, the 2 of R2."""
-
-    major: int
-    minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +90,13 @@ def _names(words: Sequence[str]) -> list[tuple[int, _Name]]:
             found.append((at, name))
         at += len(name.words) if name is not None else 1
     return found
+
+
+def version_in(system: str, text: str) -> Version | None:
+    """The version of a system that a whole text is: `7.9`, `12 SP5`, `2012 R2`; None where it is something else."""
+    words = words_of(text.casefold())
+    found = _version(system, words, 0)
+    return found[0] if found is not None and found[1] == len(words) else None
 
 
 def mentions_in(words: Sequence[str]) -> list[Mention]:

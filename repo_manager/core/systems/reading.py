@@ -1,4 +1,4 @@
-"""From anybody's words to systems and versions, without judging them.
+"""From free words to systems and versions, without judging them.
 
     "SUSE Linux Enterprise Server 12-SP5 (x86_64)"
      name_________________________ version  width
@@ -25,7 +25,8 @@ from repo_manager.core.systems.lexing import (
     words_in,
     words_of,
 )
-from repo_manager.core.systems.mentions import Mention, Version, mentions_in, merge, number_at
+from repo_manager.core.systems.mentions import Mention, mentions_in, merge, number_at
+from repo_manager.core.systems.support import Version
 
 
 @dataclass(frozen=True, slots=True)

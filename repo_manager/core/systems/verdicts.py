@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.core.systems import vocabulary as known
-from repo_manager.core.systems.mentions import Mention, Version
-from repo_manager.core.systems.rules import ANY, EXCLUSIONS, LINES, R2, SETTLED_BY, Exclusion, Line
+from repo_manager.core.systems.mentions import Mention
+from repo_manager.core.systems.support import ANY, Family, Serves, Support, SystemFacts, Version, label
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from repo_manager.core.names import Token
 
-_SERVER_YEARS: Final = range(2003, 2100)
 _LISTED: Final = 6
-_ORDER: Final = {
-    token: at for at, token in enumerate(dict.fromkeys(line.token for lines in LINES.values() for line in lines))
-}
-# Red Hat Linux, without Enterprise and of 32 bits, ended with 9 in 2003.
-_LAST_OLD_RED_HAT: Final = {5: 2, 6: 2, 7: 3, 8: 0, 9: 0}
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is said of one version: one package for sure, packages perhaps, or none."""
+    """What is known of one version: one package for sure, packages perhaps, or none."""
 
     tokens: tuple[Token, ...]
     firm: bool
@@ -33,159 +28,142 @@ class Verdict:
     modernized_only: bool = False
 
 
-def judge(mentions: Sequence[Mention], *, wide: bool) -> Verdict:
-    """The verdict on everything a query mentions, `wide` where it says 64-bit; at least one mention."""
-    return _together([_on_mention(mention, wide=wide) for mention in mentions])
+class Judge:
+    """Judges mentions by what a catalog says of systems."""
+
+    def __init__(self, support: Support) -> None:
+        self._support = support
+
+    def judge(self, mentions: Sequence[Mention], *, wide: bool) -> Verdict:
+        """The verdict on everything a query mentions, `wide` where it says 64-bit; at least one mention."""
+        return self._together([self._on_mention(mention, wide=wide) for mention in mentions])
+
+    def bare(self, version: Version) -> Verdict | None:
+        """The verdict on a text that is a version and nothing else; None where no system has that version.
+
+        Only /etc/debian_version is such a text, yet people leave out names: a number that several
+        systems have stays open.
+        """
+        systems = {system: self._support.systems.get(system) for system in known.WRITTEN_WITHOUT_NAME}
+        readings = [
+            (system, verdict)
+            for system, facts in systems.items()
+            if facts and (verdict := _on_version(facts, Mention(system), version)).tokens
+        ]
+        if not readings:
+            return None
+        if [system for system, _ in readings] == [known.DEBIAN]:
+            return readings[0][1]
+        why = "a number without a name; the name of the system before it would settle it"
+        return Verdict(self._ordered(verdict.tokens[0] for _, verdict in readings), firm=False, why=why)
+
+    def _on_mention(self, mention: Mention, *, wide: bool) -> Verdict:
+        facts = self._support.systems.get(mention.system)
+        if facts is None or not facts.serves:
+            return Verdict((), firm=True, why=f"{mention.system} has no package")
+        if not mention.versions:
+            return self._on_any(facts, mention)
+        if mention.reach:
+            return self._on_reach(facts, mention, mention.versions[0])
+        verdicts = [_on_version(facts, mention, version) for version in mention.versions]
+        if facts.served_as and not wide:
+            found = zip(verdicts, mention.versions, strict=True)
+            verdicts = [
+                _perhaps_another(facts, verdict) if _had_its_own(mention.system, version) else verdict
+                for verdict, version in found
+            ]
+        return self._together(verdicts)
+
+    def _on_any(self, facts: SystemFacts, mention: Mention) -> Verdict:
+        """No version is known: every version is a candidate, unless the marks leave none."""
+        for excluded in facts.exclusions:
+            if excluded.words & mention.marks and excluded.majors == ANY:
+                return Verdict((), firm=True, why=excluded.why)
+        why = f"{mention.system} without a release; {facts.settled_by} would settle it"
+        return Verdict(self._ordered(each.token for each in facts.serves), firm=False, why=why)
+
+    def _on_reach(self, facts: SystemFacts, mention: Mention, version: Version) -> Verdict:
+        """'Or later', 'or older': what was meant when it was written, and what came since."""
+        within = [each for each in facts.serves if (each.major - version.major) * mention.reach >= 0]
+        first = _on_version(facts, mention, version)
+        name = label(mention.system, version)
+        same = facts.family is Family.WINDOWS and len({each.token for each in facts.serves}) == 1
+        if same and mention.reach > 0 and first.firm and first.tokens:
+            return replace(first, why=f"{name} or later: every Windows has the same package")
+        if not within:
+            return Verdict((), firm=True, why=f"{name} and beyond: no package")
+        why = f"{name} and beyond could be any of several; {facts.settled_by} would settle it"
+        return Verdict(self._ordered(each.token for each in within), firm=False, why=why)
+
+    def _together(self, verdicts: Sequence[Verdict]) -> Verdict:
+        """One verdict of several: firm only where all agree."""
+        if len(verdicts) == 1:
+            return replace(verdicts[0], tokens=self._ordered(verdicts[0].tokens))
+        tokens = self._ordered(token for verdict in verdicts for token in verdict.tokens)
+        firm = all(verdict.firm for verdict in verdicts)
+        if not tokens or (firm and len(tokens) == 1 and all(verdict.tokens for verdict in verdicts)):
+            notes = dict.fromkeys(verdict.note for verdict in verdicts if verdict.note)
+            modernized_only = all(verdict.modernized_only for verdict in verdicts)
+            return replace(verdicts[0], note="; ".join(notes), modernized_only=modernized_only)
+        why = dict.fromkeys(verdict.why for verdict in verdicts)
+        listed = "; ".join(list(why)[:_LISTED]) + ("; ..." if len(why) > _LISTED else "")
+        return Verdict(tokens, firm=False, why=f"several systems are named ({listed}); naming one would settle it")
+
+    def _ordered(self, tokens: Iterable[Token]) -> tuple[Token, ...]:
+        return tuple(sorted(set(tokens), key=self._support.order.__getitem__))
 
 
-def bare_verdict(version: Version) -> Verdict | None:
-    """The verdict on a text that is a version and nothing else; None where no system has that version.
-
-    Only /etc/debian_version is such a text, yet people leave out names: a number that several
-    systems have stays open.
-    """
-    systems = (known.DEBIAN, known.RED_HAT, known.ORACLE, known.UBUNTU)
-    readings = [verdict for system in systems if (verdict := _on_version(Mention(system), version)).tokens]
-    if not readings or (len(readings) == 1 and readings[0].tokens[0] in _tokens(LINES[known.DEBIAN])):
-        return readings[0] if readings else None
-    why = "a number without a name; the name of the system before it would settle it"
-    return Verdict(_tokens(verdict.tokens[0] for verdict in readings), firm=False, why=why)
-
-
-def _on_mention(mention: Mention, *, wide: bool) -> Verdict:
-    if mention.system not in LINES:
-        return Verdict((), firm=True, why=f"{mention.system} has no package")
-    if not mention.versions:
-        return _on_any(mention)
-    if mention.reach:
-        return _on_reach(mention, mention.versions[0])
-    verdicts = [_on_version(mention, version) for version in mention.versions]
-    if mention.system == known.RED_HAT_LINUX and not wide:
-        told = zip(verdicts, mention.versions, strict=True)
-        verdicts = [_perhaps_the_old_one(verdict) if _has_old_one(version) else verdict for verdict, version in told]
-    return _together(verdicts)
-
-
-def _on_any(mention: Mention) -> Verdict:
-    """No version is told: every release is a candidate, unless the marks leave none."""
-    excluded = next((found for found in EXCLUSIONS if _applies(found, mention) and found.majors == ANY), None)
-    if excluded is not None:
-        return Verdict((), firm=True, why=excluded.why)
-    why = f"{mention.system} without a release; {SETTLED_BY[mention.system]} would settle it"
-    return Verdict(_tokens(LINES[mention.system]), firm=False, why=why)
-
-
-def _on_reach(mention: Mention, version: Version) -> Verdict:
-    """'Or later', 'or older': what was meant when it was written, and whatever came since."""
-    lines = [line for line in LINES[mention.system] if (line.major - version.major) * mention.reach >= 0]
-    first = _on_version(mention, version)
-    label = _label(mention.system, version)
-    if mention.system == known.WINDOWS_SYSTEM and mention.reach > 0 and first.firm and first.tokens:
-        return replace(first, why=f"{label} or later: every Windows has the same package")
-    if not lines:
-        return Verdict((), firm=True, why=f"{label} and beyond: no package")
-    why = f"{label} and beyond could be any of several; {SETTLED_BY[mention.system]} would settle it"
-    return Verdict(_tokens(lines), firm=False, why=why)
-
-
-def _on_version(mention: Mention, version: Version) -> Verdict:
-    system, label = mention.system, _label(mention.system, version)
-    for excluded in EXCLUSIONS:
-        if _applies(excluded, mention) and version.major in excluded.majors:
-            return Verdict((), firm=True, why=f"{label}: {excluded.why}")
-    lines = [line for line in LINES[system] if line.major == version.major]
-    if not lines:
-        return Verdict((), firm=True, why=f"{label} has no package")
-    fitting = lines if version.minor is None else [line for line in lines if version.minor in line.minors]
-    if version.minor is not None or not _in_doubt(lines, mention):
-        return _firm(mention, version, fitting, lines)
-    why = f"{label}: {lines[0].doubt}; {SETTLED_BY[system]} would settle it"
-    return Verdict(_tokens(lines), firm=False, why=why)
-
-
-def _in_doubt(lines: Sequence[Line], mention: Mention) -> bool:
-    return bool(lines[0].doubt) and not lines[0].settled_by & mention.marks
-
-
-def _firm(mention: Mention, version: Version, fitting: Sequence[Line], lines: Sequence[Line]) -> Verdict:
-    label = _label(mention.system, version)
+def _on_version(facts: SystemFacts, mention: Mention, version: Version) -> Verdict:
+    name = label(mention.system, version)
+    for excluded in facts.exclusions:
+        if excluded.words & mention.marks and version.major in excluded.majors:
+            return Verdict((), firm=True, why=f"{name}: {excluded.why}")
+    same_major = [each for each in facts.serves if each.major == version.major]
+    if not same_major:
+        return Verdict((), firm=True, why=f"{name} has no package")
+    fitting = same_major if version.minor is None else [each for each in same_major if version.minor in each.minors]
     if not fitting:
-        return Verdict((), firm=True, why=f"{label} has no package: {_served(mention.system, lines)}")
-    line = fitting[0]
+        served = ", ".join(each.label for each in same_major)
+        return Verdict((), firm=True, why=f"{name} has no package: the official detection takes {served}")
+    if _is_open(fitting[0], mention, version):
+        why = f"{name}: {fitting[0].uncertainty}; {facts.settled_by} would settle it"
+        return Verdict(tuple(dict.fromkeys(each.token for each in fitting)), firm=False, why=why)
+    return _firm(facts, mention, version, fitting[0])
+
+
+def _is_open(serves: Serves, mention: Mention, version: Version) -> bool:
+    """Whether the entry's uncertainty applies. A minor resolves it where the entry lists minors."""
+    if not serves.uncertainty or serves.resolved_by & mention.marks:
+        return False
+    return version.minor is None or serves.minors == ANY
+
+
+def _firm(facts: SystemFacts, mention: Mention, version: Version, serves: Serves) -> Verdict:
     return Verdict(
-        (line.token,),
+        (serves.token,),
         firm=True,
-        why=f"{label}: {line.token}",
-        note=_note(mention.system, line, version),
-        modernized_only=line.modernized_from is not None and (version.minor or 0) >= line.modernized_from,
+        why=f"{label(mention.system, version)}: {serves.token}",
+        note="; ".join(filter(None, (facts.note, serves.note, *_notes_without_minor(mention.system, serves, version)))),
+        modernized_only=serves.modernized_from is not None and (version.minor or 0) >= serves.modernized_from,
     )
 
 
-def _note(system: str, line: Line, version: Version) -> str:
-    notes = [line.note]
-    if version.minor is None:
-        notes.append(line.bare_note)
-        if line.modernized_from:
-            first = _label(system, Version(line.major, line.modernized_from))
-            notes.append(f"from {first} on the modernized experience alone supports it")
-    return "; ".join(filter(None, notes))
+def _notes_without_minor(system: str, serves: Serves, version: Version) -> tuple[str, ...]:
+    if version.minor is not None:
+        return ()
+    if not serves.modernized_from:
+        return (serves.note_without_minor,)
+    first = label(system, Version(serves.major, serves.modernized_from))
+    return serves.note_without_minor, f"from {first} on the modernized experience alone supports it"
 
 
-def _has_old_one(version: Version) -> bool:
-    return (version.minor or 0) <= _LAST_OLD_RED_HAT.get(version.major, -1)
+def _had_its_own(system: str, version: Version) -> bool:
+    return (version.minor or 0) <= known.OLDER_NAMESAKES.get(system, {}).get(version.major, -1)
 
 
-def _perhaps_the_old_one(verdict: Verdict) -> Verdict:
-    """Keep open what a Red Hat Linux without Enterprise leaves open."""
+def _perhaps_another(facts: SystemFacts, verdict: Verdict) -> Verdict:
+    """Keep open what is left open by a system that had the same name."""
     if not (verdict.firm and verdict.tokens):
         return verdict
-    why = f"{verdict.why}, if Red Hat Enterprise Linux is meant; the line in /etc/redhat-release would settle it"
+    why = f"{verdict.why}, if {facts.served_as} is meant; {facts.settled_by} would settle it"
     return Verdict(verdict.tokens, firm=False, why=why)
-
-
-def _together(verdicts: Sequence[Verdict]) -> Verdict:
-    """One verdict of several: firm only where all agree."""
-    if len(verdicts) == 1:
-        return verdicts[0]
-    tokens = _tokens(token for verdict in verdicts for token in verdict.tokens)
-    firm = all(verdict.firm for verdict in verdicts)
-    if not tokens or (firm and len(tokens) == 1 and all(verdict.tokens for verdict in verdicts)):
-        notes = dict.fromkeys(verdict.note for verdict in verdicts if verdict.note)
-        modernized_only = all(verdict.modernized_only for verdict in verdicts)
-        return replace(verdicts[0], note="; ".join(notes), modernized_only=modernized_only)
-    why = dict.fromkeys(verdict.why for verdict in verdicts)
-    listed = "; ".join(list(why)[:_LISTED]) + ("; ..." if len(why) > _LISTED else "")
-    return Verdict(tokens, firm=False, why=f"several systems are named ({listed}); naming one would settle it")
-
-
-def _applies(excluded: Exclusion, mention: Mention) -> bool:
-    return excluded.system == mention.system and bool(excluded.marks & mention.marks)
-
-
-def _tokens(lines: Iterable[Line] | Iterable[Token]) -> tuple[Token, ...]:
-    tokens = {line.token if isinstance(line, Line) else line for line in lines}
-    return tuple(sorted(tokens, key=_ORDER.__getitem__))
-
-
-def _served(system: str, lines: Sequence[Line]) -> str:
-    served = ", ".join(
-        _label(system, Version(line.major, line.minors[0]))
-        + (f" to {_label('', Version(line.major, line.minors[-1]))}" if len(line.minors) > 1 else "")
-        for line in lines
-    )
-    return f"the official detection takes {served}"
-
-
-def _label(system: str, version: Version) -> str:
-    name = f"{system} " if system else ""
-    if system == known.WINDOWS_SYSTEM and version.major in _SERVER_YEARS:
-        name = "Windows Server "
-    if version.minor is None:
-        return f"{name}{version.major}"
-    if system in {known.SLES, known.SLED}:
-        return f"{name}{version.major} SP{version.minor}"
-    if system == known.UBUNTU:
-        return f"{name}{version.major}.{version.minor:02}"
-    if system == known.WINDOWS_SYSTEM and version.minor == R2 and version.major in _SERVER_YEARS:
-        return f"{name}{version.major} R2"
-    return f"{name}{version.major}.{version.minor}"

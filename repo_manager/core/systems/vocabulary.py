@@ -158,6 +158,12 @@ OTHERS: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """Systems that are known and have no package."""
 
+OLDER_NAMESAKES: Final = {RED_HAT_LINUX: {5: 2, 6: 2, 7: 3, 8: 0, 9: 0}}
+"""The last minor of each major of a 32-bit system that had this name before. Red Hat Linux ended with 9 in 2003."""
+
+WRITTEN_WITHOUT_NAME: Final = (DEBIAN, RED_HAT, ORACLE, UBUNTU)
+"""Systems that a number alone may mean: `/etc/debian_version` holds nothing else, and people leave out names."""
+
 FILLERS: Final = frozenset(
     """
     linux gnu os server serveur servers release rel version ver v edition distribution enterprise ee community

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from inventory_world import machine
-from simulator import TOKENS, assessment_of, audit_of, listing_of, name_of, selection_of
+from simulator import TOKENS, assessment_of, audit_of, listing_of, name_of, resolve, selection_of
 
 from repo_manager.core.audit import comparison
 from repo_manager.core.audit.findings import Code, Finding, Severity
 from repo_manager.core.audit.machine_readiness import Outlook, Outlooks, Prospect
 from repo_manager.core.errors import InputError
 from repo_manager.core.names import Token
-from repo_manager.core.systems import resolve
 from repo_manager.report import documents
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 from inventory_world import RVTOOLS, inventory, machine, made_up, real_texts
-from simulator import CUT_OFF, SMALL, audit_of, listing_of, name_of, selection_of
+from simulator import CUT_OFF, SMALL, answered, audit_of, listing_of, name_of, resolve, selection_of
 
 from repo_manager.core.audit import machine_readiness
 from repo_manager.core.audit.findings import Code, Severity, State, Verdict
@@ -14,7 +14,6 @@ from repo_manager.core.audit.machine_readiness import Group, Knowledge, Need, Ou
 from repo_manager.core.inventory import Inventory, Row, Wording, from_rows
 from repo_manager.core.kernels import Supported
 from repo_manager.core.names import Token
-from repo_manager.core.systems import resolve
 
 if TYPE_CHECKING:
     from repo_manager.core.audit.findings import Audit, Finding
@@ -33,7 +32,7 @@ def audit_with(*present: str, wanted: tuple[str, ...] = ()) -> Audit:
 
 def judged(audit: Audit, about: Knowledge, *machines: Machine) -> Outlooks:
     listed = inventory(*machines)
-    return machine_readiness.judge(listed, machine_readiness.answered(listed), audit, about)
+    return machine_readiness.judge(listed, answered(listed), audit, about)
 
 
 def only(audit: Audit, about: Knowledge, one: Machine) -> tuple[Outlook, Finding | None]:
@@ -268,7 +267,7 @@ def test_only_installers_that_list_kernels_are_asked_and_only_for_machines_with_
         machine("c", "RHEL 9.2", kernel="5.14.0-284.el9.x86_64"),
         machine("d", "Ubuntu", kernel="6.8.0-31-generic"),
     )
-    assert machine_readiness.with_kernels(listed, machine_readiness.answered(listed)) == {UBUNTU}
+    assert machine_readiness.with_kernels(listed, answered(listed)) == {UBUNTU}
 
 
 # All together
@@ -338,23 +337,20 @@ def ten_thousand() -> Inventory:
 
 
 def test_ten_thousand_machines_have_the_answers_that_resolve_gives_one_by_one(ten_thousand: Inventory) -> None:
-    outlooks = machine_readiness.judge(ten_thousand, machine_readiness.answered(ten_thousand), audit_with(), CLASSIC)
+    outlooks = machine_readiness.judge(ten_thousand, answered(ten_thousand), audit_with(), CLASSIC)
     assert len(outlooks.machines) > 9_000
     for found in outlooks.machines:
         assert found.answer == resolve(found.machine.system)
 
 
 def test_every_text_of_the_real_world_is_among_them_and_has_its_own_answer(ten_thousand: Inventory) -> None:
-    answers = {
-        one.system: answer
-        for one, answer in zip(ten_thousand.machines, machine_readiness.answered(ten_thousand), strict=True)
-    }
+    answers = {one.system: answer for one, answer in zip(ten_thousand.machines, answered(ten_thousand), strict=True)}
     assert {text: answers.get(text) for text in real_texts()} == {text: resolve(text) for text in real_texts()}
 
 
 def test_ten_thousand_machines_are_taken_or_left_out_and_none_is_lost(ten_thousand: Inventory) -> None:
     counted = len(ten_thousand.machines) + ten_thousand.templates + ten_thousand.placeholders
     assert (counted, ten_thousand.troubles) == (10_000, ())
-    outlooks = machine_readiness.judge(ten_thousand, machine_readiness.answered(ten_thousand), audit_with(), CLASSIC)
+    outlooks = machine_readiness.judge(ten_thousand, answered(ten_thousand), audit_with(), CLASSIC)
     assert sum(outlooks.count(prospect) for prospect in Prospect) == len(ten_thousand.machines)
     assert all(outlooks.count(prospect) for prospect in (Prospect.AMBIGUOUS, Prospect.UNSUPPORTED, Prospect.UNKNOWN))
