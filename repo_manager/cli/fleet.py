@@ -198,8 +198,9 @@ class _Survey:
         return any(server.repository for server in self._servers)
 
     def _checker(self, path: Path) -> Checker:
-        from repo_manager.adapters.filesystem.digests import Digests, cache_folder
+        from repo_manager.adapters.filesystem.digests import Digests
         from repo_manager.adapters.filesystem.repository_folder import Folder
+        from repo_manager.adapters.filesystem.user_cache import cache_folder
         from repo_manager.adapters.installers.inspect import Checker
 
         try:

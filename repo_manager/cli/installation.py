@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.adapters.filesystem.digests import cache_folder
 from repo_manager.adapters.filesystem.paths import SUBFOLDER, is_link
 from repo_manager.adapters.filesystem.permissions import Item
 from repo_manager.adapters.filesystem.retired import REASONS
+from repo_manager.adapters.filesystem.user_cache import cache_folder
 from repo_manager.app import settings
 from repo_manager.app.settings import PREFIX
 from repo_manager.core.errors import RepoManagerError

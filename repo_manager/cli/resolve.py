@@ -40,7 +40,7 @@ def resolve(
     Resolved, ambiguous, unsupported or unknown: never a guess. Exit 1 when one is not resolved.
     """
     run = run_of(context)
-    support = run.catalog.support
+    support = run.support
     answers = [systems.resolve(text, support) for text in _texts(system or [])]
     if os_release is not None:
         answers.append(systems.resolve_os_release(_read(os_release), support))

@@ -26,6 +26,7 @@ from repo_manager.core.errors import InputError, RepoManagerError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from repo_manager.adapters.catalog_files import CatalogFile
     from repo_manager.adapters.filesystem.digests import Confirmed
     from repo_manager.adapters.filesystem.repository_folder import Folder
     from repo_manager.adapters.installers.inspect import Checker
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from repo_manager.core.repository import Listing
     from repo_manager.core.selection import Request
     from repo_manager.core.service import Clock, Patience, Service
+    from repo_manager.core.systems import Support
 
 
 class SystemClock:
@@ -66,6 +68,7 @@ _PARTS: Final = (
     "search",
     "catalog_path",
     "catalog",
+    "support",
     "path",
     "folder",
     "service",
@@ -191,28 +194,37 @@ class Run:
         Raises:
             InputError: it cannot be read.
         """
-        path = self.catalog_path
-        try:
-            own = path == _own_catalog() or path.samefile(_own_catalog())
-            data = path.read_bytes() if own else trusted_files.read(path, correction=Correction(path))
-        except OSError as error:
-            raise InputError(
-                "no-catalog", f"{self.catalog_path} cannot be read: {error.strerror}", "check --catalog"
-            ) from error
         from repo_manager.core.catalog import strict_yaml
 
-        return strict_yaml.decode(data, str(self.catalog_path), "invalid-catalog")
+        return strict_yaml.decode(self._catalog_data(self.catalog_path), str(self.catalog_path), "invalid-catalog")
+
+    def _catalog_data(self, path: Path) -> bytes:
+        try:
+            own = path == _own_catalog() or path.samefile(_own_catalog())
+            return path.read_bytes() if own else trusted_files.read(path, correction=Correction(path))
+        except OSError as error:
+            raise InputError("no-catalog", f"{path} cannot be read: {error.strerror}", "check --catalog") from error
+
+    def _catalog_file(self, path: Path) -> CatalogFile:
+        from repo_manager.adapters.catalog_files import CatalogFile
+        from repo_manager.adapters.filesystem.user_cache import cache_folder
+
+        return CatalogFile(path, self._catalog_data(path), cache_folder(self.environ))
 
     @cached_property
     def catalog(self) -> Catalog:
         """What should exist."""
-        from repo_manager.core import catalog as catalogs
+        from repo_manager.core.catalog import SCHEMA
 
-        catalog = catalogs.parse(self.catalog_text(), str(self.catalog_path))
-        if catalog.edition == catalogs.SCHEMA:
+        catalog = self._catalog_file(self.catalog_path).catalog()
+        if catalog.edition == SCHEMA:
             return catalog
-        own = _own_catalog()
-        return catalog.completed_by(catalogs.parse(own.read_text(encoding="utf-8"), str(own)))
+        return catalog.completed_by(self._catalog_file(_own_catalog()).catalog())
+
+    @cached_property
+    def support(self) -> Support:
+        """Which package serves which system. Faster than the whole catalog."""
+        return self._catalog_file(self.catalog_path).support() or self.catalog.support
 
     # What only some commands need is imported where it is made: `list` and `resolve` start twice as fast.
 
@@ -304,7 +316,8 @@ class Run:
 
     def checker(self, folder: Folder | None = None) -> Checker:
         """Reads files and remembers what it saw."""
-        from repo_manager.adapters.filesystem.digests import Digests, cache_folder
+        from repo_manager.adapters.filesystem.digests import Digests
+        from repo_manager.adapters.filesystem.user_cache import cache_folder
         from repo_manager.adapters.installers.inspect import Checker
 
         folder = folder or self.folder

@@ -310,6 +310,23 @@ def test_the_configured_type_of_debian_9_weighs_less_than_the_machines_own_words
     assert isinstance(resolve("Debian GNU/Linux 9 (stretch)"), Resolved)
 
 
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("Windows Server 2019", True),
+        ("RHEL7-64", True),
+        ("Fedora 40", True),
+        ("Other Linux (32-bit)", True),
+        ("Other Linux (64-bit)", False),
+        ("8.10", False),
+        ("call the backup team", False),
+        ("RHEL 7" + " " * MAX_LENGTH, False),
+    ],
+)
+def test_a_text_names_a_system_whatever_package_serves_it(text: str, *, named: bool) -> None:
+    assert systems.names_system(text) is named
+
+
 def test_a_system_without_package_is_named_before_its_bits() -> None:
     answer = resolve("FreeBSD (32-bit)")
 

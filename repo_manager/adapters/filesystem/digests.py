@@ -7,7 +7,6 @@ since they are many and few runs ask for them.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -16,21 +15,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from repo_manager.adapters.filesystem import trusted_files
-from repo_manager.adapters.filesystem.opening import (
-    PRIVATE_FILE_MODE,
-    PRIVATE_FOLDER_MODE,
-    create_own,
-    make_folders,
-    write_all,
-)
+from repo_manager.adapters.filesystem import user_cache
 from repo_manager.core.audit.findings import Code, Verdict
 from repo_manager.core.audit.signature_policy import Signature, Signer, State, Trust
-from repo_manager.core.errors import InputError, MachineError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from repo_manager.core.repository import Entry
 
     Confirmed = set[tuple[Path, Entry]]
@@ -139,36 +128,26 @@ class Digests:
     def _all_kernels(self) -> dict[str, tuple[str, ...]]:
         if self._kernels is None:
             try:
-                listed = json.loads(trusted_files.read(self._kernels_file))["kernels"]
+                listed = json.loads(user_cache.read(self._kernels_file) or b"")["kernels"]
                 self._kernels = {str(sha256): tuple(map(str, lines)) for sha256, lines in listed.items()}
-            except (OSError, InputError, ValueError, KeyError, TypeError, AttributeError):
+            except (ValueError, KeyError, TypeError, AttributeError):
                 self._kernels = {}
         return self._kernels
 
     def _load(self) -> dict[str, list[Any]]:
         try:
-            document = json.loads(trusted_files.read(self._file))
+            document = json.loads(user_cache.read(self._file) or b"")
             files = document["files"]
             if document["schema"] != _SCHEMA or not isinstance(files, dict):
                 return {}
             return {str(name): list(item) for name, item in files.items() if _believable(item)}
-        except (OSError, InputError, ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError):
             # What others could have written is as good as nothing.
             return {}
 
 
 def _write(file: Path, document: dict[str, Any]) -> bool:
-    """Replace a file of the cache. False where it cannot be written."""
-    temporary = file.with_suffix(f".{os.getpid()}.new")
-    with contextlib.suppress(OSError, InputError, MachineError):
-        make_folders(file.parent, PRIVATE_FOLDER_MODE)
-        trusted_files.require(file.parent)
-        temporary.unlink(missing_ok=True)
-        with create_own(temporary, PRIVATE_FILE_MODE) as opened:
-            write_all(opened, json.dumps(document).encode("ascii"))
-        temporary.replace(file)
-        return True
-    return False
+    return user_cache.write(file, json.dumps(document).encode("ascii"))
 
 
 _SCHEMA: Final = "repo-manager/digests/2"
@@ -229,13 +208,3 @@ def _signer(item: object) -> Signer:
 
 def _stamp(time: datetime | None) -> str | None:
     return time.isoformat() if time else None
-
-
-def cache_folder(environ: Mapping[str, str]) -> Path:
-    """The user's cache folder for this tool."""
-    if environ.get("REPO_MANAGER_CACHE_DIR"):
-        return Path(environ["REPO_MANAGER_CACHE_DIR"])
-    if environ.get("LOCALAPPDATA"):
-        return Path(environ["LOCALAPPDATA"]) / "repo-manager" / "cache"
-    base = environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path(os.path.expanduser("~")) / ".cache") / "repo-manager"  # noqa: PTH111 - Path.home raises where expanduser gives up quietly

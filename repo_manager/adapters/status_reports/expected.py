@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from repo_manager.adapters.filesystem import trusted_files
 from repo_manager.adapters.filesystem.paths import reachable, shown
 from repo_manager.core.catalog import strict_yaml
+from repo_manager.core.catalog.yaml_tree import MAX_CHARACTERS
 from repo_manager.core.errors import InputError
 from repo_manager.core.fleet import expected
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from repo_manager.core.fleet import Expected, Inventory
 
-_LIMIT_BYTES: Final = 4 * strict_yaml.MAX_CHARACTERS
+_LIMIT_BYTES: Final = 4 * MAX_CHARACTERS
 
 
 def load(path: Path) -> Inventory:

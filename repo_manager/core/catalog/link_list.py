@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Final
 import yaml
 
 from repo_manager.core import catalog as catalogs
-from repo_manager.core.catalog import Catalog, Link, strict_yaml
+from repo_manager.core.catalog import Catalog, Link
+from repo_manager.core.catalog.yaml_tree import MAX_CHARACTERS
 from repo_manager.core.errors import InputError, Problem
 from repo_manager.core.names import Release, Token
 
@@ -171,8 +172,8 @@ class _ListReader:
         self._found: dict[Release, dict[Token, Link]] = {}
 
     def read(self, text: str) -> LinkList:
-        if len(text) > strict_yaml.MAX_CHARACTERS:
-            self._problem(1, 1, f"longer than {strict_yaml.MAX_CHARACTERS} characters; this is no list of links")
+        if len(text) > MAX_CHARACTERS:
+            self._problem(1, 1, f"longer than {MAX_CHARACTERS} characters; this is no list of links")
             text = ""
         lines = list(enumerate(text.splitlines(), start=1))
         # Definitions stand at the end and items use them before, so they are read first.

@@ -62,7 +62,11 @@ def parse(text: str, name: str = "catalog.yaml") -> Catalog:
     Raises:
         DocumentError: with every mistake of the text, in the order of the text.
     """
-    root = strict_yaml.read(text)
+    return parse_tree(strict_yaml.read(text), name)
+
+
+def parse_tree(root: strict_yaml.Mapping, name: str = "catalog.yaml") -> Catalog:
+    """Read a catalog whose YAML was read before. The same as `parse` otherwise."""
     catalog = _Reader(root).catalog()
     root.raise_problems(
         "invalid-catalog", name, "mend the lines above, or get the catalog again that came with the tool"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -66,7 +66,7 @@ class SystemsReader:
         facts = {}
         for title, head in self._systems.items():
             own = [each for each in serves if each.system == (head.served_as or title)]
-            facts[title] = replace(head, serves=tuple(replace(each, system=title) for each in own))
+            facts[title] = head._replace(serves=tuple(each._replace(system=title) for each in own))
         return Support(MappingProxyType(facts))
 
     def _entry(self, token: Token, entry: strict_yaml.Mapping, extension: str) -> Iterator[Serves]:
@@ -88,8 +88,7 @@ class SystemsReader:
             entry.problem("resolved_by", "resolved_by: there is no uncertainty beside it")
         entry.finish()
         for item in items:
-            yield replace(
-                template,
+            yield template._replace(
                 major=item.major,
                 minors=item.minors,
                 since=tuple((version, release) for version, release in since.items() if item.has(version)),

@@ -13,12 +13,10 @@ refused as well, so a text cannot grow while it is read.
 
 from __future__ import annotations
 
-import contextlib
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import yaml
-
+from repo_manager.core.catalog.yaml_tree import Scalar, Sequence, Table, dumped, loaded, place, short
 from repo_manager.core.errors import DocumentError, InputError, Problem
 from repo_manager.core.names import Release
 
@@ -26,31 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from enum import StrEnum
 
+    from repo_manager.core.catalog.yaml_tree import Node
+
     _Choice = TypeVar("_Choice", bound=StrEnum)
 _Value = TypeVar("_Value")
 
-MAX_CHARACTERS: Final = 4 * 1024 * 1024
-"""A longer text is refused unread: the largest honest catalog is a hundred times smaller."""
-
-MAX_DEPTH: Final = 24
-"""Nesting beyond this is refused: no document of ours goes past six."""
-
-_LOOK_AHEAD: Final = 1024
-"""How many characters of a line a parser may read before it reports what it has read: the limit of YAML for a key."""
-
 MAX_PROBLEMS: Final = 100
 """So many mistakes are reported at most; more are counted."""
-
-# The parser in C is seven times faster; where PyYAML was built without it, the other one reads the same.
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-# Controls, separators that count as a line only for some, marks that turn the reading direction,
-# halves of surrogate pairs: none of them belongs in a text that people compare by eye. The wide
-# pattern takes 3 ms to compile, so it is made only for a text that is not plain ASCII.
-_UNREADABLE_ASCII: Final = re.compile("[^\t\n\r -~]")
-_UNREADABLE: Final = (
-    "[^\t\n\r -~\xa0-\u200d\u2010-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
 
 # What YAML 1.1 takes for something else than text when it stands unquoted.
 _NUMBER: Final = re.compile(
@@ -66,34 +46,6 @@ _NOTHING: Final = frozenset({"", "~", "null"})
 _DOUBTFUL_START: Final = frozenset("0123456789+-.~nNyYtTfFoO<=")
 
 
-class Scalar(NamedTuple):
-    """A single value. `plain` means it stood without quotes. Places count from 1."""
-
-    text: str
-    plain: bool
-    line: int
-    column: int
-
-
-class Sequence(NamedTuple):
-    """A list of values."""
-
-    items: list[Node]
-    line: int
-    column: int
-
-
-class Table(NamedTuple):
-    """Keys with values, in the order of the text. The first of two equal keys counts."""
-
-    entries: dict[str, tuple[Scalar, Node]]
-    line: int
-    column: int
-
-
-Node = Scalar | Sequence | Table
-
-
 def decode(data: bytes, name: str, code: str = "invalid-document") -> str:
     """Bytes of a file to text, without a byte order mark.
 
@@ -104,7 +56,7 @@ def decode(data: bytes, name: str, code: str = "invalid-document") -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
-        line, column = _place(before, len(before))
+        line, column = place(before, len(before))
         problem = Problem(line, column, f"byte 0x{data[error.start]:02x} is not UTF-8 text")
         raise DocumentError(code, name, (problem,), "save the file as UTF-8") from error
 
@@ -114,13 +66,22 @@ def read(text: str) -> Mapping:
 
     Never raises: what is wrong is noted, and `Mapping.raise_problems` reports it.
     """
+    # Only a text needs the parser: a catalog that was read before is kept as a tree.
+    from repo_manager.core.catalog.yaml_parser import compose
+
     problems: list[Problem] = []
-    node = _compose(text, problems)
+    node = compose(text, problems)
     if node is None and not problems:
         problems.append(Problem(1, 1, "the document is empty; expected keys with values"))
     if node is not None and not isinstance(node, Table):
         problems.append(Problem(node.line, node.column, f"expected keys with values, found {_called(node)}"))
     return Mapping(node if isinstance(node, Table) else None, problems)
+
+
+def restored(kept: list[Any]) -> Mapping:
+    """What `Mapping.kept` gave, without another look at the text."""
+    node = loaded(kept)
+    return Mapping(node if isinstance(node, Table) else None, [])
 
 
 def nearest(text: str, known: Iterable[str]) -> str | None:
@@ -147,6 +108,10 @@ class Mapping:
         self._table = table
         self._problems = problems
         self._asked: set[str] = set()
+
+    def kept(self) -> list[Any] | None:
+        """All of it as lists that JSON can hold, for `restored`; None where it is not there."""
+        return None if self._table is None else dumped(self._table)
 
     def __contains__(self, key: str) -> bool:
         self._asked.add(key)
@@ -226,7 +191,7 @@ class Mapping:
             return choices(text)
         if text:
             words = [member.value for member in choices]
-            self._wrong(node, f"{key}: {_short(text)} is not one of {', '.join(words)}{_meant(text, words)}")
+            self._wrong(node, f"{key}: {short(text)} is not one of {', '.join(words)}{_meant(text, words)}")
         return first
 
     def release(self, key: str) -> Release:
@@ -290,10 +255,10 @@ class Mapping:
         """Note every key that no reader asked for, with the nearest one that was."""
         if self._table is None or self._asked.issuperset(self._table.entries):
             return
-        for key, (place, _) in self._table.entries.items():
+        for key, (node, _) in self._table.entries.items():
             if key not in self._asked:
                 missing = self._asked - self._table.entries.keys()
-                self._wrong(place, f"unknown key {_short(key)}{_meant(key, sorted(missing or self._asked))}")
+                self._wrong(node, f"unknown key {short(key)}{_meant(key, sorted(missing or self._asked))}")
 
     def raise_problems(self, code: str, name: str, hint: str) -> None:
         """Report everything noted so far, in the order of the text.
@@ -304,11 +269,13 @@ class Mapping:
         if not self._problems:
             return
         found = sorted(dict.fromkeys(self._problems), key=lambda problem: (problem.line, problem.column))
-        shown = found[:MAX_PROBLEMS]
-        if len(found) > len(shown):
-            last = shown[-1]
-            shown.append(Problem(last.line, last.column, f"and {len(found) - len(shown)} more mistakes after this one"))
-        raise DocumentError(code, name, tuple(shown), hint)
+        listed = found[:MAX_PROBLEMS]
+        if len(found) > len(listed):
+            last = listed[-1]
+            listed.append(
+                Problem(last.line, last.column, f"and {len(found) - len(listed)} more mistakes after this one")
+            )
+        raise DocumentError(code, name, tuple(listed), hint)
 
     def _node(self, key: str) -> Node | None:
         if self._table is None:
@@ -359,164 +326,24 @@ def _guess(text: str) -> str | None:
     if text.lower() in _FLAGS:
         return f"{text}, which YAML takes for a yes or no"
     if _DATE.fullmatch(text):
-        return f"{_short(text)}, which YAML takes for a date"
+        return f"{short(text)}, which YAML takes for a date"
     if _NUMBER.fullmatch(text) or _SPECIAL_NUMBER.fullmatch(text):
         return f"the number {text[:40]}"
-    return f"{_short(text)}, which means something else to YAML" if text in ("<<", "=") else None
+    return f"{short(text)}, which means something else to YAML" if text in ("<<", "=") else None
 
 
 def _called(node: Node) -> str:
     match node:
         case Scalar(text=text, plain=True):
-            return _guess(text) or f"the text {_short(text)}"
+            return _guess(text) or f"the text {short(text)}"
         case Scalar(text=text):
-            return f"the text {_short(text)}"
+            return f"the text {short(text)}"
         case Sequence():
             return "a list"
         case _:
             return "keys with values"
 
 
-def _short(text: str) -> str:
-    return repr(text) if len(text) <= 60 else repr(text[:60]) + "..."  # noqa: PLR2004 - what fits on a line
-
-
 def _meant(text: str, known: Iterable[str]) -> str:
     near = nearest(text, known)
     return f"; did you mean {near!r}?" if near else ""
-
-
-def _place(text: str, index: int) -> tuple[int, int]:
-    before = re.split(r"\r\n|\r|\n", text[:index])
-    return len(before), len(before[-1]) + 1
-
-
-def _compose(text: str, problems: list[Problem]) -> Node | None:
-    """The tree of `text`. None, with at least one problem noted, when there is none or it breaks off."""
-    if len(text) > MAX_CHARACTERS:
-        problems.append(Problem(1, 1, f"the document is longer than {MAX_CHARACTERS} characters"))
-        return None
-    forbidden = _UNREADABLE_ASCII if text.isascii() else re.compile(_UNREADABLE)
-    unreadable = forbidden.search(text.removeprefix("\ufeff"))
-    if unreadable is not None:
-        line, column = _place(text, unreadable.start())
-        problems.append(Problem(line, column, f"the character U+{ord(unreadable[0]):04X} is not allowed"))
-        return None
-    builder = _Builder(problems)
-    try:
-        return builder.root if builder.take(yaml.parse(text, Loader=_LOADER)) else None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        if builder.is_too_deep_ahead(text[: mark.index] if mark else text):
-            return None
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        what = getattr(error, "problem", None) or getattr(error, "context", None) or str(error)
-        problems.append(Problem(line, column, f"not YAML: {what}"))
-    return None
-
-
-def _start_of(event: yaml.Event) -> tuple[int, int]:
-    mark = event.start_mark
-    # The parsers mark every event; the types allow for events that a program made.
-    return (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-
-
-class _Builder:
-    """Puts the parser's events together, without recursion, and notes what we refuse."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        self.root: Node | None = None
-        self._problems = problems
-        # The open lists and tables, each with the key that waits for its value.
-        self._open: list[tuple[Sequence | Table, Scalar | None]] = []
-        self._last: yaml.Event | None = None
-
-    def take(self, events: Iterator[yaml.Event]) -> bool:
-        """Take all events; False when a refusal ends the reading early."""
-        for event in events:
-            self._last = event
-            if isinstance(event, yaml.ScalarEvent):
-                line, column = _start_of(event)
-                if event.tag is not None or event.anchor is not None:
-                    self._refuse_extras(event)
-                self._attach(Scalar(event.value, event.implicit[0], line, column))
-            elif isinstance(event, yaml.CollectionEndEvent):
-                self._open.pop()
-            elif not self._start(event):
-                return False
-        return True
-
-    def is_too_deep_ahead(self, text: str) -> bool:
-        """Whether `text`, which ends where the parser failed, is nested too deep after the last event; notes it.
-
-        A parser reads ahead, because a bracket may begin a key. Some have a limit of their own for nesting
-        and fail there, before they report the first of these brackets.
-        """
-        mark = self._last.end_mark if self._last is not None else None
-        index, line, column = (mark.index, mark.line, mark.column) if mark is not None else (0, 0, 0)
-        depth = len(self._open)
-        # A mistake ends the reading here too, and so does a text that is cut in the middle.
-        with contextlib.suppress(yaml.YAMLError):
-            # Brackets inside quotes do not count, so this reads tokens. The scanner in Python has no limit.
-            for token in yaml.scan(text[index : index + _LOOK_AHEAD], Loader=yaml.SafeLoader):
-                if isinstance(token, yaml.FlowSequenceStartToken | yaml.FlowMappingStartToken):
-                    depth += 1
-                    if depth > MAX_DEPTH:
-                        at = token.start_mark
-                        self._note_too_deep(line + at.line + 1, at.column + (0 if at.line else column) + 1)
-                        return True
-                elif isinstance(token, yaml.FlowSequenceEndToken | yaml.FlowMappingEndToken):
-                    depth -= 1
-        return False
-
-    def _start(self, event: yaml.Event) -> bool:
-        """A list, a table, an alias or a document begins; False when the reading must end here."""
-        line, column = _start_of(event)
-        if isinstance(event, yaml.CollectionStartEvent):
-            self._refuse_extras(event)
-            node: Sequence | Table = (
-                Sequence([], line, column) if isinstance(event, yaml.SequenceStartEvent) else Table({}, line, column)
-            )
-            if len(self._open) >= MAX_DEPTH:
-                self._note_too_deep(line, column)
-                return False
-            self._attach(node)
-            self._open.append((node, None))
-        elif isinstance(event, yaml.AliasEvent):
-            self._note(line, column, f"the alias *{event.anchor} is not allowed; write the value itself")
-            self._attach(Scalar(f"*{event.anchor}", False, line, column))
-        elif isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
-            self._note(line, column, "a second document begins here; keep one")
-            return False
-        return True
-
-    def _note_too_deep(self, line: int, column: int) -> None:
-        self._note(line, column, f"nested more than {MAX_DEPTH} deep")
-
-    def _refuse_extras(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
-        line, column = _start_of(event)
-        if event.tag is not None:
-            self._note(line, column, f"the tag {event.tag[:60]} is not allowed; write the value alone")
-        if event.anchor is not None:
-            self._note(line, column, f"the anchor &{event.anchor} is not allowed; write the value where it is needed")
-
-    def _attach(self, node: Node) -> None:
-        if not self._open:
-            self.root = node
-            return
-        holder, key = self._open[-1]
-        if isinstance(holder, Sequence):
-            holder.items.append(node)
-        elif key is None:
-            if not isinstance(node, Scalar):
-                self._note(node.line, node.column, "a key must be text")
-                node = Scalar("", False, node.line, node.column)
-            self._open[-1] = (holder, node)
-        else:
-            first = holder.entries.setdefault(key.text, (key, node))
-            if first[0] is not key:
-                self._note(key.line, key.column, f"the key {_short(key.text)} is already on line {first[0].line}")
-            self._open[-1] = (holder, None)
-
-    def _note(self, line: int, column: int, message: str) -> None:
-        self._problems.append(Problem(line, column, message))

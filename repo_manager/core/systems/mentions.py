@@ -9,8 +9,7 @@ In the words every known name opens a mention that runs to the next name:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from repo_manager.core.systems import vocabulary as known
 from repo_manager.core.systems.lexing import RANGE, words_of
@@ -25,8 +24,7 @@ _OPEN_UP: Final = frozenset({"later", "newer", "above", "higher", "up", "onwards
 _OPEN_DOWN: Final = frozenset({"older", "earlier", "below", "lower"})
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """A system as it is named in a query.
 
     Attributes:
@@ -42,8 +40,7 @@ class Mention:
     reach: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Name:
+class _Name(NamedTuple):
     words: tuple[str, ...]
     system: str
     terse: bool
@@ -112,7 +109,7 @@ def mentions_in(words: Sequence[str]) -> list[Mention]:
         segment = words[at + len(name.words) : end]
         mention = _mention(name, segment)
         if not mention.versions and following is not None and _only_joins(segment):
-            mention = replace(mention, versions=following.versions, reach=following.reach)
+            mention = mention._replace(versions=following.versions, reach=following.reach)
         mentions.append(mention)
         following = mention
     return mentions[::-1] or _codename_alone(words)
@@ -179,10 +176,10 @@ def _version(system: str, words: Sequence[str], at: int) -> tuple[Version, int] 
         return None
     at += 1
     if windows and words[at : at + 1] == ["r2"]:
-        return replace(version, minor=2), _service_pack(words, at + 1)[1]
+        return version._replace(minor=2), _service_pack(words, at + 1)[1]
     pack, end = _service_pack(words, at)
     if pack is not None and version.minor is None and not windows:
-        version = replace(version, minor=pack)
+        version = version._replace(minor=pack)
     return version, end
 
 
@@ -211,7 +208,7 @@ def _more_service_packs(version: Version, words: Sequence[str], at: int) -> tupl
         pack, end = _service_pack(words, at + 1)
         if pack is None:
             break
-        more.append(replace(version, minor=pack))
+        more.append(version._replace(minor=pack))
         at = end
     return at, more
 
@@ -251,7 +248,7 @@ def merge(mentions: Iterable[Mention]) -> list[Mention]:
         old = merged.get(new.system, Mention(new.system))
         versions = tuple(dict.fromkeys(old.versions + new.versions))
         merged[new.system] = Mention(new.system, versions, old.marks | new.marks, old.reach or new.reach)
-    return [replace(mention, versions=_most_exact(mention.versions)) for mention in merged.values()]
+    return [mention._replace(versions=_most_exact(mention.versions)) for mention in merged.values()]
 
 
 def _most_exact(versions: tuple[Version, ...]) -> tuple[Version, ...]:

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from repo_manager.core.systems import vocabulary as known
 from repo_manager.core.systems.lexing import (
@@ -29,8 +28,7 @@ from repo_manager.core.systems.mentions import Mention, mentions_in, merge, numb
 from repo_manager.core.systems.support import Version
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What a query says.
 
     Attributes:
@@ -52,7 +50,7 @@ def read(query: str) -> Reading:
     guest = guest_id(text)
     if guest is not None:
         phrase, width = guest
-        return replace(_read_text(phrase, configured=True), width=width)
+        return _read_text(phrase, configured=True)._replace(width=width)
     return _read_text(text, configured=is_configured(text))
 
 
@@ -95,7 +93,7 @@ def _settled(mentions: Sequence[Mention], *, several: bool, configured: bool) ->
     own = [base for base in mentions if not any(_keeps_files_of(built, base, files=files) for built in mentions)]
     if configured:
         return tuple(own)
-    return tuple(replace(mention, marks=mention.marks | {known.UNCONFIGURED}) for mention in own)
+    return tuple(mention._replace(marks=mention.marks | {known.UNCONFIGURED}) for mention in own)
 
 
 def _pair_bits(pairs: Mapping[str, Sequence[str]]) -> set[str]:

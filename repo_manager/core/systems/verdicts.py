@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from repo_manager.core.systems import vocabulary as known
 from repo_manager.core.systems.mentions import Mention
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
 _LISTED: Final = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What is known of one version: one package for sure, packages perhaps, or none."""
 
     tokens: tuple[Token, ...]
@@ -89,7 +87,7 @@ class Judge:
         name = label(mention.system, version)
         same = facts.family is Family.WINDOWS and len({each.token for each in facts.serves}) == 1
         if same and mention.reach > 0 and first.firm and first.tokens:
-            return replace(first, why=f"{name} or later: every Windows has the same package")
+            return first._replace(why=f"{name} or later: every Windows has the same package")
         if not within:
             return Verdict((), firm=True, why=f"{name} and beyond: no package")
         why = f"{name} and beyond could be any of several; {facts.settled_by} would settle it"
@@ -98,13 +96,13 @@ class Judge:
     def _together(self, verdicts: Sequence[Verdict]) -> Verdict:
         """One verdict of several: firm only where all agree."""
         if len(verdicts) == 1:
-            return replace(verdicts[0], tokens=self._ordered(verdicts[0].tokens))
+            return verdicts[0]._replace(tokens=self._ordered(verdicts[0].tokens))
         tokens = self._ordered(token for verdict in verdicts for token in verdict.tokens)
         firm = all(verdict.firm for verdict in verdicts)
         if not tokens or (firm and len(tokens) == 1 and all(verdict.tokens for verdict in verdicts)):
             notes = dict.fromkeys(verdict.note for verdict in verdicts if verdict.note)
             modernized_only = all(verdict.modernized_only for verdict in verdicts)
-            return replace(verdicts[0], note="; ".join(notes), modernized_only=modernized_only)
+            return verdicts[0]._replace(note="; ".join(notes), modernized_only=modernized_only)
         why = dict.fromkeys(verdict.why for verdict in verdicts)
         listed = "; ".join(list(why)[:_LISTED]) + ("; ..." if len(why) > _LISTED else "")
         return Verdict(tokens, firm=False, why=f"several systems are named ({listed}); naming one would settle it")

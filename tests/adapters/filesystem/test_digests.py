@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from repo_manager.adapters.filesystem.digests import Digests, Known, cache_folder
+from repo_manager.adapters.filesystem.digests import Digests, Known
+from repo_manager.adapters.filesystem.user_cache import cache_folder
 from repo_manager.core.audit.findings import Code, Verdict
 from repo_manager.core.audit.signature_policy import Signature, Signer, State, Trust
 from repo_manager.core.repository import Entry
