@@ -31,7 +31,6 @@ from repo_manager.adapters.installers.inspect import Checker
 from repo_manager.adapters.sources.depot_source import DepotSource
 from repo_manager.adapters.sources.download import Downloader, Policy
 from repo_manager.adapters.sources.fetching import Fetcher, join
-from repo_manager.adapters.sources.http_rules import host_of
 from repo_manager.adapters.storage.local import FolderDepot
 from repo_manager.adapters.tuf.keys import Keys
 from repo_manager.adapters.tuf.publisher import Item, Order
@@ -45,6 +44,8 @@ from repo_manager.app.mirror import Follower, Trusting, installers
 from repo_manager.app.publish import Press
 from repo_manager.app.restore import Undoing
 from repo_manager.core import catalog, names, plan, selection
+from repo_manager.core.address import host_of
+from repo_manager.core.address import parse as parse_address
 from repo_manager.core.audit import findings
 from repo_manager.core.audit.findings import Circumstances
 from repo_manager.core.errors import InputError, VerificationError
@@ -233,7 +234,8 @@ def sync_task(world: World, *, source: str | None = None, packages: tuple[str, .
         wanted = selection.select(request, listing, CATALOG)
         base = source or str(world.source)
         targets = {
-            token: replace(target, sources=(join(base, target.name.text),)) for token, target in wanted.targets.items()
+            token: replace(target, sources=(join(parse_address(base), target.name.text),))
+            for token, target in wanted.targets.items()
         }
         return replace(wanted, targets=targets)
 

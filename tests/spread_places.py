@@ -13,6 +13,7 @@ from web_world import serving
 
 from repo_manager.adapters.storage import Depot, Keyring, open_depot
 from repo_manager.adapters.storage.local import FolderDepot
+from repo_manager.core.address import parse as parse_address
 from repo_manager.web.server import Certificate
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class _Store:
         self._homes = 0
 
     def depot(self, name: str) -> Depot:
-        return open_depot(f"{self._address}/{name}", keyring=Keyring(self._leaders))
+        return open_depot(parse_address(f"{self._address}/{name}"), keyring=Keyring(self._leaders))
 
     def send(self, mirror: Mirror, name: str) -> None:
         mirror.source, mirror.variables = f"{self._address}/{name}", self._followers(0)

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.adapters.filesystem.paths import refuse_share
+from repo_manager.core.address import refuse_share
 from repo_manager.core.errors import InputError, NoSmbClientError, Problem
 
 if TYPE_CHECKING:

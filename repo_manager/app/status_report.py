@@ -10,7 +10,6 @@ from repo_manager.adapters.status_reports.refusals import KEPT, Question
 from repo_manager.adapters.status_reports.send import REFUSALS
 from repo_manager.app.change import Voice
 from repo_manager.core import fleet
-from repo_manager.core.address import shown
 from repo_manager.core.errors import RepoManagerError
 from repo_manager.core.fleet import Report, SetName
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from repo_manager.adapters.status_reports.refusals import Refusal, Refusals
     from repo_manager.adapters.tuf.signed_set import SignedSet
+    from repo_manager.core.address import Address
     from repo_manager.core.audit.findings import Audit, Verdict
     from repo_manager.core.errors import ExitCode
     from repo_manager.core.fleet import Host, Line
@@ -34,7 +34,7 @@ REFUSED_LATELY: Final = "refused-lately"
 class Sender(Protocol):
     """What brings a report somewhere; `adapters.status_reports.send.Post` does."""
 
-    def can_reach(self, place: str) -> bool:
+    def can_reach(self, place: Address) -> bool:
         """Whether it makes sense to try."""
         ...
 
@@ -43,7 +43,7 @@ class Sender(Protocol):
         """Another one where the credentials are others. Tells nothing of them."""
         ...
 
-    def send(self, place: str, report: Report, *, anywhere: bool) -> None:
+    def send(self, place: Address, report: Report, *, anywhere: bool) -> None:
         """Bring it there.
 
         Raises:
@@ -81,12 +81,12 @@ class Destination:
     `asked` says that somebody named the place, and not only where the set is.
     """
 
-    place: str | None
+    place: Address | None
     asked: bool = False
     why: str | None = None
 
 
-def destination(source: str, named: str | None, *, wanted: bool, signed: bool) -> Destination:
+def destination(source: Address, named: Address | None, *, wanted: bool, signed: bool) -> Destination:
     """Where a follower reports: to the place that was named, else to where its set is.
 
     A plain folder of installers is not reported to: it may be the repository of another server.
@@ -160,22 +160,22 @@ class Reporter:
             return self._sent(place, report, reached=reached)
         except RepoManagerError as error:
             self.voice.note(f"warning: the report could not be sent: {_in_one_line(error)}")
-            return Sent(sent=False, to=shown(place), why=error.code)
+            return Sent(sent=False, to=str(place), why=error.code)
 
-    def _sent(self, place: str, report: Report, *, reached: bool) -> Sent:
+    def _sent(self, place: Address, report: Report, *, reached: bool) -> Sent:
         asked = self.destination.asked
         if not self.sender.can_reach(place):
-            words = f"no report was sent: {shown(place)} takes none without a token"
+            words = f"no report was sent: {place} takes none without a token"
             if asked:
                 self.voice.note(f"warning: {words}")
             else:
                 self.voice.detail(words)
-            return Sent(sent=False, to=shown(place), why=NO_TOKEN)
-        question = Question(shown(place), report.host, self.sender.identity)
+            return Sent(sent=False, to=str(place), why=NO_TOKEN)
+        question = Question(str(place), report.host, self.sender.identity)
         refused = None if asked else self.refusals.of(question, self.now())
         if refused is not None:
             self.voice.detail(_not_tried(question, refused))
-            return Sent(sent=False, to=shown(place), why=REFUSED_LATELY)
+            return Sent(sent=False, to=str(place), why=REFUSED_LATELY)
         try:
             self.sender.send(place, report, anywhere=asked)
         except RepoManagerError as error:
@@ -183,9 +183,9 @@ class Reporter:
                 raise
             self.refusals.remember(question, error.code, self.now())
             self.voice.note(f"no report was sent, and none is tried so for a day: {_in_one_line(error)}")
-            return Sent(sent=False, to=shown(place), why=error.code)
-        self.voice.detail(f"reported to {shown(place)} as {report.host}")
-        return Sent(sent=True, to=shown(place))
+            return Sent(sent=False, to=str(place), why=error.code)
+        self.voice.detail(f"reported to {place} as {report.host}")
+        return Sent(sent=True, to=str(place))
 
 
 def _not_tried(question: Question, refused: Refusal) -> str:

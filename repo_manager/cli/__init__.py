@@ -10,8 +10,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from repo_manager.core.address import redacted, shown
 from repo_manager.core.errors import ExitCode, InputError, MachineError, RepoManagerError
+from repo_manager.core.redaction import redacted, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -11,6 +11,7 @@ from repo_manager.adapters.filesystem.atomic_write import write_where_told
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
 from repo_manager.core import catalog as catalogs
+from repo_manager.core.address import Web, parse
 from repo_manager.core.catalog import link_list, strict_yaml
 from repo_manager.core.errors import DeclinedError, InputError
 from repo_manager.core.systems.support import ANY
@@ -164,11 +165,10 @@ def _target(run: Run, to: Path | None) -> Path:
 
 
 def _read(run: Run, source: str) -> str:
-    if "://" in source:
-        from repo_manager.adapters.sources.http_rules import required_host
-
-        with run.downloader((required_host(source),)) as downloader:
-            return downloader.text(source, _MOST_CHARACTERS)
+    address = parse(source, secrets=True)
+    if isinstance(address, Web):
+        with run.downloader((address.host,)) as downloader:
+            return downloader.text(address.url, _MOST_CHARACTERS)
     try:
         data = Path(source).read_bytes()
     except OSError as error:

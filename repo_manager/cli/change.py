@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from repo_manager.adapters.sources.fetching import Fetcher
     from repo_manager.app.change import Seen, Voice, Workbench
     from repo_manager.cli.run import Run
+    from repo_manager.core.address import Address
     from repo_manager.core.audit.findings import Audit
     from repo_manager.core.repository import File, Listing
 
@@ -271,7 +272,7 @@ def contested(listing: Listing) -> tuple[File, ...]:
     return tuple(file for found in listing.by_token.values() if len(found) > 1 for _, file in found)
 
 
-def with_source(selection: Selection, base: str | None) -> Selection:
+def with_source(selection: Selection, base: Address | None) -> Selection:
     """The selection with every target fetched from `base`, under its published name."""
     if base is None:
         return selection

@@ -9,8 +9,8 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from repo_manager.core.address import redacted
 from repo_manager.core.errors import DocumentError, MachineError
+from repo_manager.core.redaction import redacted
 from repo_manager.report.text import safe
 
 if TYPE_CHECKING:

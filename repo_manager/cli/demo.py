@@ -23,6 +23,7 @@ from repo_manager.cli.run import Run
 from repo_manager.cli.sync import task_of
 from repo_manager.core import repository
 from repo_manager.core import selection as selections
+from repo_manager.core.address import host_of, parse
 from repo_manager.core.audit import findings
 from repo_manager.core.audit.findings import Severity
 from repo_manager.core.audit.result import Assessment
@@ -168,7 +169,7 @@ class _Story:
     def _sync(self, url: str) -> None:
         request = self._run.request(release=selections.AUTO)
         self._report(
-            perform(self._bench(_plain_fetcher(self._run, url)), task_of(self._run, request, url, restart=True))
+            perform(self._bench(_plain_fetcher(self._run, url)), task_of(self._run, request, parse(url), restart=True))
         )
 
     def _undo_with_a_broken_service(self) -> None:
@@ -197,7 +198,6 @@ def _plain_fetcher(run: Run, url: str) -> Fetcher:
     """A fetcher that goes straight to the sandbox's server, whatever proxy the machine uses."""
     from repo_manager.adapters.sources.download import Downloader, Policy
     from repo_manager.adapters.sources.fetching import Fetcher
-    from repo_manager.adapters.sources.http_rules import host_of
 
     policy = Policy(hosts=frozenset({host_of(url)}), trust_env=False)
     return Fetcher(lambda: Downloader(policy), reserve_bytes=run.settings.reserve_bytes)

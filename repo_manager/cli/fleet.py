@@ -12,7 +12,7 @@ import typer
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
 from repo_manager.core import fleet as fleets
-from repo_manager.core.address import shown
+from repo_manager.core.address import Address, parse
 from repo_manager.core.errors import ExitCode, InputError, MachineError, RepoManagerError, TransferError
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ def audit(
         """A flag or a variable beats the inventory, which beats the configuration of this machine."""
         return given if listed is None or options.was_said(context, parameter) else listed
 
-    leader_at = choose("set_", set_, inventory.followed if inventory else None)
-    reports_at = choose("reports", reports, inventory.reports if inventory else None)
+    leader_at = _address(choose("set_", set_, inventory.followed if inventory else None))
+    reports_at = _address(choose("reports", reports, inventory.reports if inventory else None))
     hours = choose("silent_after", silent_after, inventory.silent_after_h if inventory else None)
     fingerprint = choose("trust", trust, inventory.trust if inventory else None) if leader_at else None
     source = context.get_parameter_source("trust")
@@ -114,11 +114,15 @@ def standing(run: Run, path: Path) -> tuple[Server, ...]:
 
     inventory = load(path)
     survey = _Survey(run, inventory, _TIME_LIMIT_S, deep=False)
-    survey.gather(inventory.reports or inventory.followed, asked=inventory.reports is not None)
+    survey.gather(_address(inventory.reports or inventory.followed), asked=inventory.reports is not None)
     survey.look()
     for problem in survey.problems:
         run.console.error(problem)
     return tuple(server for server in survey.judged(timedelta(hours=SILENT_AFTER_H)).servers if server.listed)
+
+
+def _address(text: str | None) -> Address | None:
+    return None if text is None else parse(text)
 
 
 def _inventory(path: Path | None) -> Inventory | None:
@@ -143,7 +147,7 @@ class _Survey:
         self.looks: tuple[Look, ...] = ()
         self.problems: list[RepoManagerError] = []
 
-    def lead(self, place: str | None, trust: str | None) -> None:
+    def lead(self, place: Address | None, trust: str | None) -> None:
         """What the servers should have."""
         if place is None:
             return
@@ -154,9 +158,7 @@ class _Survey:
         try:
             (self.leader,) = at_once([lambda _alive: lead(depot, trust, self.at)], most=1, patience_s=self._patience_s)
             if self.leader is None:
-                self.problems.append(
-                    TransferError("stalled", f"{shown(place)}: nothing came for too long", "look at it")
-                )
+                self.problems.append(TransferError("stalled", f"{place}: nothing came for too long", "look at it"))
         except (TransferError, InputError) as error:
             if isinstance(error, InputError) and error.code not in {"no-set", "bad-set"}:
                 raise
@@ -164,7 +166,7 @@ class _Survey:
         finally:
             depot.close()
 
-    def gather(self, place: str | None, *, asked: bool) -> None:
+    def gather(self, place: Address | None, *, asked: bool) -> None:
         """What the servers have reported. Where nobody said so, there need not be a place for it."""
         if place is None:
             return
@@ -226,8 +228,8 @@ def _answer(
     survey: _Survey,
     silent_after: timedelta,
     file: Path | None,
-    leader_at: str | None,
-    reports_at: str | None,
+    leader_at: Address | None,
+    reports_at: Address | None,
 ) -> None:
     from repo_manager.report import fleets as written
 
@@ -235,9 +237,9 @@ def _answer(
     about = written.About(
         at=gathered.at if gathered else survey.at,
         inventory=None if file is None else str(file),
-        leader=shown(leader_at) if leader_at and survey.leader else None,
+        leader=str(leader_at) if leader_at and survey.leader else None,
         verified=survey.leader is not None and survey.leader.verified,
-        reports=shown(reports_at) if reports_at and gathered else None,
+        reports=str(reports_at) if reports_at and gathered else None,
         read=len(gathered.received) if gathered else 0,
         unreadable=gathered.unreadable if gathered else (),
         looked=len(survey.looks),

@@ -25,6 +25,7 @@ from repo_manager.cli.sync import check_source
 from repo_manager.cli.voice import TerminalVoice
 from repo_manager.core import fleet, maintenance_window
 from repo_manager.core import selection as selections
+from repo_manager.core.address import Address, parse
 from repo_manager.core.errors import ExitCode, InputError, LockedError, RepoManagerError
 from repo_manager.report.text import plural
 
@@ -46,9 +47,10 @@ _UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 def mirror(
     context: typer.Context,
     leader: Annotated[
-        str,
+        Address,
         typer.Argument(
             metavar="SOURCE",
+            parser=parse,
             help="Where the set lies: a folder, a UNC path, https://, http://, az:// or s3:// address.",
         ),
     ],
@@ -89,11 +91,12 @@ def mirror(
         ),
     ] = 0,
     report_to: Annotated[
-        str | None,
+        Address | None,
         options.option(
             "--report-to",
             "Report how it went to this place, not to SOURCE: an address of serve, a folder, az:// or s3://.",
             metavar="PLACE",
+            parser=parse,
         ),
     ] = None,
     no_report: Annotated[bool, options.option("--no-report", "Tell nobody how it went.")] = False,
@@ -125,7 +128,7 @@ def mirror(
     rate = _rate(limit_rate)
     anchor = _anchor(trust, root, unsigned=unsigned)
     told = destination(leader, report_to, wanted=not (no_report or dry_run), signed=not unsigned)
-    name = _host(host, told)
+    name = _host(host)
     run.expect_signatures(signatures)
     check_source(leader, run.folder.path)
     request = run.request(release=release, packages=tuple(package or ()))
@@ -232,18 +235,14 @@ def _reporter(run: Run, told: Destination) -> Reporter:
     )
 
 
-def _host(named: str | None, told: Destination) -> Host:
+def _host(named: str | None) -> Host:
     """The name to report under.
 
     Raises:
-        InputError: what was given is none, or the place that was named cannot be one.
+        InputError: what was given is none.
     """
     import socket
 
-    from repo_manager.adapters.status_reports.places import kind_of
-
-    if told.asked and told.place is not None:
-        kind_of(told.place)
     return fleet.host_of_machine(socket.gethostname()) if named is None else fleet.host(named)
 
 

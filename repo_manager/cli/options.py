@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from repo_manager.app.settings import PREFIX
+from repo_manager.core.address import Address, parse
 from repo_manager.core.audit.signature_policy import Policy
 
 
@@ -45,11 +47,12 @@ Packages = Annotated[
     ),
 ]
 Source = Annotated[
-    str | None,
+    Address | None,
     option(
         "--source",
         "A folder, UNC path or URL that has the files under their published names, instead of the catalog's links.",
         metavar="BASE",
+        parser=partial(parse, secrets=True),
     ),
 ]
 ManualOnly = Annotated[bool, option("--manual-only", "Only packages that must be placed by hand.")]

@@ -18,6 +18,7 @@ from repo_manager.cli.quoting import repeated
 from repo_manager.cli.root import run_of
 from repo_manager.cli.voice import TerminalVoice
 from repo_manager.core import selection as selections
+from repo_manager.core.address import Address, Folder, parse
 from repo_manager.core.errors import InputError, VerificationError
 from repo_manager.report.documents import error_facts
 from repo_manager.report.text import plural, safe, size
@@ -40,8 +41,12 @@ _DAYS = 30
 def publish(
     context: typer.Context,
     dest: Annotated[
-        str,
-        typer.Argument(metavar="DEST", help="Where to: a folder, a UNC path, az://container/path, s3://bucket/path."),
+        Address,
+        typer.Argument(
+            metavar="DEST",
+            help="Where to: a folder, a UNC path, az://container/path, s3://bucket/path.",
+            parser=parse,
+        ),
     ],
     keys: Annotated[
         Path | None,
@@ -95,7 +100,7 @@ def publish(
     ring = Keys(
         keys or settings.machine_wide(run.environ).parent / "keys", run.environ.get(PASSPHRASE_VARIABLE) or None
     )
-    depot = run.depot(_address(dest))
+    depot = run.depot(_whole(dest))
     try:
         _check_places(dest, ring.folder, None if renew else run.folder.path)
         items, missing = (None, ()) if renew else _items(run, release, tuple(package or ()))
@@ -104,7 +109,7 @@ def publish(
         published = _publish(run, depot, ring, order, consent)
     finally:
         depot.close()
-    _report(run, dest, ring, published, missing)
+    _report(run, str(dest), ring, published, missing)
 
 
 def _names_release(text: str) -> bool:
@@ -152,24 +157,20 @@ def _publish(run: Run, depot: Depot, keys: Keys, order: Order, consent: Consent)
     return publishing.publish(press, order, consent)
 
 
-def _address(dest: str) -> str:
+def _whole(dest: Address) -> Address:
     """The whole name of the place, by which it is remembered what was published there."""
-    from repo_manager.adapters.storage import is_folder
-
-    return os.path.abspath(dest) if is_folder(dest) else dest  # noqa: PTH100 - asks Windows
+    return Folder(os.path.abspath(dest.path)) if isinstance(dest, Folder) else dest  # noqa: PTH100 - asks Windows
 
 
-def _check_places(dest: str, keys: Path, repository: Path | None) -> None:
+def _check_places(dest: Address, keys: Path, repository: Path | None) -> None:
     """Refuse to publish into the repository, and to publish or to place the keys.
 
     Raises:
         InputError: `source-is-target`, `keys-in-the-open`, `not-a-folder`.
     """
-    from repo_manager.adapters.storage import is_folder
-
     own = None if repository is None else place_of(repository)
-    if is_folder(dest):
-        there = place_of(Path(dest))
+    if isinstance(dest, Folder):
+        there = place_of(Path(dest.path))
         # What this user may not look at is reported where it is read.
         with contextlib.suppress(PermissionError):
             if there.exists() and not there.is_dir():

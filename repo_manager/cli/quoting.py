@@ -7,6 +7,8 @@ import shlex
 import sys
 from typing import TYPE_CHECKING, Final
 
+from repo_manager.core.redaction import holds_secret
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,7 +29,7 @@ def repeated(words: Sequence[str], *more: str) -> str:
     """
     end = words.index("--") if "--" in words else len(words)
     line = " ".join(["repo-manager", *map(quoted, [*words[:end], *more, *words[end:]])])
-    secret = any("://" in word and any(mark in word for mark in "@?#") for word in words)
+    secret = any(map(holds_secret, words))
     return f"run the same command with {' '.join(more)}" if secret or len(line) > _LONGEST else f"run '{line}'"
 
 

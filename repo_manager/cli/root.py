@@ -16,8 +16,8 @@ from repo_manager import __version__
 from repo_manager.app import settings
 from repo_manager.app.settings import PREFIX
 from repo_manager.cli.run import Run
-from repo_manager.core.address import shown
 from repo_manager.core.errors import InputError
+from repo_manager.core.redaction import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import repo_manager
 from repo_manager.adapters.filesystem import trusted_files
-from repo_manager.adapters.filesystem.paths import reachable, refuse_share, shown
+from repo_manager.adapters.filesystem.paths import reachable, shown
 from repo_manager.adapters.filesystem.scan import scan
 from repo_manager.adapters.filesystem.trusted_files import Correction
 from repo_manager.app import settings
 from repo_manager.cli.console import Console
 from repo_manager.cli.quoting import quoted, repeated
 from repo_manager.core import repository
+from repo_manager.core.address import refuse_share
 from repo_manager.core.audit.signature_policy import Policy, Rules
 from repo_manager.core.errors import InputError, RepoManagerError
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from repo_manager.app.change import Workbench
     from repo_manager.app.settings import Profile, Settings
     from repo_manager.app.watch_loop import Bell
+    from repo_manager.core.address import Address
     from repo_manager.core.audit.findings import Circumstances, Verdict
     from repo_manager.core.catalog import Catalog
     from repo_manager.core.repository import Listing
@@ -394,13 +396,13 @@ class Run:
             depot=depot,
         )
 
-    def depot(self, address: str, *, brisk: bool = False, ring: Keyring | None = None) -> Depot:
+    def depot(self, address: Address, *, brisk: bool = False, ring: Keyring | None = None) -> Depot:
         """Where a signed set lies. Close it in the end. A brisk one gives up soon and asks once.
 
         `ring` says who to be there, where not the same as everywhere.
 
         Raises:
-            InputError: it is no address of a depot, or what reads it is not installed.
+            InputError: what reads it is not installed, or its settings make no sense.
         """
         from repo_manager.adapters.storage import open_depot
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from repo_manager.adapters.filesystem.paths import place_of, refuse_share
+from repo_manager.adapters.filesystem.paths import place_of
 from repo_manager.app.change import Seen, Task
 from repo_manager.cli import options
 from repo_manager.cli.change import change, contested, judge, with_source
 from repo_manager.cli.root import run_of
 from repo_manager.core import plan as plans
 from repo_manager.core import selection as selections
+from repo_manager.core.address import Address, Folder, Web
 from repo_manager.core.errors import InputError
 from repo_manager.report.text import plural
 
@@ -59,7 +60,7 @@ def sync(
     change(run, task, dry_run=dry_run, yes=yes, fetcher=run.fetcher(source_hosts(source)))
 
 
-def task_of(run: Run, request: Request, source: str | None, *, restart: bool) -> Task:
+def task_of(run: Run, request: Request, source: Address | None, *, restart: bool) -> Task:
     """The task of making one repository what was asked for."""
 
     def select(listing: Listing) -> Selection:
@@ -78,20 +79,13 @@ def task_of(run: Run, request: Request, source: str | None, *, restart: bool) ->
     return Task("sync", planner, matter, restart=restart)
 
 
-def check_source(source: str | None, repository: Path) -> None:
+def check_source(source: Address | None, repository: Path) -> None:
     """Refuse to fill a repository from itself: what is missing is not there, and what is broken stays so.
 
     Raises:
-        InputError: the source is the repository or a folder in it, by whatever path or link; or only an SMB client
-            could open it.
+        InputError: the source is the repository or a folder in it, by whatever path or link.
     """
-    if source is None:
-        return
-    refuse_share(source)
-    if "://" in source:
-        return
-    there, own = (place_of(Path(path)) for path in (source, repository))
-    if there.is_relative_to(own):
+    if isinstance(source, Folder) and place_of(Path(source.path)).is_relative_to(place_of(repository)):
         raise InputError(
             "source-is-target",
             f"the source {source} is the repository itself, or lies in it",
@@ -99,12 +93,9 @@ def check_source(source: str | None, repository: Path) -> None:
         )
 
 
-def source_hosts(source: str | None) -> tuple[str, ...]:
+def source_hosts(source: Address | None) -> tuple[str, ...]:
     """The host of a source that the operator named: it may be downloaded from."""
-    from repo_manager.adapters.sources.http_rules import required_host
-
-    scheme, _, rest = (source or "").partition("://")
-    return (required_host(source),) if source and rest and scheme.lower() in {"http", "https"} else ()
+    return (source.host,) if isinstance(source, Web) else ()
 
 
 def _check_available(run: Run, seen: Seen, selection: Selection) -> None:

@@ -1,104 +1,167 @@
-r"""Addresses as people may see them: without user, password, query and fragment.
+r"""Addresses: where installers and signed sets are, where reports go. Parsed once, printed without secrets.
 
-`shown` is for one address, `redacted` for a text that may quote some, such as the message of a library's exception.
-Every address in output, logs, reports and records passes one of the two.
+    Folder       D:\sets\asr    /srv/asr    \\server\share\asr (on Windows)
+    Web          https://server/asr         http://server/asr
+    ObjectStore  az://container/path        s3://bucket/path
+
+`str` of each is what people may see.
 """
 
 from __future__ import annotations
 
 import re
+import sys
+from dataclasses import dataclass, field
 from typing import Final
 
-DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+from repo_manager.core.errors import InputError, NoSmbClientError
+from repo_manager.core.redaction import holds_secret, host_entry, shown, split
 
-# Also with one slash, with backslashes and with none, as people mistype the schemes that the tool knows.
-_HALF: Final = r"(?:https?|smb|az|s3|ftps?|file)"
-_ADDRESS: Final = re.compile(
-    rf"\s*(?:([A-Za-z][A-Za-z0-9+.-]+)://|({_HALF}):[/\\]*)(.*)", re.DOTALL | re.IGNORECASE | re.ASCII
-)
-_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+(?:%[^\s\]]*)?\]|[^\s:\[\]<>\"'`^{|}]*)(?::([0-9]{0,5}))?", re.ASCII)
-_USER_OF_SHARE: Final = re.compile(r"(\\\\)[^\\/]*:[^\\/]*@")
-# An address without its scheme, or with a mistyped one, is taken for a path. One letter before a colon is a drive.
-_USER_OF_PATH: Final = re.compile(
-    r"(?<![\w./\\%+~-])(?:((?:\w+:?)?//)[\w.%+~-]+|[\w.%+~-]{2,}):[^\s/\\@]+(?:@[^\s/\\@]+)*@(?=[\w\[])", re.ASCII
-)
-# A password may have blanks: they belong to the address where a colon with no blank behind it, and no port, is before
-# and an @ behind them. A quotation mark belongs to it unless what follows shows that it closes a quotation.
-_IN_TEXT: Final = re.compile(
-    rf"(?:[A-Za-z][A-Za-z0-9+.-]*://|\b{_HALF}:(?:[/\\]+|(?=\S*@)))"
-    rf"(?:[^\s/@:]*:(?!\s|[0-9]{{1,5}}[\s:,.;)])[^/@\n]*@)?(?:[^\s\"'`]|[\"'`](?![\s,.:;)\]}}]|$))*",
-    re.IGNORECASE | re.ASCII,
-)
-_PUNCTUATION: Final = ".,:;)]}>\"'`"
+_HOST: Final = re.compile(r"[^\s/?#@\\\x00-\x1f\x7f]+")
 
 
-def host_entry(scheme: str, host: str, port: int | None) -> str:
-    """`host`, or `host:port` when the port is not the scheme's own; an address of IPv6 in brackets."""
-    host = f"[{host}]" if ":" in host else host
-    return host if port is None or port == DEFAULT_PORTS.get(scheme) else f"{host}:{port}"
+class Address:
+    """What `parse` returns: a Folder, a Web or an ObjectStore."""
+
+    __slots__ = ()
 
 
-def shown(address: str) -> str:
-    r"""The address without user, password, query and fragment; a path of a disk as it is.
+@dataclass(frozen=True, slots=True)
+class Folder(Address):
+    """A folder by its path, as it was written: on a disk, mounted, or on Windows a UNC path."""
 
-    Of an address whose parts cannot be told apart only the scheme is left.
+    path: str
 
-    >>> shown("https://user:password@Server:8443/set?sig=1#top")
-    'https://server:8443/set'
-    >>> shown("s3://KEY:sec/ret@bucket/path")
-    's3://...'
-    >>> shown(r"\\server\share"), shown(r"\\user:password@server\share")
-    ('\\\\server\\share', '\\\\server\\share')
+    def __str__(self) -> str:
+        return shown(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Web(Address):
+    """An address of a web server.
+
+    Attributes:
+        url: as it was written, perhaps with a secret.
+        scheme: `http` or `https`.
+        server: the name or the IP address, without brackets.
+        host: `server`, with the port when it is not the scheme's own.
     """
-    parts = _split(address)
+
+    url: str = field(repr=False)
+    scheme: str
+    server: str
+    host: str
+
+    def __str__(self) -> str:
+        return shown(self.url)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectStore(Address):
+    """A folder in a container or bucket. `scheme` is `az` or `s3`; `prefix` has no slash at its end."""
+
+    scheme: str
+    container: str
+    prefix: str
+    text: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return shown(self.text)
+
+
+def parse(text: str, *, secrets: bool = False, windows: bool = sys.platform == "win32") -> Address:
+    r"""Read an address.
+
+    Args:
+        text: as the operator wrote it.
+        secrets: whether it may hold a user, a password or a signature.
+        windows: whether the system opens UNC paths.
+
+    Raises:
+        NoSmbClientError: see `refuse_share`.
+        InputError: `unknown-source`, `secret-in-source`, `bad-address`.
+
+    >>> parse("https://Server:8443/set")
+    Web(scheme='https', server='server', host='server:8443')
+    >>> parse("s3://bucket/sets/asr/")
+    ObjectStore(scheme='s3', container='bucket', prefix='sets/asr')
+    >>> parse(r"D:\sets")
+    Folder(path='D:\\sets')
+    """
+    refuse_share(text, windows=windows)
+    parts = split(text)
+    if not text.strip() or (parts is not None and not (parts.complete and parts.scheme in _SCHEMES)):
+        raise _unknown(text)
+    if not secrets and holds_secret(text):
+        raise InputError(
+            "secret-in-source",
+            f"{shown(text)}: the address holds a user, a query or a signature, which every user of this machine"
+            " could see",
+            "leave it out; set the store's variables, or store_credentials in the configuration file",
+        )
     if parts is None:
-        return _without_user(address)
-    scheme, rest, authority, path = parts
-    host = _host(authority)
-    # What looks like a path may be the rest of a password that has a slash.
-    if host is None or not host[1] or (rest.rfind("@") >= len(authority) and ":" in rest[: rest.rfind("@")]):
-        return f"{scheme}://..."
-    name = host[1][1:-1] if host[1].startswith("[") else host[1]
-    port = int(host[2]) if host[2] else None
-    return f"{scheme}://{host_entry(scheme, name.lower(), port)}{path}"
+        return Folder(text)
+    name, _, path = parts.rest.partition("/")
+    if not name:
+        raise _unknown(text)
+    if parts.scheme in _WEB:
+        return _web(text.strip())
+    return ObjectStore(parts.scheme, name, path.removesuffix("/"), text.strip())
 
 
-def redacted(text: str) -> str:
-    """The text with every address in it as `shown`, and the punctuation behind it."""
-    if "@" not in text and ":/" not in text and ":\\" not in text:
-        return text
-    return _without_user(_IN_TEXT.sub(_in_text, text))
+def refuse_share(text: str, *, windows: bool = sys.platform == "win32") -> None:
+    r"""Refuse what only an SMB client could open: `smb://...`, and `\\server\share` on other systems than Windows.
+
+    Raises:
+        NoSmbClientError: it is such an address.
+    """
+    parts = split(text)
+    if parts is not None and parts.scheme == "smb":
+        raise NoSmbClientError(f"{shown(text)}: smb:// addresses are not supported")
+    if text.startswith("\\\\") and not windows:
+        raise NoSmbClientError(f"{shown(text)}: only Windows opens UNC paths")
 
 
-def holds_secret(address: str) -> bool:
-    """Whether an address has a part that is not shown. A path of a disk has none."""
-    parts = _split(address)
-    if parts is None:
-        return _USER_OF_SHARE.match(address) is not None
-    _, rest, authority, _ = parts
-    return "?" in rest or "#" in rest or "@" in (authority if _host(authority) else rest)
+def host_of(url: str) -> str:
+    """The host of a URL, with the port when it is not the scheme's own; empty when it names no host."""
+    try:
+        return _host_of(url)[2]
+    except ValueError:
+        return ""
 
 
-def _split(address: str) -> tuple[str, str, str, str] | None:
-    """The scheme, all that is behind it, and of that the authority and the path; None for a path of a disk."""
-    found = _ADDRESS.fullmatch(address)
-    if found is None:
-        return None
-    plain = re.split(r"[?#]", found[3], maxsplit=1)[0]
-    authority = re.split(r"[/\\]", plain, maxsplit=1)[0]
-    return (found[1] or found[2]).lower(), found[3], authority, plain[len(authority) :]
+_WEB: Final = frozenset(("http", "https"))
+_SCHEMES: Final = _WEB | {"az", "s3"}
 
 
-def _without_user(text: str) -> str:
-    return _USER_OF_PATH.sub(lambda found: found[1] or "", _USER_OF_SHARE.sub(r"\1", text))
+def _web(url: str) -> Web:
+    try:
+        scheme, server, host = _host_of(url)
+    except ValueError:
+        host = ""
+    if not host:
+        # Not shown: a malformed address may hold a secret anywhere.
+        raise InputError("bad-address", "invalid address: bad host or port", "correct the address")
+    return Web(url, scheme, server, host)
 
 
-def _host(authority: str) -> re.Match[str] | None:
-    """The host and the port; None where the authority is malformed."""
-    return _HOST.fullmatch(authority.rpartition("@")[2])
+def _host_of(url: str) -> tuple[str, str, str]:
+    """Scheme, server, and the host with its port, empty when it is malformed.
+
+    Raises:
+        ValueError: the URL is malformed.
+    """
+    # Imported here, as most commands need no address of a web server.
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    scheme, server = parts.scheme.lower(), (parts.hostname or "").lower()
+    return scheme, server, host_entry(scheme, server, parts.port) if _HOST.fullmatch(server) else ""
 
 
-def _in_text(found: re.Match[str]) -> str:
-    address = found[0].rstrip(_PUNCTUATION)
-    plain, rest = shown(address), found[0][len(address) :]
-    return plain + (rest.lstrip(".") if plain.endswith("...") else rest)
+def _unknown(text: str) -> InputError:
+    return InputError(
+        "unknown-source",
+        f"{shown(text)!r} is not the address of a folder, a web server or an object store",
+        "name a folder, https://server/path, az://container/path or s3://bucket/path",
+    )

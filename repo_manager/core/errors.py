@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from repo_manager.core.address import redacted
+from repo_manager.core.redaction import redacted
 
 
 class ExitCode(IntEnum):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from repo_manager.core.address import shown
 from repo_manager.core.audit.findings import Severity
 from repo_manager.core.plan import Download, Place, Restart, Retire
+from repo_manager.core.redaction import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

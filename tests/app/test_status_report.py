@@ -15,6 +15,7 @@ from repo_manager.app import status_report
 from repo_manager.app.change import Voice
 from repo_manager.app.status_report import Destination, Ended, Known, Reporter, Sent, compose, destination
 from repo_manager.core import repository
+from repo_manager.core.address import Address, Folder, parse
 from repo_manager.core.audit import findings
 from repo_manager.core.audit.findings import Circumstances, Code, State, Verdict
 from repo_manager.core.errors import ExitCode, InputError, MachineError, RepoManagerError, TransferError
@@ -42,14 +43,14 @@ class Postman:
     brought: list[tuple[str, Report, bool]] = field(default_factory=list)
     asked: int = 0
 
-    def can_reach(self, place: str) -> bool:
+    def can_reach(self, place: Address) -> bool:
         return self.reach
 
-    def send(self, place: str, report: Report, *, anywhere: bool) -> None:
+    def send(self, place: Address, report: Report, *, anywhere: bool) -> None:
         self.asked += 1
         if self.failure is not None:
             raise self.failure
-        self.brought.append((place, report, anywhere))
+        self.brought.append((str(place), report, anywhere))
 
 
 class Ears(Voice):
@@ -91,17 +92,17 @@ def desk(tmp_path: Path) -> Desk:
 @pytest.mark.parametrize(
     ("named", "wanted", "signed", "expected"),
     [
-        (None, True, True, Destination("az://sets/asr")),
-        (r"\\files\reports", True, True, Destination(r"\\files\reports", asked=True)),
-        (r"\\files\reports", True, False, Destination(r"\\files\reports", asked=True)),
+        (None, True, True, Destination(parse("az://sets/asr"))),
+        (Folder("reports"), True, True, Destination(Folder("reports"), asked=True)),
+        (Folder("reports"), True, False, Destination(Folder("reports"), asked=True)),
         (None, True, False, Destination(None, why="unsigned-source")),
-        (r"\\files\reports", False, True, Destination(None, why="switched-off")),
+        (Folder("reports"), False, True, Destination(None, why="switched-off")),
     ],
 )
 def test_a_report_goes_where_the_set_lies_or_to_the_place_that_was_named(
-    named: str | None, *, wanted: bool, signed: bool, expected: Destination
+    named: Folder | None, *, wanted: bool, signed: bool, expected: Destination
 ) -> None:
-    assert destination("az://sets/asr", named, wanted=wanted, signed=signed) == expected
+    assert destination(parse("az://sets/asr"), named, wanted=wanted, signed=signed) == expected
 
 
 def test_a_report_has_what_the_audit_says_and_what_else_lies_there() -> None:
@@ -135,14 +136,14 @@ def test_a_run_that_ended_before_its_audit_reports_what_lies_there() -> None:
 
 
 def test_what_arrives_is_said_to_programs_and_not_to_people(desk: Desk) -> None:
-    assert desk.report(Destination("az://sets")) == Sent(sent=True, to="az://sets")
+    assert desk.report(Destination(parse("az://sets"))) == Sent(sent=True, to="az://sets")
     ((place, made, anywhere),) = desk.postman.brought
     assert (place, made.host, anywhere) == ("az://sets", "ps-01", False)
     assert desk.ears.notes == []
 
 
 def test_a_place_that_was_named_may_be_any_folder(desk: Desk) -> None:
-    desk.report(Destination("reports", asked=True))
+    desk.report(Destination(parse("reports"), asked=True))
     assert desk.postman.brought[0][2] is True
 
 
@@ -155,27 +156,27 @@ def test_where_nobody_is_to_be_told_nobody_is_asked(desk: Desk) -> None:
 @pytest.mark.parametrize(("asked", "notes"), [(False, 0), (True, 1)])
 def test_a_web_server_is_not_asked_without_a_token(desk: Desk, notes: int, *, asked: bool) -> None:
     desk.postman.reach = False
-    assert desk.report(Destination("https://x", asked=asked)) == Sent(sent=False, to="https://x", why="no-token")
+    assert desk.report(Destination(parse("https://x"), asked=asked)) == Sent(sent=False, to="https://x", why="no-token")
     assert (desk.postman.asked, len(desk.ears.notes), len(desk.ears.details)) == (0, notes, 1 - notes)
     assert "no report was sent: https://x takes none without a token" in (desk.ears.notes + desk.ears.details)[0]
 
 
 def test_a_place_that_takes_none_is_asked_once_a_day(desk: Desk) -> None:
     desk.postman.failure = TransferError("access-denied", "x:\n  no", "have rights granted")
-    assert desk.report(Destination("x")) == Sent(sent=False, to="x", why="access-denied")
+    assert desk.report(Destination(Folder("x"))) == Sent(sent=False, to="x", why="access-denied")
     assert desk.ears.notes == ["no report was sent, and none is tried so for a day: x: no; have rights granted"]
-    assert desk.report(Destination("x")) == Sent(sent=False, to="x", why="refused-lately")
+    assert desk.report(Destination(Folder("x"))) == Sent(sent=False, to="x", why="refused-lately")
     assert (desk.postman.asked, len(desk.ears.notes)) == (1, 1)
     (said,) = desk.ears.details
     assert said == (
         "no report was sent, and none was tried: x refused one of ps-01 at 2026-11-23 12:00 UTC (access-denied);"
         " after 2026-11-24 12:00 UTC it is asked again, with other credentials or by --report-to at once"
     )
-    desk.report(Destination("y"))
+    desk.report(Destination(parse("y")))
     assert desk.postman.asked == 2, "another place has not refused"
     desk.now += KEPT
     desk.postman.failure = None
-    assert desk.report(Destination("y")).sent
+    assert desk.report(Destination(parse("y"))).sent
 
 
 @pytest.mark.parametrize(
@@ -187,31 +188,41 @@ def test_a_place_that_takes_none_is_asked_once_a_day(desk: Desk) -> None:
 )
 def test_what_was_mended_is_another_question(desk: Desk, mend: Callable[[Desk], None]) -> None:
     desk.postman.failure = TransferError("access-denied", "x: no", "have rights granted")
-    desk.report(Destination("x"))
+    desk.report(Destination(Folder("x")))
     desk.postman.failure = None
-    assert desk.report(Destination("x")).why == "refused-lately"
+    assert desk.report(Destination(Folder("x"))).why == "refused-lately"
 
     mend(desk)
 
-    assert desk.report(Destination("x")).sent
+    assert desk.report(Destination(Folder("x"))).sent
 
 
 def test_a_clock_that_was_wrong_does_not_silence_a_server(desk: Desk) -> None:
     desk.postman.failure = InputError("read-only-depot", "no", "")
     desk.now += timedelta(days=400)
-    desk.report(Destination("x"))
+    desk.report(Destination(Folder("x")))
     desk.now = NOW
-    desk.report(Destination("x"))
+    desk.report(Destination(Folder("x")))
     assert desk.postman.asked == 2
 
 
 @pytest.mark.parametrize(
     ("told", "reached", "failure", "why"),
     [
-        (Destination("x"), True, TransferError("stalled", "x: nothing came", ""), "it may pass"),
-        (Destination("x"), True, MachineError("no-space", "x: full", "free some"), "it may pass"),
-        (Destination("x", asked=True), True, TransferError("access-denied", "x: no", ""), "somebody wants it there"),
-        (Destination("x"), False, TransferError("access-denied", "x: no", ""), "nothing could be read there either"),
+        (Destination(Folder("x")), True, TransferError("stalled", "x: nothing came", ""), "it may pass"),
+        (Destination(Folder("x")), True, MachineError("no-space", "x: full", "free some"), "it may pass"),
+        (
+            Destination(Folder("x"), asked=True),
+            True,
+            TransferError("access-denied", "x: no", ""),
+            "somebody wants it there",
+        ),
+        (
+            Destination(Folder("x")),
+            False,
+            TransferError("access-denied", "x: no", ""),
+            "nothing could be read there either",
+        ),
     ],
 )
 def test_any_other_failure_is_a_warning_each_time(
@@ -239,13 +250,13 @@ def test_any_other_failure_is_a_warning_each_time(
 )
 def test_a_memory_that_makes_no_sense_is_none(desk: Desk, text: str) -> None:
     (desk.repository / ".repo-manager" / "reporting.json").write_text(text, encoding="utf-8")
-    assert desk.report(Destination("x")).sent
+    assert desk.report(Destination(Folder("x"))).sent
 
 
 def test_a_memory_that_cannot_be_written_is_none(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "absent", Postman(TransferError("access-denied", "no", "")))
     for _ in range(2):
-        assert not desk.report(Destination("x")).sent
+        assert not desk.report(Destination(Folder("x"))).sent
     assert desk.postman.asked == 2
     assert not (tmp_path / "absent").exists()
 

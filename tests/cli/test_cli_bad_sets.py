@@ -21,6 +21,7 @@ from trust_world import ALL, DAY, OLD, Leading
 
 from repo_manager.adapters.storage import Keyring, open_depot
 from repo_manager.adapters.tuf.keys import Role
+from repo_manager.core.address import parse as parse_address
 from repo_manager.core.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -450,7 +451,7 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
 def test_a_store_without_rights_leaves_the_follower_as_it_was(
     pair: Pair, azure: Azurite, sas: Callable[[], str], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    depot = open_depot("az://sets/asr", keyring=Keyring(azure.variables()))
+    depot = open_depot(parse_address("az://sets/asr"), keyring=Keyring(azure.variables()))
     for path in pair.leader.depot.rglob("*.*"):
         depot.write(path.relative_to(pair.leader.depot).as_posix(), path.read_bytes())
     text = sas()

@@ -23,6 +23,7 @@ from trust_world import Leading
 from repo_manager.adapters.filesystem.lock import Lock
 from repo_manager.adapters.filesystem.scan import scan
 from repo_manager.adapters.storage import Keyring, open_depot
+from repo_manager.core.address import parse as parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -489,7 +490,7 @@ def test_verify_repairs_what_is_damaged_in_an_object_store(
         monkeypatch.setenv(name, value)
     tool.fill(FOUR)
     assert tool.repo_json("publish", address, "--keys", "keys").code == 0
-    depot = open_depot(address, keyring=Keyring(variables))
+    depot = open_depot(parse_address(address), keyring=Keyring(variables))
     try:
         paths = {token: path for path, _ in depot.list("targets/") for token in FOUR if path.endswith(name_of(token))}
         whole = {path: b"".join(map(bytes, depot.stream(path))) for path in paths.values()}

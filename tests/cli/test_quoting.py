@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from repo_manager.cli.quoting import quoted
+from repo_manager.cli.quoting import quoted, repeated
 
 if TYPE_CHECKING:
     from cli_world import Cli
@@ -69,6 +69,31 @@ def test_and_so_does_a_real_one(name: str) -> None:
 )
 def test_powershell_reads_the_very_word(name: str, line: str, reason: str) -> None:
     assert quoted(name, windows=True) == line, reason
+
+
+@pytest.mark.parametrize(
+    ("words", "repeated_line", "reason"),
+    [
+        (("sync", "--source", "https://h/p"), True, "nothing is left out of it"),
+        (("sync", "--source", "https://H/@scope/p"), True, "an @ in the path is no user"),
+        (("sync", "--source", "/srv/a@b?c#d"), True, "a path has no secret"),
+        (("sync", "--source", "https://u:S3CRET@h/p"), False, "a password"),
+        (("sync", "--source=https://u:S3CRET@h/p"), False, "the same in one word"),
+        (("sync", "--source=https://u:S3CRET x/y@h/p"), False, "with a blank and a slash"),
+        (("sync", "--source", "https://h/p?sig=S3CRET"), False, "a signature"),
+        (("sync", "--source", "https:/u:S3CRET@h/p"), False, "a mistyped scheme"),
+        (("sync", "--source", "user:S3CRET@h/p"), False, "no scheme"),
+        (("sync", "--source", r"\\u:S3CRET@h\p"), False, "a share"),
+    ],
+)
+def test_a_command_line_is_repeated_only_without_secrets(
+    words: tuple[str, ...], reason: str, *, repeated_line: bool
+) -> None:
+    hint = repeated(words, "--yes")
+
+    assert hint.startswith("run 'repo-manager sync") is repeated_line, reason
+    assert "--yes" in hint
+    assert "S3CRET" not in hint
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no folder can have that name there")

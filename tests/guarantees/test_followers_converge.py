@@ -17,6 +17,7 @@ from repo_manager.adapters.filesystem.repository_folder import no_step
 from repo_manager.adapters.sources.http_rules import Policy
 from repo_manager.adapters.storage import open_depot
 from repo_manager.adapters.storage.local import FolderDepot
+from repo_manager.core.address import parse as parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +76,7 @@ def test_a_leader_and_three_followers_converge_after_random_kills(seed: int, tmp
         server.scripts = _Folder(leader.depot)
         kinds: dict[str, Callable[[], Depot]] = {
             "folder": lambda: FolderDepot(leader.depot),
-            "web": lambda: open_depot(server.base, policy=policy),
+            "web": lambda: open_depot(parse_address(server.base), policy=policy),
             "stick": lambda: FolderDepot(stick),
         }
         followers = {kind: scenarios.build(tmp_path / kind) for kind in kinds}

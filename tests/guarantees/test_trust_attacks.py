@@ -30,6 +30,7 @@ from repo_manager.adapters.sources.http_rules import Policy
 from repo_manager.adapters.storage import Depot, Keyring, open_depot
 from repo_manager.adapters.tuf.keys import Role
 from repo_manager.adapters.tuf.verified_set import Anchor
+from repo_manager.core.address import parse as parse_address
 from repo_manager.core.errors import RepoManagerError, TransferError, VerificationError
 from repo_manager.web.server import Certificate
 
@@ -57,7 +58,7 @@ class FolderView:
     def __init__(self, place: Path) -> None:
         self._place = place
         self._second = int(NOW.timestamp())
-        self.depot = open_depot(str(place))
+        self.depot = open_depot(parse_address(str(place)))
 
     def show(self, folder: Path) -> None:
         shutil.rmtree(self._place, ignore_errors=True)
@@ -85,7 +86,7 @@ class HttpView:
     def __init__(self, server: AbuseServer) -> None:
         self._server = server
         self._shown: set[str] = set()
-        self.depot = open_depot(f"{server.base}/set", policy=POLICY)
+        self.depot = open_depot(parse_address(f"{server.base}/set"), policy=POLICY)
 
     def show(self, folder: Path) -> None:
         wanted = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
@@ -121,7 +122,7 @@ def _https(tmp_path: Path) -> Iterator[View]:
     """`serve` with a certificate."""
     authority, view = Authority(tmp_path / "tls"), FolderView(tmp_path / "shown")
     with serve(tmp_path / "shown", certificate=Certificate(*authority.issue("leader"))) as served:
-        view.depot = open_depot(served.url, policy=replace(POLICY, ca_file=authority.file))
+        view.depot = open_depot(parse_address(served.url), policy=replace(POLICY, ca_file=authority.file))
         assert view.depot.name.startswith("https:")
         yield view
 
@@ -131,7 +132,7 @@ def _nginx(tmp_path: Path) -> Iterator[View]:
     authority, view = Authority(tmp_path / "tls"), FolderView(tmp_path / "shown")
     (tmp_path / "own").mkdir()
     with nginx(tmp_path, tmp_path / "own", authority.issue("web")) as base:
-        view.depot = open_depot(f"{base}/shown", policy=replace(POLICY, ca_file=authority.file))
+        view.depot = open_depot(parse_address(f"{base}/shown"), policy=replace(POLICY, ca_file=authority.file))
         assert view.depot.name.startswith("https:")
         yield view
 
@@ -139,13 +140,13 @@ def _nginx(tmp_path: Path) -> Iterator[View]:
 def _s3(tmp_path: Path) -> Iterator[View]:
     with s3_server() as server:
         keyring = Keyring(server.variables())
-        yield StoreView(open_depot(f"{server.make('sets')}/asr", policy=POLICY, keyring=keyring))
+        yield StoreView(open_depot(parse_address(f"{server.make('sets')}/asr"), policy=POLICY, keyring=keyring))
 
 
 def _azure(tmp_path: Path) -> Iterator[View]:
     with azurite(tmp_path / "azurite") as server:
         keyring = Keyring(server.variables())
-        yield StoreView(open_depot(f"{server.make('sets')}/asr", policy=POLICY, keyring=keyring))
+        yield StoreView(open_depot(parse_address(f"{server.make('sets')}/asr"), policy=POLICY, keyring=keyring))
 
 
 _KINDS: Final = (

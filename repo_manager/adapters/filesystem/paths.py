@@ -18,8 +18,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from repo_manager.core.address import shown as shown_address
-from repo_manager.core.errors import InputError, MachineError, NoSmbClientError
+from repo_manager.core.errors import InputError, MachineError
 
 SUBFOLDER: Final = ".repo-manager"
 
@@ -46,18 +45,6 @@ def reachable(path: Path) -> Path:
     if "\0" in str(path):
         raise InputError("not-a-path", f"{str(path)[:80]!r} holds a zero character", "name a file or a folder")
     return Path(extended(os.path.abspath(path))) if sys.platform == "win32" else path  # noqa: PTH100 - asks Windows
-
-
-def refuse_share(address: str, *, windows: bool = sys.platform == "win32") -> None:
-    r"""Refuse an address that only an SMB client could open: `smb://...`, and `\\server\share` on other systems.
-
-    Raises:
-        NoSmbClientError: it is one.
-    """
-    if address.lower().startswith("smb://"):
-        raise NoSmbClientError(f"{shown_address(address)}: smb:// addresses are not supported")
-    if address.startswith("\\\\") and not windows:
-        raise NoSmbClientError(f"{shown_address(address)}: only Windows opens UNC paths")
 
 
 def real(path: Path) -> Path:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from repo_manager.adapters.filesystem import trusted_files
 from repo_manager.adapters.filesystem.trusted_files import Correction
-from repo_manager.core.address import redacted
 from repo_manager.core.errors import InputError
+from repo_manager.core.redaction import holds_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -75,7 +75,7 @@ def refuse_in_options(arguments: Iterable[str]) -> None:
     Raises:
         InputError: `secret-in-options`.
     """
-    if any(redacted(text) != text for text in arguments):
+    if any(map(holds_secret, arguments)):
         raise InputError(
             "secret-in-options",
             "an option holds an address with a user or a query, and every user may read the options of a service",

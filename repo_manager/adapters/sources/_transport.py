@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.adapters.sources.http_rules import PASSING, check_hop, check_secret, host_of
-from repo_manager.core.address import host_entry, shown
+from repo_manager.adapters.sources.http_rules import PASSING, check_hop, check_secret
+from repo_manager.core.address import host_of
 from repo_manager.core.errors import InputError, MachineError, TransferError
+from repo_manager.core.redaction import host_entry, shown
 
 if TYPE_CHECKING:
     import ssl

@@ -22,7 +22,6 @@ from repo_manager.adapters.sources.fetched import Fetched, ignore, never
 from repo_manager.adapters.sources.http_rules import (
     Policy,
     content_length,
-    host_of,
     if_range,
     is_encoded,
     parse_content_range,
@@ -30,8 +29,8 @@ from repo_manager.adapters.sources.http_rules import (
 )
 from repo_manager.adapters.sources.part import Origin, Part, check_size
 from repo_manager.adapters.sources.retrying import Retrying
-from repo_manager.core.address import shown
 from repo_manager.core.errors import TransferError, VerificationError
+from repo_manager.core.redaction import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from repo_manager.adapters.sources._transport import Answer
     from repo_manager.core.names import InstallerName
 
-__all__ = ["Downloader", "Policy", "host_of", "shown"]
+__all__ = ["Downloader", "Policy", "shown"]
 
 # Servers that do not answer HEAD, or whose signed links are for GET alone.
 _NO_HEAD: Final = frozenset((403, 405, 501))

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from urllib.parse import quote, urlsplit
 
 from repo_manager.adapters.filesystem.os_errors import disk_error
-from repo_manager.adapters.filesystem.paths import refuse_share
 from repo_manager.adapters.installers.inspect import contents_of
 from repo_manager.adapters.sources.copying import CopySource
-from repo_manager.adapters.sources.http_rules import host_of
 from repo_manager.adapters.sources.part import check_size
 from repo_manager.core import names
-from repo_manager.core.address import shown
+from repo_manager.core.address import Folder, Web, host_of, parse
 from repo_manager.core.errors import InputError, MachineError, RepoManagerError, TransferError, VerificationError
 
 if TYPE_CHECKING:
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from repo_manager.adapters.installers.signature import Signatures
     from repo_manager.adapters.sources.depot_source import DepotSource
     from repo_manager.adapters.sources.download import Downloader
+    from repo_manager.core.address import Address
     from repo_manager.core.audit.signature_policy import Signature
     from repo_manager.core.names import InstallerName
     from repo_manager.core.plan import Download
@@ -256,7 +255,7 @@ class Fetcher:
         return errors[0] if len(errors) == len(item.sources) and errors else None
 
     def _size_at(self, source: str, name: str) -> int | None:
-        if _is_url(source):
+        if _is_web(source):
             return self._over_http([source], lambda http: http.size(source))
         return CopySource(Path(source).parent).size(names.parse(name))
 
@@ -275,7 +274,7 @@ class Fetcher:
         def told(count: int) -> None:
             progress(item.name, count)
 
-        urls = [source for source in item.sources if _is_url(source)] if self._depot is None else []
+        urls = [source for source in item.sources if _is_web(source)] if self._depot is None else []
         if urls:
             fetched = self._over_http(
                 urls,
@@ -341,29 +340,27 @@ def _result(job: Future[_Result]) -> _Result:
 _TURN_S: Final = 0.25
 
 
-def join(base: str, name: str) -> str:
-    """Where a base (folder, UNC path or URL) has a file of that name.
+def join(base: Address, name: str) -> str:
+    """Where a base has a file of that name.
 
     Raises:
-        InputError: the base is a URL of a kind we do not read.
+        InputError: the base is an object store.
     """
-    refuse_share(base)
-    if not _is_url(base):
-        return str(Path(base) / name)
-    # Where host or port cannot be read, `urlsplit` raises an error that quotes them.
-    if not host_of(base) or urlsplit(base).scheme.lower() not in {"http", "https"}:
+    if isinstance(base, Folder):
+        return str(Path(base.path) / name)
+    if not isinstance(base, Web):
         raise InputError(
             "unknown-source",
-            f"{shown(base)!r} is not a folder, an http or an https address",
+            f"{base} is not a folder, an http or an https address",
             "give a folder, a UNC path (on Windows), or a URL that begins with https://",
         )
-    parts = urlsplit(base)
+    parts = urlsplit(base.url)
     path = f"{parts.path.rstrip('/')}/{quote(name)}"
     return parts._replace(path=path, fragment="").geturl()
 
 
-def _is_url(source: str) -> bool:
-    return "://" in source
+def _is_web(source: str) -> bool:
+    return isinstance(parse(source, secrets=True), Web)
 
 
 def size_of(path: Path) -> int:

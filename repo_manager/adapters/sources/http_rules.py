@@ -6,10 +6,9 @@ import re
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
-from repo_manager.core.address import DEFAULT_PORTS, host_entry
 from repo_manager.core.errors import InputError, TransferError
+from repo_manager.core.redaction import DEFAULT_PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +19,6 @@ PASSING: Final = frozenset((408, 425, 429, 500, 502, 503, 504))
 
 _CONTENT_RANGE: Final = re.compile(r"bytes (?:([0-9]{1,19})-([0-9]{1,19})|\*)/([0-9]{1,19}|\*)", re.ASCII)
 _SECONDS: Final = re.compile(r"[0-9]{1,12}", re.ASCII)
-_HOST: Final = re.compile(r"[^\s/?#@\\\x00-\x1f\x7f]+")
 _LENGTH: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
@@ -30,7 +28,7 @@ class Policy:
 
     Attributes:
         hosts: whom it may ask, redirects included: `host` for the scheme's own port, `host:port`
-            for another. The caller adds the host of each source it was told to use (`host_of`).
+            for another. The caller adds the host of each source it was told to use (`address.host_of`).
         attempts: how often in a row a source may fail without bringing anything new.
         backoff_s: the first wait lies between zero and this; each next one may be twice as long.
         backoff_cap_s: no wait of our own is longer.
@@ -65,16 +63,6 @@ class Policy:
         return random * min(self.backoff_cap_s, self.backoff_s * 2.0 ** min(failures - 1, 32))
 
 
-def host_of(url: str) -> str:
-    """The entry for `Policy.hosts` that allows this URL; empty when it names no host."""
-    try:
-        parts = urlsplit(url)
-        host, port = (parts.hostname or "").lower(), parts.port
-    except ValueError:
-        return ""
-    return host_entry(parts.scheme.lower(), host, port) if _HOST.fullmatch(host) else ""
-
-
 def check_secret(policy: Policy, *, scheme: str, host: str, url: str) -> None:
     """Raise where a token or password would go to another machine unencrypted.
 
@@ -100,21 +88,6 @@ def _is_this_machine(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host.lower().rstrip(".") == "localhost"
-
-
-def required_host(url: str) -> str:
-    """The same for an address that somebody gave.
-
-    Raises:
-        InputError: `bad-address`: it names no host, or a port that cannot be.
-    """
-    host = host_of(url)
-    if not host:
-        # Not shown: what cannot be taken apart may hold a secret anywhere.
-        raise InputError(
-            "bad-address", "the address cannot be asked: its host or its port makes no sense", "correct the address"
-        )
-    return host
 
 
 def check_hop(policy: Policy, *, scheme: str, entry: str, before: str | None, url: str) -> None:

@@ -8,17 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.adapters.status_reports.folder import SERVERS_MOST, ReportsFolder
+from repo_manager.adapters.status_reports.folder import FOLDER, SERVERS_MOST, ReportsFolder
 from repo_manager.adapters.status_reports.parallel import Task, at_once
-from repo_manager.adapters.status_reports.places import FOLDER, Kind, kind_of
 from repo_manager.adapters.storage.credentials import TOKEN_VARIABLE
 from repo_manager.core import fleet
-from repo_manager.core.address import shown
+from repo_manager.core.address import Folder, Web
 from repo_manager.core.errors import InputError, RepoManagerError, TransferError, VerificationError
 
 if TYPE_CHECKING:
@@ -26,10 +24,10 @@ if TYPE_CHECKING:
 
     from repo_manager.adapters.storage import Depot
     from repo_manager.adapters.storage.object_store import ObjectDepot
+    from repo_manager.core.address import Address
     from repo_manager.core.fleet import Received
 
-Opener = Callable[[str], "Depot"]
-_Reader = Callable[[str, Opener, "datetime", Callable[[], None]], "Gathered"]
+Opener = Callable[["Address"], "Depot"]
 
 # Twenty thousand reports of fifty packages each.
 _ANSWER_MOST: Final = 128 << 20
@@ -47,7 +45,7 @@ class Gathered:
     unreadable: tuple[str, ...] = ()
 
 
-def gather(place: str, open_at: Opener, now: datetime, patience_s: float) -> Gathered:
+def gather(place: Address, open_at: Opener, now: datetime, patience_s: float) -> Gathered:
     """Read all reports.
 
     Args:
@@ -59,23 +57,22 @@ def gather(place: str, open_at: Opener, now: datetime, patience_s: float) -> Gat
     Raises:
         RepoManagerError: the place cannot be read.
     """
-    readers: dict[Kind, _Reader] = {
-        Kind.WEB: _asked,
-        Kind.STORE: partial(_listed, patience_s / 2),
-        Kind.FOLDER: _looked_up,
-    }
-    read = readers[kind_of(place)]
-    (found,) = at_once([lambda alive: read(place, open_at, now, alive)], most=1, patience_s=patience_s)
+
+    def read(alive: Callable[[], None]) -> Gathered:
+        if isinstance(place, Web):
+            return _asked(place, open_at)
+        if isinstance(place, Folder):
+            return _looked_up(place, now)
+        return _listed(place, open_at, now, alive, patience_s / 2)
+
+    (found,) = at_once([read], most=1, patience_s=patience_s)
     if found is None:
-        raise TransferError(
-            "stalled", f"{shown(place)}: nothing came for too long", "look at the network and the server"
-        )
+        raise TransferError("stalled", f"{place}: nothing came for too long", "look at the network and the server")
     return found
 
 
-def _asked(place: str, open_at: Opener, now: datetime, alive: Callable[[], None]) -> Gathered:
+def _asked(place: Web, open_at: Opener) -> Gathered:
     """All in one answer of `serve`."""
-    del now, alive
     depot = open_at(place)
     try:
         blob = depot.read(FOLDER, limit_bytes=_ANSWER_MOST)
@@ -86,10 +83,10 @@ def _asked(place: str, open_at: Opener, now: datetime, alive: Callable[[], None]
     try:
         return Gathered(*fleet.all_of(blob.data if blob else b""))
     except InputError as error:
-        raise TransferError("no-reports-there", f"{shown(place)}: {error.message}", _HINT) from error
+        raise TransferError("no-reports-there", f"{place}: {error.message}", _HINT) from error
 
 
-def _listed(patience_s: float, place: str, open_at: Opener, now: datetime, alive: Callable[[], None]) -> Gathered:
+def _listed(place: Address, open_at: Opener, now: datetime, alive: Callable[[], None], patience_s: float) -> Gathered:
     """An object each. One that does not come in time is named with those that hold no report."""
     from repo_manager.adapters.storage.object_store import ObjectDepot
 
@@ -129,14 +126,11 @@ def _reader(
     return read
 
 
-def _looked_up(place: str, open_at: Opener, now: datetime, alive: Callable[[], None]) -> Gathered:
+def _looked_up(place: Folder, now: datetime) -> Gathered:
     """A file each: below the folder of a set, or in the folder that `serve` keeps."""
-    del open_at, alive
-    base = Path(place)
+    base = Path(place.path)
     if not base.is_dir():
-        raise TransferError(
-            "source-went-away", f"{shown(place)}: the folder is not there", "make sure that it is reachable"
-        )
+        raise TransferError("source-went-away", f"{place}: the folder is not there", "make sure that it is reachable")
     below = base / FOLDER
     gathered = ReportsFolder(below if below.is_dir() else base).gather()
     return Gathered(now, gathered.received, gathered.unreadable)
@@ -145,13 +139,13 @@ def _looked_up(place: str, open_at: Opener, now: datetime, alive: Callable[[], N
 _HINT: Final = "name a place that takes reports: what serve listens on, a folder, az://container/path, s3://bucket/path"
 
 
-def _refused(error: TransferError, place: str) -> RepoManagerError:
+def _refused(error: TransferError, place: Address) -> RepoManagerError:
     if error.code == "access-denied":
         return TransferError(
             "access-denied",
-            f"{shown(place)}: the server does not let this token see the reports",
+            f"{place}: the server does not let this token see the reports",
             f"put a token of the role read into {TOKEN_VARIABLE}",
         )
     if error.code in {"not-at-source", "not-found"}:
-        return TransferError("no-reports-there", f"{shown(place)}: nobody takes reports there", _HINT)
+        return TransferError("no-reports-there", f"{place}: nobody takes reports there", _HINT)
     return error

@@ -20,6 +20,9 @@ from repo_manager.core.errors import InputError, MachineError
 if TYPE_CHECKING:
     from repo_manager.core.fleet import Received
 
+FOLDER: Final = "reports"
+"""The folder of the reports below a place."""
+
 SERVERS_MOST: Final = 20_000
 """No more servers are taken in, so that a lost token does not fill the disk."""
 

@@ -11,14 +11,14 @@ from repo_manager.adapters.filesystem.os_errors import disk_error
 from repo_manager.adapters.filesystem.paths import reachable, shown
 from repo_manager.adapters.filesystem.scan import scan
 from repo_manager.adapters.status_reports.parallel import Task, at_once
-from repo_manager.adapters.status_reports.places import Kind, kind_of
 from repo_manager.adapters.tuf.signed_set import ABSENT, NO_NEWER_ROOT, TIMESTAMP, TIMESTAMP_LIMIT, digest_of
 from repo_manager.adapters.tuf.trust_store import TrustStore
 from repo_manager.core import fleet, repository
-from repo_manager.core.address import shown as shown_address
+from repo_manager.core.address import Folder, parse
 from repo_manager.core.audit.findings import State
 from repo_manager.core.errors import MachineError, RepoManagerError, TransferError
 from repo_manager.core.fleet import Line, Look, SetName, Wanted
+from repo_manager.core.redaction import shown as shown_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from repo_manager.adapters.installers.inspect import Checker
     from repo_manager.adapters.storage import Depot
+    from repo_manager.core.address import Address
     from repo_manager.core.audit.findings import Verdict
     from repo_manager.core.fleet import Expected, Published
     from repo_manager.core.repository import Listing
@@ -38,7 +39,7 @@ AT_ONCE: Final = 16
 class Sight:
     """How to look: opens a depot, makes what knows and reads installers, and whether every byte is read."""
 
-    depot: Callable[[str], Depot]
+    depot: Callable[[Address], Depot]
     checker: Callable[[Path], Checker]
     deep: bool = False
 
@@ -83,9 +84,10 @@ def _task(item: Expected, place: str, sight: Sight) -> Task[Look]:
     return look
 
 
-def _look(item: Expected, place: str, sight: Sight, alive: Callable[[], None]) -> Look:
-    if kind_of(place) is Kind.FOLDER:
-        return _folder(item, reachable(Path(place)), sight, alive)
+def _look(item: Expected, text: str, sight: Sight, alive: Callable[[], None]) -> Look:
+    place = parse(text)
+    if isinstance(place, Folder):
+        return _folder(item, reachable(Path(place.path)), sight, alive)
     depot = sight.depot(place)
     try:
         found = published(depot)

@@ -8,13 +8,12 @@ from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
+from repo_manager.adapters.status_reports.folder import FOLDER
 from repo_manager.adapters.status_reports.parallel import within
-from repo_manager.adapters.status_reports.places import FOLDER, Kind, kind_of
 from repo_manager.adapters.storage.credentials import TOKEN_VARIABLE
 from repo_manager.core import fleet
-from repo_manager.core.address import shown
+from repo_manager.core.address import Folder, Web
 from repo_manager.core.errors import TransferError
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from repo_manager.adapters.sources._transport import Answer
     from repo_manager.adapters.sources.http_rules import Policy
     from repo_manager.adapters.storage import Depot, Keyring
+    from repo_manager.core.address import Address
     from repo_manager.core.fleet import Report
 
 LIMIT_S: Final = 10.0
@@ -51,20 +51,20 @@ class Post:
         depot: opens a place that is no web server.
     """
 
-    def __init__(self, policy: Policy, keyring: Keyring, depot: Callable[[str], Depot]) -> None:
+    def __init__(self, policy: Policy, keyring: Keyring, depot: Callable[[Address], Depot]) -> None:
         self._policy = policy
         self._keyring = keyring
         self._depot = depot
 
-    def can_reach(self, place: str) -> bool:
+    def can_reach(self, place: Address) -> bool:
         """Whether it makes sense to try: a web server takes a report with a token alone.
 
         Raises:
-            InputError: the address holds a secret, or the token is none.
+            InputError: the token is none.
         """
-        return kind_of(place) is not Kind.WEB or self._keyring.token is not None
+        return not isinstance(place, Web) or self._keyring.token is not None
 
-    def refuse_plain_http(self, place: str) -> None:
+    def refuse_plain_http(self, place: Address) -> None:
         """Refuse a place to which the token would go unencrypted, before anything is done.
 
         Raises:
@@ -72,9 +72,8 @@ class Post:
         """
         from repo_manager.adapters.sources.http_rules import check_secret
 
-        if kind_of(place) is Kind.WEB and self._keyring.token is not None:
-            parts = urlsplit(place)
-            check_secret(self._policy, scheme=parts.scheme.lower(), host=parts.hostname or "", url=shown(place))
+        if isinstance(place, Web) and self._keyring.token is not None:
+            check_secret(self._policy, scheme=place.scheme, host=place.server, url=str(place))
 
     @property
     def identity(self) -> str:
@@ -82,18 +81,24 @@ class Post:
         values = json.dumps(sorted(self._keyring.values.items()))
         return hashlib.sha256(values.encode("ascii")).hexdigest()[:_IDENTITY]
 
-    def send(self, place: str, report: Report, *, anywhere: bool) -> None:
+    def send(self, place: Address, report: Report, *, anywhere: bool) -> None:
         """Bring it there. `anywhere` says whether a folder counts that holds no signed set.
 
         Raises:
             RepoManagerError: it did not arrive, or nobody knows whether it did.
         """
         data = json.dumps(fleet.document(report), indent=1).encode("ascii")
-        act = self._post if kind_of(place) is Kind.WEB else self._put
-        within(LIMIT_S, lambda: act(place, report.host, data, anywhere=anywhere), shown(place))
 
-    def _put(self, place: str, host: fleet.Host, data: bytes, *, anywhere: bool) -> None:
-        if kind_of(place) is Kind.FOLDER:
+        def act() -> None:
+            if isinstance(place, Web):
+                self._post(place, report.host, data)
+            else:
+                self._put(place, report.host, data, anywhere=anywhere)
+
+        within(LIMIT_S, act, str(place))
+
+    def _put(self, place: Address, host: fleet.Host, data: bytes, *, anywhere: bool) -> None:
+        if isinstance(place, Folder):
             _see_that_it_is_one(place, anywhere=anywhere)
         depot = self._depot(place)
         try:
@@ -101,30 +106,26 @@ class Post:
         finally:
             depot.close()
 
-    def _post(self, place: str, host: fleet.Host, data: bytes, *, anywhere: bool) -> None:
-        del anywhere
+    def _post(self, place: Web, host: fleet.Host, data: bytes) -> None:
         from repo_manager.adapters.sources._transport import Transport
-        from repo_manager.adapters.sources.http_rules import host_of
 
         # A token goes to the place that was named and to no other.
-        policy = replace(self._policy, hosts=frozenset((host_of(place),)), redirects_max=0)
+        policy = replace(self._policy, hosts=frozenset((place.host,)), redirects_max=0)
         headers = {"Authorization": f"Bearer {self._keyring.token}", "Content-Type": "application/json"}
-        url = f"{place.rstrip('/')}/{FOLDER}/{host}"
+        url = f"{place.url.rstrip('/')}/{FOLDER}/{host}"
         with Transport(policy) as transport, transport.ask("POST", url, headers, data) as answer:
             if answer.status not in _TAKEN:
                 raise _refused(answer, host)
 
 
-def _see_that_it_is_one(place: str, *, anywhere: bool) -> None:
+def _see_that_it_is_one(place: Folder, *, anywhere: bool) -> None:
     """Writing would make the folder; where one has gone away there must not be another in its place."""
-    base = Path(place)
+    base = Path(place.path)
     if not base.is_dir():
-        raise TransferError(
-            "source-went-away", f"{shown(place)}: the folder is not there", "make sure that it is reachable"
-        )
+        raise TransferError("source-went-away", f"{place}: the folder is not there", "make sure that it is reachable")
     if not (anywhere or (base / "metadata").is_dir() or (base / FOLDER).is_dir()):
         raise TransferError(
-            "takes-no-reports", f"{shown(place)}: no signed set lies there", "name a place for reports with --report-to"
+            "takes-no-reports", f"{place}: no signed set lies there", "name a place for reports with --report-to"
         )
 
 

@@ -13,7 +13,6 @@ from repo_manager.adapters.sources._transport import PassingError, Transport, re
 from repo_manager.adapters.sources.fetched import never
 from repo_manager.adapters.sources.http_rules import (
     content_length,
-    host_of,
     is_encoded,
     parse_content_range,
     retry_after_s,
@@ -22,8 +21,8 @@ from repo_manager.adapters.sources.retrying import Failures, Retrying
 from repo_manager.adapters.storage.contract import Blob, absent, changed, checked, too_large
 from repo_manager.adapters.storage.credentials import TOKEN_VARIABLE
 from repo_manager.adapters.storage.stall import Pace
-from repo_manager.core.address import shown
 from repo_manager.core.errors import InputError, TransferError
+from repo_manager.core.redaction import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from repo_manager.adapters.sources._transport import Answer
     from repo_manager.adapters.sources.http_rules import Policy
+    from repo_manager.core.address import Web
 
 _DENIED: Final = frozenset((HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN))
 _GONE: Final = frozenset((HTTPStatus.NOT_FOUND, HTTPStatus.GONE))
@@ -42,7 +42,7 @@ class HttpDepot:
     """A depot below an address of a web server. A method that would change it raises InputError `read-only-depot`.
 
     Args:
-        base: the address, without user, query and fragment.
+        base: the address, without secrets.
         policy: how patient, and who may be asked beside the depot's own host. With a token: nobody else.
         token: who to be, sent as a bearer token; None for nobody.
         cancelled: asked during waits.
@@ -52,7 +52,7 @@ class HttpDepot:
 
     def __init__(  # noqa: PLR0913 - the outside world, part by part
         self,
-        base: str,
+        base: Web,
         policy: Policy,
         *,
         token: str | None = None,
@@ -60,9 +60,9 @@ class HttpDepot:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        own = frozenset((host_of(base),))
+        own = frozenset((base.host,))
         self._policy = replace(policy, hosts=own if token else own | policy.hosts)
-        self._base = base.rstrip("/")
+        self._base = base.url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._cancelled = cancelled
         self._clock = clock

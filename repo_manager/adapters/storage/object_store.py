@@ -26,11 +26,11 @@ from repo_manager.adapters.sources.retrying import Failures, Retrying
 from repo_manager.adapters.storage import object_store_errors
 from repo_manager.adapters.storage.chunks import PIECE, hashed
 from repo_manager.adapters.storage.contract import HINT_AGAIN, Blob, changed, checked, checked_prefix, too_large
-from repo_manager.adapters.storage.object_store_settings import Settings, azure_settings, locate, s3_settings
+from repo_manager.adapters.storage.object_store_settings import Settings, azure_settings, check_names, s3_settings
 from repo_manager.adapters.storage.stall import Pace
 from repo_manager.adapters.storage.waiting import wait_for
-from repo_manager.core.address import shown
 from repo_manager.core.errors import InputError, MachineError, RepoManagerError, TransferError, install_hint
+from repo_manager.core.redaction import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from repo_manager.adapters.sources.http_rules import Policy
     from repo_manager.adapters.storage.credentials import Keyring
+    from repo_manager.core.address import ObjectStore
 
 _AT_ONCE: Final = 4
 
@@ -71,31 +72,31 @@ class _Reading:
 
 
 def open_store(
-    address: str,
+    address: ObjectStore,
     policy: Policy,
     keyring: Keyring,
     *,
     cancelled: Callable[[], bool] = never,
     sleep: Callable[[float], None] = time.sleep,
 ) -> ObjectDepot:
-    """The depot at `az://container/path` or `s3://bucket/path`.
+    """The depot in a container or bucket.
 
     Raises:
         InputError: `unknown-source`, `objects-not-installed`, `bad-store-settings`, `secret-over-http`.
         MachineError: `no-ca-file`.
     """
-    place = locate(address)
+    check_names(address)
     if find_spec("obstore") is None:
         raise InputError(
             "objects-not-installed",
             f"{address}: object stores need the extra 'objects', which is not installed here",
             install_hint("objects"),
         )
-    settings = (azure_settings if place.scheme == "az" else s3_settings)(place, keyring)
+    settings = (azure_settings if address.scheme == "az" else s3_settings)(address, keyring)
     if settings.sends_secret:
         endpoint = settings.values["endpoint"]
         check_secret(policy, scheme="http", host=urlsplit(endpoint).hostname or "", url=shown(endpoint))
-    return ObjectDepot(address.rstrip("/"), settings, policy, cancelled=cancelled, sleep=sleep)
+    return ObjectDepot(str(address).rstrip("/"), settings, policy, cancelled=cancelled, sleep=sleep)
 
 
 class ObjectDepot:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from repo_manager.adapters.storage.credentials import Keyring
+    from repo_manager.core.address import ObjectStore
 
 # Evidence: "Naming and referencing containers, blobs, and metadata" on Microsoft Learn ($root and $web are
 # containers of their own); buckets follow the same rules, with dots.
@@ -25,16 +26,6 @@ _ACCOUNT: Final = re.compile(r"[a-z0-9]{1,63}", re.ASCII)
 _HINT: Final = "check the store's variables, and the file that store_credentials names"
 
 CONNECTION_VARIABLE: Final = "AZURE_STORAGE_CONNECTION_STRING"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A folder in a container or bucket; `prefix` has no slash at either end."""
-
-    scheme: str
-    container: str
-    prefix: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +52,21 @@ class Settings:
         return self.scheme == "az" and self.plain_http and not anonymous and "account_key" not in self.values
 
 
-def locate(address: str) -> Place:
-    """Read `az://container/path` or `s3://bucket/path`.
+def check_names(address: ObjectStore) -> None:
+    """Refuse names that no container, bucket or folder of a set can have.
 
     Raises:
         InputError: `unknown-source`.
     """
-    scheme, _, rest = address.partition("://")
-    container, _, path = rest.partition("/")
-    if not _CONTAINER.fullmatch(container):
+    if not _CONTAINER.fullmatch(address.container):
         raise _unknown(address, "no container or bucket can have this name")
     try:
-        prefix = checked_prefix(path)
+        checked_prefix(address.prefix)
     except VerificationError:
         raise _unknown(address, "a path there has letters, digits and . _ + ~ - between single slashes") from None
-    return Place(scheme.lower(), container, prefix, address)
 
 
-def azure_settings(place: Place, keyring: Keyring) -> Settings:
+def azure_settings(place: ObjectStore, keyring: Keyring) -> Settings:
     """From a connection string, or else from single variables, as the Azure CLI and the library name them.
 
     Without a key or a signature it is left to the library: a service principal, a workload identity or the
@@ -106,7 +94,7 @@ def azure_settings(place: Place, keyring: Keyring) -> Settings:
     return Settings("az", place.container, place.prefix, values, endpoint.startswith("http://"), expires)
 
 
-def s3_settings(place: Place, keyring: Keyring) -> Settings:
+def s3_settings(place: ObjectStore, keyring: Keyring) -> Settings:
     """From the variables that the AWS tools know. Without a key it is left to the library: the machine's role.
 
     Raises:
@@ -194,13 +182,13 @@ def _from_connection_string(text: str) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def _endpoint(place: Place, endpoint: str) -> str:
+def _endpoint(place: ObjectStore, endpoint: str) -> str:
     if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:_-]+(?:/[A-Za-z0-9._-]+)*/?", endpoint, re.ASCII):
         raise _bad(place, "the endpoint is no http or https address without a query", _HINT)
     return endpoint
 
 
-def _key(place: Place, key: str) -> str:
+def _key(place: ObjectStore, key: str) -> str:
     try:
         base64.b64decode(key, validate=True)
     except (binascii.Error, ValueError):
@@ -209,7 +197,7 @@ def _key(place: Place, key: str) -> str:
     return key
 
 
-def _expires(place: Place, sas: str) -> float | None:
+def _expires(place: ObjectStore, sas: str) -> float | None:
     """When the signature ends, None where a policy of the container says it."""
     pairs = dict(parse_qsl(sas, keep_blank_values=True))
     if "sig" not in pairs:
@@ -221,11 +209,11 @@ def _expires(place: Place, sas: str) -> float | None:
     return (ends if ends.tzinfo else ends.replace(tzinfo=UTC)).timestamp()
 
 
-def _bad(place: Place, what: str, hint: str) -> InputError:
-    return InputError("bad-store-settings", f"{place.text}: {what}", hint)
+def _bad(place: ObjectStore, what: str, hint: str) -> InputError:
+    return InputError("bad-store-settings", f"{place}: {what}", hint)
 
 
-def _unknown(address: str, why: str) -> InputError:
+def _unknown(address: ObjectStore, why: str) -> InputError:
     return InputError(
         "unknown-source",
         f"{address} is no place in an object store: {why}",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from repo_manager.adapters.windows import facts
 from repo_manager.adapters.windows.locate import APPLIANCE, SERVICE_FOLDER, Machine
-from repo_manager.core.address import shown
+from repo_manager.core.redaction import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from packaging.version import Version
 
-from repo_manager.core.address import shown
 from repo_manager.core.catalog import strict_yaml
 from repo_manager.core.catalog.model import Catalog, ForClassic, Link, Manual, Package, ReleaseFacts
 from repo_manager.core.catalog.serves import SystemsReader
 from repo_manager.core.errors import InputError
 from repo_manager.core.names import InstallerName, Release, Token, parse_version
 from repo_manager.core.names import parse as parse_name
+from repo_manager.core.redaction import shown
 from repo_manager.core.systems.support import Support, modernized_only
 
 if TYPE_CHECKING:

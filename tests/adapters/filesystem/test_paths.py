@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import subprocess
@@ -21,11 +20,10 @@ from repo_manager.adapters.filesystem.paths import (
     joined,
     plain,
     reachable,
-    refuse_share,
     shown,
 )
 from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER, Folder
-from repo_manager.core.errors import InputError, MachineError, NoSmbClientError
+from repo_manager.core.errors import InputError, MachineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -185,25 +183,3 @@ def test_another_volume_is_no_place_for_what_is_staged(other_volume: Path, tmp_p
     assert caught.value.exit_code == 3
     below = [path for path, _, _ in before]
     assert all(path in below or path.startswith(str(folder.sub)) for path, _, _ in os.walk(folder.path))
-
-
-@pytest.mark.parametrize(
-    ("address", "elsewhere", "windows"),
-    [
-        (r"\\files\asr", True, False),
-        (r"\\?\UNC\files\asr", True, False),
-        (r"\\?\C:\agents", True, False),
-        ("smb://files/asr", True, True),
-        ("SMB://files/asr", True, True),
-        ("//files/asr", False, False),  # a local path on Linux
-        ("/mnt/asr", False, False),
-        (r"C:\agents", False, False),
-        ("https://files/asr", False, False),
-        ("smb", False, False),
-        ("", False, False),
-    ],
-)
-def test_what_only_an_smb_client_could_open_is_refused(address: str, *, elsewhere: bool, windows: bool) -> None:
-    for on_windows, refused in ((False, elsewhere), (True, windows)):
-        with pytest.raises(NoSmbClientError) if refused else contextlib.nullcontext():
-            refuse_share(address, windows=on_windows)

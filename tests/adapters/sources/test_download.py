@@ -36,10 +36,11 @@ from small_disk import mounted
 from repo_manager.adapters.installers.archive import MismatchError
 from repo_manager.adapters.sources._transport import Transport
 from repo_manager.adapters.sources.download import Downloader, Policy
-from repo_manager.adapters.sources.http_rules import check_hop, host_of, parse_content_range, retry_after_s
-from repo_manager.core.address import shown
+from repo_manager.adapters.sources.http_rules import check_hop, parse_content_range, retry_after_s
+from repo_manager.core.address import host_of
 from repo_manager.core.errors import InputError, MachineError, RepoManagerError, TransferError, VerificationError
 from repo_manager.core.names import parse
+from repo_manager.core.redaction import shown
 from repo_manager.demo.sample import sample_installer
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from abuse_server import Honest, Script, always, serving
 from repo_manager.adapters.download_folder import Carrier
 from repo_manager.adapters.sources.download import Downloader, Policy
 from repo_manager.adapters.sources.fetching import Fetcher
-from repo_manager.adapters.sources.http_rules import host_of
+from repo_manager.core.address import host_of
 from repo_manager.core.names import Token, parse
 from repo_manager.core.plan import Download
 from repo_manager.demo.sample import sample_installer

@@ -20,6 +20,7 @@ from repo_manager.adapters.status_reports.probe import Sight, lead, look_at, pub
 from repo_manager.adapters.storage import Keyring, open_depot
 from repo_manager.adapters.storage.local import FolderDepot
 from repo_manager.adapters.tuf.trust_store import TrustStore
+from repo_manager.core.address import parse as parse_address
 from repo_manager.core.audit.findings import State
 from repo_manager.core.errors import RepoManagerError
 from repo_manager.core.fleet import Expected, Host, SetName
@@ -165,7 +166,7 @@ def test_a_leader_is_taken_as_it_is_or_verified_by_its_fingerprint(tmp_path: Pat
 def test_a_leader_that_gives_no_set_is_an_error(status: int, code: str) -> None:
     with serving() as server:
         server.scripts["/metadata/timestamp.json"] = always(status)
-        depot = open_depot(server.base, policy=POLICY)
+        depot = open_depot(parse_address(server.base), policy=POLICY)
         with pytest.raises(RepoManagerError) as caught:
             published(depot)
         depot.close()
@@ -179,7 +180,7 @@ def test_a_later_root_may_be_refused_and_the_first_one_not(tmp_path: Path, statu
         for path in (tmp_path / "set" / "metadata").iterdir():
             server.scripts[f"/metadata/{path.name}"] = always(200, body=path.read_bytes())
         server.scripts["/metadata/2.root.json"] = always(status)
-        depot = open_depot(server.base, policy=POLICY)
+        depot = open_depot(parse_address(server.base), policy=POLICY)
         assert published(depot).later_roots == frozenset()
         server.scripts["/metadata/1.root.json"] = always(status)
         with pytest.raises(RepoManagerError) as caught:

@@ -13,12 +13,15 @@ from repo_manager.adapters.storage.credentials import keyring
 from repo_manager.adapters.storage.http import HttpDepot
 from repo_manager.adapters.storage.local import FolderDepot
 from repo_manager.adapters.storage.object_store import ObjectDepot
-from repo_manager.adapters.storage.object_store_settings import azure_settings, locate, s3_settings
+from repo_manager.adapters.storage.object_store_settings import azure_settings, s3_settings
+from repo_manager.core.address import ObjectStore
+from repo_manager.core.address import parse as parse_address
 from repo_manager.core.errors import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+STORE: Final = ObjectStore("az", "sets", "asr", "az://sets/asr")
 KEY: Final = base64.b64encode(b"hunter2").decode()
 SAS: Final = "sp=r&se=2026-11-23T10:00:00Z&sv=2021-06-08&sr=c&sig=hunter2%3D"
 ACCOUNT: Final = {"AZURE_STORAGE_ACCOUNT_NAME": "account", "AZURE_STORAGE_ACCOUNT_KEY": KEY}
@@ -37,7 +40,7 @@ ACCOUNT: Final = {"AZURE_STORAGE_ACCOUNT_NAME": "account", "AZURE_STORAGE_ACCOUN
     ],
 )
 def test_the_address_says_which_engine_serves(address: str, kind: type) -> None:
-    depot = open_depot(address, keyring=Keyring(ACCOUNT))
+    depot = open_depot(parse_address(address), keyring=Keyring(ACCOUNT))
     assert isinstance(depot, kind)
     assert depot.name.lower().replace("\\", "/") == address.lower().replace("\\", "/").rstrip("/")
     depot.close()
@@ -69,7 +72,7 @@ def test_the_address_says_which_engine_serves(address: str, kind: type) -> None:
 )
 def test_an_address_that_leads_nowhere_or_tells_a_secret_is_refused(address: str, code: str) -> None:
     with pytest.raises(InputError) as failure:
-        open_depot(address, keyring=Keyring(ACCOUNT))
+        open_depot(parse_address(address), keyring=Keyring(ACCOUNT))
     assert (failure.value.code, failure.value.exit_code) == (code, 2)
     assert failure.value.hint
     assert "hunter2" not in failure.value.message + failure.value.hint
@@ -122,7 +125,7 @@ def test_an_address_that_leads_nowhere_or_tells_a_secret_is_refused(address: str
     ],
 )
 def test_azure_is_told_who_is_there(values: dict[str, str], expected: dict[str, str]) -> None:
-    settings = azure_settings(locate("az://sets/asr"), Keyring(values))
+    settings = azure_settings(STORE, Keyring(values))
     assert dict(settings.values) == expected
     assert "hunter2" not in repr(settings)
     assert KEY not in repr(settings) + repr(Keyring(values))
@@ -130,7 +133,7 @@ def test_azure_is_told_who_is_there(values: dict[str, str], expected: dict[str, 
 
 def test_the_end_of_a_signature_is_known() -> None:
     values = {"AZURE_STORAGE_ACCOUNT_NAME": "acc", "AZURE_STORAGE_SAS_TOKEN": SAS}
-    assert azure_settings(locate("az://sets"), Keyring(values)).expires == 1795428000.0
+    assert azure_settings(STORE, Keyring(values)).expires == 1795428000.0
 
 
 def test_s3_is_told_who_is_there() -> None:
@@ -141,7 +144,7 @@ def test_s3_is_told_who_is_there() -> None:
         "AWS_REGION": "eu-central-1",
         "AWS_ENDPOINT_URL": "http://minio:9000",
     }
-    settings = s3_settings(locate("s3://bucket/asr"), Keyring(values))
+    settings = s3_settings(ObjectStore("s3", "bucket", "asr", "s3://bucket/asr"), Keyring(values))
     assert dict(settings.values) == {
         "access_key_id": "id",
         "secret_access_key": "hunter2",
@@ -169,7 +172,7 @@ def test_s3_is_told_who_is_there() -> None:
 )
 def test_settings_that_make_no_sense_are_refused_without_a_word_of_them(address: str, values: dict[str, str]) -> None:
     with pytest.raises(InputError) as failure:
-        open_depot(address, keyring=Keyring(values))
+        open_depot(parse_address(address), keyring=Keyring(values))
     assert failure.value.code == "bad-store-settings"
     assert failure.value.hint
     assert "hunter2" not in failure.value.message + failure.value.hint

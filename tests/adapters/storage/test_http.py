@@ -10,6 +10,7 @@ from abuse_server import Honest, always, drip, endless, in_turn, redirect, servi
 
 from repo_manager.adapters.sources.http_rules import Policy
 from repo_manager.adapters.storage import Keyring, open_depot
+from repo_manager.core.address import parse as parse_address
 from repo_manager.core.errors import RepoManagerError, VerificationError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class At(Protocol):
 def at(request: pytest.FixtureRequest) -> At:
     def opened(server: AbuseServer, policy: Policy = QUICK, token: str = "") -> Depot:
         ring = Keyring({"REPO_MANAGER_DEPOT_TOKEN": token})
-        depot = open_depot(f"{server.base}/set", policy=policy, keyring=ring)
+        depot = open_depot(parse_address(f"{server.base}/set"), policy=policy, keyring=ring)
         request.addfinalizer(depot.close)
         return depot
 

@@ -19,6 +19,7 @@ from object_stores import ACCOUNT, KEY, Azurite, azurite, s3_server, signature
 
 from repo_manager.adapters.sources.http_rules import Policy
 from repo_manager.adapters.storage import Keyring, open_depot
+from repo_manager.core.address import parse as parse_address
 from repo_manager.core.errors import InputError, MachineError, RepoManagerError, TransferError, VerificationError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def at(server: AbuseServer, policy: Policy = QUICK) -> Depot:
         "AWS_SECRET_ACCESS_KEY": "S3SECRETVALUE",
         "AWS_ENDPOINT_URL": server.base,
     }
-    return open_depot("s3://bucket/set", policy=policy, keyring=Keyring(variables))
+    return open_depot(parse_address("s3://bucket/set"), policy=policy, keyring=Keyring(variables))
 
 
 def failure_of(act: Callable[[], object]) -> RepoManagerError:
@@ -210,7 +211,7 @@ def test_a_store_that_leaves_out_another_part_than_asked_is_refused(server: Abus
 
 def test_nobody_answers() -> None:
     variables = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "hunter2", "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
-    depot = open_depot("s3://bucket/set", policy=QUICK, keyring=Keyring(variables))
+    depot = open_depot(parse_address("s3://bucket/set"), policy=QUICK, keyring=Keyring(variables))
 
     for ask in (lambda: depot.read("x", limit_bytes=10), lambda: depot.write("x", b""), lambda: list(depot.list(""))):
         error = failure_of(ask)
@@ -296,7 +297,7 @@ def test_an_upload_that_is_given_up_is_taken_back(tmp_path: Path) -> None:
 
     with s3_server() as server:
         bucket = server.make("bucket")
-        depot = open_depot(f"{bucket}/set", policy=QUICK, keyring=Keyring(server.variables()))
+        depot = open_depot(parse_address(f"{bucket}/set"), policy=QUICK, keyring=Keyring(server.variables()))
 
         def stop(done: int) -> None:
             under_way.append("<UploadId>" in server.uploads(bucket))
@@ -318,12 +319,12 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     with azurite(tmp_path_factory.mktemp("azurite")) as server:
         server.make("sets")
         server.make("other")
-        open_depot("az://sets/a", keyring=Keyring(server.variables())).write("timestamp.json", b"{}")
+        open_depot(parse_address("az://sets/a"), keyring=Keyring(server.variables())).write("timestamp.json", b"{}")
         yield server
 
 
 def with_signature(azure: Azurite, text: str) -> Depot:
-    return open_depot("az://sets/a", policy=QUICK, keyring=Keyring(azure.with_signature(text)))
+    return open_depot(parse_address("az://sets/a"), policy=QUICK, keyring=Keyring(azure.with_signature(text)))
 
 
 @pytest.mark.stores
@@ -373,7 +374,7 @@ def test_a_signature_that_does_not_count_is_refused(azure: Azurite, text: Callab
 @pytest.mark.stores
 def test_a_wrong_key_is_refused(azure: Azurite) -> None:
     wrong = {name: value.replace(KEY, "aHVudGVyMg==") for name, value in azure.variables().items()}
-    depot = open_depot("az://sets/a", policy=QUICK, keyring=Keyring(wrong))
+    depot = open_depot(parse_address("az://sets/a"), policy=QUICK, keyring=Keyring(wrong))
 
     for ask in (lambda: depot.read("timestamp.json", limit_bytes=10), lambda: depot.write("x", b"x")):
         assert failure_of(ask).code == "access-denied"
@@ -381,9 +382,9 @@ def test_a_wrong_key_is_refused(azure: Azurite) -> None:
 
 @pytest.mark.stores
 def test_a_container_or_account_that_does_not_exist_is_not_an_empty_set(azure: Azurite) -> None:
-    absent = open_depot("az://no-such-container/a", policy=QUICK, keyring=Keyring(azure.variables()))
+    absent = open_depot(parse_address("az://no-such-container/a"), policy=QUICK, keyring=Keyring(azure.variables()))
     elsewhere = {name: value.replace(ACCOUNT, "wrongaccount") for name, value in azure.variables().items()}
-    wrong = open_depot("az://sets/a", policy=QUICK, keyring=Keyring(elsewhere))
+    wrong = open_depot(parse_address("az://sets/a"), policy=QUICK, keyring=Keyring(elsewhere))
 
     for depot in (absent, wrong):
         for ask in (_read, _write, _list):
@@ -405,7 +406,9 @@ def _list(depot: Depot) -> None:
 
 @pytest.mark.stores
 def test_two_prefixes_of_a_container_do_not_know_each_other(azure: Azurite) -> None:
-    one, two = (open_depot(f"az://sets/{name}", keyring=Keyring(azure.variables())) for name in ("p", "p2"))
+    one, two = (
+        open_depot(parse_address(f"az://sets/{name}"), keyring=Keyring(azure.variables())) for name in ("p", "p2")
+    )
     one.write("x", b"one")
     two.write("x", b"two")
 
@@ -423,7 +426,7 @@ def test_no_credentials_at_all_are_named_as_such(server: AbuseServer) -> None:
         "AZURE_STORAGE_ENDPOINT": f"{server.base}/account",
         "AZURE_MSI_ENDPOINT": f"{server.base}/metadata/identity/oauth2/token",
     }
-    depot = open_depot("az://sets/a", policy=QUICK, keyring=Keyring(variables))
+    depot = open_depot(parse_address("az://sets/a"), policy=QUICK, keyring=Keyring(variables))
 
     error = failure_of(lambda: depot.read("x", limit_bytes=10))
 
@@ -435,7 +438,7 @@ def test_without_the_library_the_message_says_how_to_get_it(monkeypatch: pytest.
     monkeypatch.setattr("repo_manager.adapters.storage.object_store.find_spec", lambda _: None)
 
     with pytest.raises(InputError) as failure:
-        open_depot("az://sets/a")
+        open_depot(parse_address("az://sets/a"))
 
     assert failure.value.code == "objects-not-installed"
     assert "asr-repo-manager[objects]" in failure.value.hint

@@ -13,6 +13,7 @@ from object_stores import azurite, nginx, s3_server
 
 from repo_manager.adapters.sources.http_rules import Policy
 from repo_manager.adapters.storage import Blob, Depot, Keyring, open_depot
+from repo_manager.core.address import parse as parse_address
 from repo_manager.core.errors import InputError, RepoManagerError, TransferError, VerificationError
 
 if TYPE_CHECKING:
@@ -74,35 +75,38 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
 
 
 def _folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    depot = open_depot(str(tmp_path / "set"), policy=POLICY)
+    depot = open_depot(parse_address(str(tmp_path / "set")), policy=POLICY)
     (tmp_path / "set").mkdir()
     yield Place(depot, depot.write)
 
 
 def _http(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     with serving() as server:
-        yield Place(open_depot(f"{server.base}/set", policy=POLICY), lambda path, data: publish(server, path, data))
+        yield Place(
+            open_depot(parse_address(f"{server.base}/set"), policy=POLICY),
+            lambda path, data: publish(server, path, data),
+        )
 
 
 def _nginx(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     (tmp_path / "set").mkdir()
     (tmp_path / "own").mkdir()
-    inner = open_depot(str(tmp_path / "set"))
+    inner = open_depot(parse_address(str(tmp_path / "set")))
     with nginx(tmp_path, tmp_path / "own") as base:
-        yield Place(open_depot(f"{base}/set", policy=POLICY), inner.write)
+        yield Place(open_depot(parse_address(f"{base}/set"), policy=POLICY), inner.write)
 
 
 def _s3(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     server: S3Server = request.getfixturevalue("s3")
     address = server.make(tmp_path.name.replace("_", "-").lower().strip("-"))
-    depot = open_depot(f"{address}/some/set", policy=POLICY, keyring=Keyring(server.variables()))
+    depot = open_depot(parse_address(f"{address}/some/set"), policy=POLICY, keyring=Keyring(server.variables()))
     yield Place(depot, depot.write)
 
 
 def _azure(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     server: Azurite = request.getfixturevalue("azure")
     address = server.make(f"c{hashlib.sha256(tmp_path.name.encode()).hexdigest()[:20]}")
-    depot = open_depot(f"{address}/some/set", policy=POLICY, keyring=Keyring(server.variables()))
+    depot = open_depot(parse_address(f"{address}/some/set"), policy=POLICY, keyring=Keyring(server.variables()))
     yield Place(depot, depot.write)
 
 
