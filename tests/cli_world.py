@@ -184,7 +184,7 @@ class Cli:
         ThisRun.stand_in = stand_in
         ThisRun.server = self.server
         self.capture.readouterr()
-        code = cli.main(arguments, make=ThisRun)
+        code = cli.main(arguments, ThisRun)
         out, err = self.capture.readouterr()
         check_printed(out)
         return Answer(code, out, err)

@@ -23,9 +23,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cli_world import Answer, QuickRun
+from faults import KillAt, in_child
 from json_schemas import check_printed
 from repository_model import WHOLE
-from scenarios import CATALOG_TEXT, FOREIGN, PUSH_CLIENT, Clock, KillAt, copy_tree, in_child, name_of
+from simulator import FakeClock, name_of
+from small_world import CATALOG_TEXT, FOREIGN, PUSH_CLIENT, copy_tree
 from watch_world import ScriptedBell
 
 from repo_manager import cli
@@ -104,7 +106,7 @@ class CommandWorld:
     """The world below a folder, and the tool at work in it."""
 
     root: Path
-    clock: Clock = field(default_factory=Clock)
+    clock: FakeClock = field(default_factory=FakeClock)
     offset: timedelta = timedelta()
     script: list[tuple[float, Callable[[], object]]] = field(default_factory=list)
 
@@ -158,7 +160,7 @@ class CommandWorld:
                 return Folder(self.path, step=step, sleep=lambda _: None)
 
             @cached_property
-            def clock(self) -> Clock:
+            def clock(self) -> FakeClock:
                 return world.clock
 
             def now(self) -> datetime:
@@ -167,13 +169,10 @@ class CommandWorld:
             def bell(self) -> ScriptedBell:
                 return OwnBell(world.clock, world.script)
 
-        def make(given: dict[str, Any]) -> ThisRun:
-            return ThisRun(given, environ=world._variables())
-
         line = ("--json", "--repository", repository, "--catalog", "catalog.yaml", "--config", "config.yaml")
         out, err = io.StringIO(), io.StringIO()
         with contextlib.chdir(self.root), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = cli.main([*line, *arguments], make=make)
+            code = cli.main([*line, *arguments], ThisRun, world._variables())
         check_printed(out.getvalue())
         return Answer(code, out.getvalue(), err.getvalue())
 

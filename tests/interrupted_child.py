@@ -11,7 +11,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import scenarios
+import operations
+import small_world
 
 from repo_manager.adapters import signals
 from repo_manager.app.change import perform
@@ -59,13 +60,13 @@ class RealClock:
 def main() -> None:
     """Sync, and end as the command line does."""
     signals.listen()
-    world = scenarios.World(Path(sys.argv[1]))
-    bench = scenarios.bench(world)
+    world = small_world.World(Path(sys.argv[1]))
+    bench = small_world.bench(world)
     patient = replace(bench.patience, steady_s=0.0)
     try:
         perform(
             replace(bench, service=Hanging(world.root / "go"), clock=RealClock(), patience=patient),
-            scenarios.sync_task(world),
+            operations.sync_task(world),
         )
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)

@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Mapping
 from typing import Final
 
-from scenarios import TOKENS, data_of, name_of
+from simulator import name_of
+from small_world import TOKENS, data_of
 
 Contents = Mapping[str, bytes]
 """The model of a repository: the bytes of each file that is an installer or could be taken for one."""

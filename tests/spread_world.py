@@ -14,13 +14,16 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import scenarios
+import operations
+import processes
+import small_world
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from scenarios import TOKENS, World, name_of
+from simulator import name_of
+from small_world import TOKENS, World
 
 from repo_manager import cli as command_line
 from repo_manager.adapters.filesystem.repository_folder import no_step
@@ -66,7 +69,7 @@ class Leader:
     @classmethod
     def build(cls, root: Path, tokens: Iterable[str] = TOKENS, *, payload: bool = False) -> Leader:
         """A leader with these packages."""
-        leader = cls(scenarios.build(root, mess=False))
+        leader = cls(small_world.build(root, mess=False))
         for token in tokens:
             name = name_of(token)
             leader.world.put(name, large(name) if payload else None)
@@ -79,7 +82,7 @@ class Leader:
 
     def publish(self, dest: str, *more: str, variables: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Publish, in a process of its own; the document."""
-        done = scenarios.cli(self.world, *self.words(dest, *more), variables=variables)
+        done = processes.cli(self.world, *self.words(dest, *more), variables=variables)
         assert done.returncode == 0, done.stderr
         document: dict[str, Any] = json.loads(done.stdout)
         return document
@@ -89,9 +92,9 @@ class Leader:
 
         To the world's depot, where no other is named.
         """
-        items = scenarios.items_at(sorted(self.world.repository.glob("Microsoft-ASR_UA_*")))
+        items = operations.items_at(sorted(self.world.repository.glob("Microsoft-ASR_UA_*")))
         to = depot or FolderDepot(self.world.depot)
-        return scenarios.publish_items(self.world, no_step, items, to, datetime.now(UTC)).root
+        return operations.publish_items(self.world, no_step, items, to, datetime.now(UTC)).root
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -124,11 +127,11 @@ class Mirror:
 
     def run(self, *more: str) -> subprocess.CompletedProcess[str]:
         """Follow, to the end."""
-        return scenarios.cli(self.world, *self.words(*more), variables=self.variables)
+        return processes.cli(self.world, *self.words(*more), variables=self.variables)
 
     def start(self, *more: str, output: int = subprocess.PIPE) -> subprocess.Popen[str]:
         """Begin to follow. Use as a context manager."""
-        return scenarios.start(self.world, *self.words(*more), variables=self.variables, output=output)
+        return processes.start(self.world, *self.words(*more), variables=self.variables, output=output)
 
     def configure(self, **settings: object) -> None:
         """Write the configuration file anew."""
@@ -147,8 +150,8 @@ class Here:
     def cli(
         self, world: World, *arguments: str, variables: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """See `scenarios.cli`."""
-        wanted = {**scenarios.environment(world), **(variables or {})}
+        """See `processes.cli`."""
+        wanted = {**processes.environment(world), **(variables or {})}
         with self.patch.context() as patch:
             for name in os.environ.keys() - wanted.keys():
                 patch.delenv(name)
@@ -216,7 +219,7 @@ def served(world: World, folder: Path, certificate: tuple[Path, Path] | None, *m
     """`serve` as a process of its own, until the end of the `with`; its address."""
     tls = ("--tls-cert", str(certificate[0]), "--tls-key", str(certificate[1])) if certificate else ()
     words = ("--json", "serve", "--set", str(folder), "--listen", "127.0.0.1:0", *tls, *more)
-    with scenarios.start(world, *words) as process:
+    with processes.start(world, *words) as process:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()

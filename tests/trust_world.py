@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from scenarios import data_of, name_of
+from simulator import name_of
+from small_world import data_of
 from tuf.api.metadata import Metadata
 
 from repo_manager.adapters.storage.local import FolderDepot

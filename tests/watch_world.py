@@ -13,9 +13,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import scenarios
-from scenarios import CATALOG, NOW, Clock, World, until
-from simulator import MemoryService
+import processes
+import small_world
+from processes import until
+from simulator import FakeClock, MemoryService
+from small_world import CATALOG, NOW, World
 
 from repo_manager.adapters import folder_events
 from repo_manager.adapters.filesystem.digests import Digests
@@ -55,7 +57,7 @@ class Push(MemoryService):
 class ScriptedBell:
     """Lets time pass, and what is to happen in it happens: acts, each at its second."""
 
-    clock: Clock
+    clock: FakeClock
     script: list[tuple[float, Callable[[], object]]] = field(default_factory=list)
     stopped: bool = False
     rings: int = 0
@@ -129,7 +131,7 @@ class Watched:
     """One watch of a world, to be run from second 0 until a second of the test's choice."""
 
     world: World
-    clock: Clock = field(default_factory=Clock)
+    clock: FakeClock = field(default_factory=FakeClock)
     service: Push = field(init=False)
     bell: ScriptedBell = field(init=False)
     folder: CountingFolder = field(init=False)
@@ -195,7 +197,7 @@ class Watched:
     def bench(self) -> Workbench:
         if self.trouble is not None:
             raise self.trouble
-        made = scenarios.bench(self.world)
+        made = small_world.bench(self.world)
         return replace(
             made,
             folder=self.folder,
@@ -277,7 +279,7 @@ def started(world: World, *options: str) -> Iterator[Process]:
     line = ("--json", "--repository", str(world.repository), "--catalog", str(world.catalog))
     with subprocess.Popen(
         [sys.executable, "-m", "repo_manager", *line, "watch", "--settle", "1", *options],
-        env=scenarios.environment(world),
+        env=processes.environment(world),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         encoding="utf-8",

@@ -18,7 +18,6 @@ from repo_manager.adapters.filesystem.paths import shown
 from repo_manager.adapters.filesystem.repository_folder import Record, timestamp
 from repo_manager.adapters.filesystem.retired import reasons_text
 from repo_manager.adapters.windows.service import serves_older_set
-from repo_manager.core import repository
 from repo_manager.core.errors import (
     DeclinedError,
     ExitCode,
@@ -269,7 +268,7 @@ def perform(bench: Workbench, task: Task) -> Outcome:
             bench.service.ready()
         outcome, staged = _apply(bench, task, plan, identity, lock)
         if outcome.error is None:
-            bench.checker(bench.folder).learn(look(bench), staged)
+            bench.checker(bench.folder).learn(bench.folder.listing(), staged)
             _forget_undone(bench)
             _explain(bench, plan, outcome.identity, task.command)
             _tidy(bench)
@@ -297,13 +296,8 @@ def exit_code(outcome: Outcome) -> ExitCode:
     return ExitCode.FINDINGS if left_alone else ExitCode.DONE
 
 
-def look(bench: Workbench) -> Listing:
-    """What lies in the folder now."""
-    return repository.survey(shown(bench.folder.path), bench.folder.scan())
-
-
 def _look(bench: Workbench, task: Task, *, locked: bool = False) -> Seen:
-    listing = look(bench)
+    listing = bench.folder.listing()
     files = task.matter(listing)
     checker = bench.checker(bench.folder)
     progress = bench.voice.reading(checker.unread_bytes(files))

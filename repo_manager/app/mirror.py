@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from repo_manager.adapters.tuf.signed_set import Member, SignedSet
-from repo_manager.app.change import Seen, Voice
+from repo_manager.app.change import Seen, Task, Voice
 from repo_manager.core import names
 from repo_manager.core import plan as plans
 from repo_manager.core import selection as selections
 from repo_manager.core.audit.findings import Audit, Code, Verdict
-from repo_manager.core.errors import InputError, MachineError
+from repo_manager.core.errors import ExitCode, InputError, MachineError, RepoManagerError
 from repo_manager.core.selection import Selection, Target
+from repo_manager.report.text import plural
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -78,6 +79,20 @@ class Follower:
     judged: Audit | None = field(default=None, repr=False)
     _members: tuple[Member, ...] | None = field(default=None, repr=False)
     _unsaved: Memory | None = field(default=None, repr=False)
+
+    def task(self, *, opens_in_s: int = 0, restart: bool = True) -> Task:
+        """Make the repository what the leader has.
+
+        With `opens_in_s` the maintenance window is closed for that many seconds: the service is not restarted, and a
+        plan that moves files is refused with `ClosedWindowError`.
+        """
+
+        def admit(plan: Plan) -> None:
+            # What was begun in time is looked at in the end, whatever the time.
+            if opens_in_s and plan.moves:
+                raise ClosedWindowError(len(plan.moves), opens_in_s)
+
+        return Task("mirror", self.plan, installers, restart=restart and not opens_in_s, admit=admit)
 
     def plan(self, seen: Seen) -> Plan:
         """What makes the repository what the leader has. Asks the leader at the first call.
@@ -236,6 +251,19 @@ class Follower:
             if (verdict is None or verdict.good) and checker.sha256(file) != member.sha256:
                 verdicts[file.name] = Verdict(Code.CORRUPT, "its digest differs from that of the set")
         return verdicts
+
+
+class ClosedWindowError(RepoManagerError):
+    """There is something to do outside of the maintenance window. The goal does not hold, so this is no success."""
+
+    exit_code = ExitCode.FINDINGS
+
+    def __init__(self, count: int, opens_in_s: int) -> None:
+        super().__init__(
+            "window-closed",
+            f"{plural(count, 'change')} wait for the maintenance window, which opens in {opens_in_s / 3600:.1f} hours",
+            "run the same command then",
+        )
 
 
 def installers(listing: Listing) -> tuple[File, ...]:

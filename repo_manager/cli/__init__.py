@@ -14,9 +14,10 @@ from repo_manager.core.errors import ExitCode, InputError, MachineError, RepoMan
 from repo_manager.core.redaction import redacted, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from repo_manager.cli.console import Console
+    from repo_manager.cli.global_options import GlobalOptions
     from repo_manager.cli.run import Run
 
 
@@ -36,48 +37,52 @@ class StoppedError(_InterruptedError):
         super().__init__(f"{command} has stopped, as it was asked to", "run the same command to start it again")
 
 
-def main(arguments: Sequence[str], make: Callable[[dict[str, Any]], Run] | None = None) -> int:
+def main(
+    arguments: Sequence[str], make_run: Callable[..., Run] | None = None, environ: Mapping[str, str] | None = None
+) -> int:
     """Run one command line and return the process's exit code. Never raises, never prints a traceback unasked.
 
     Args:
         arguments: without the program's name.
-        make: builds the run of the global options that were given; its parts may be stand-ins.
+        make_run: makes the run of a command from the global options; its parts may be stand-ins.
+        environ: the environment variables, where not those of this process.
     """
-    runs: list[Run] = []
+    made: list[GlobalOptions] = []
 
-    def begin(given: dict[str, Any]) -> Run:
-        from repo_manager.cli.run import Run
+    def begin(given: dict[str, Any]) -> GlobalOptions:
+        from repo_manager.cli.global_options import GlobalOptions
 
-        run = (make or Run)(given)
-        run.words = tuple(arguments)
-        runs.append(run)
-        return runs[-1]
+        options = GlobalOptions(given, words=tuple(arguments))
+        options.environ = options.environ if environ is None else environ
+        options.make_run = make_run or options.make_run
+        made.append(options)
+        return options
 
     from repo_manager.cli.console import flush, lost_output
 
     # What an earlier command line of this process could not write is not this one's.
     lost_output()
-    code = _run(arguments, begin, runs)
+    code = _run(arguments, begin, made)
     # Here, and not when the process ends: a reader that has gone away must not change the exit code.
     flush()
     lost = lost_output()
-    return code if lost is None else _unsaid(lost, code, arguments, runs)
+    return code if lost is None else _unsaid(lost, code, arguments, made)
 
 
-def _unsaid(lost: OSError, code: int, arguments: Sequence[str], runs: Sequence[Run]) -> int:
+def _unsaid(lost: OSError, code: int, arguments: Sequence[str], made: Sequence[GlobalOptions]) -> int:
     """Report in one line that the answer could not be written, and what has been done nevertheless."""
     from repo_manager.cli.console import flush, reason
 
-    console = _console(arguments, runs)
-    made = f"; {console.made}" if console.made else ""
-    console.error(MachineError("cannot-write-output", f"stdout cannot be written: {reason(lost)}{made}"))
+    console = _console(arguments, made)
+    change = f"; {console.made}" if console.made else ""
+    console.error(MachineError("cannot-write-output", f"stdout cannot be written: {reason(lost)}{change}"))
     flush()
     # Where the command itself failed, stderr has the reason, and its exit code says more.
     return ExitCode.TRANSFER if code in {ExitCode.DONE, ExitCode.FINDINGS} else code
 
 
 def _run(  # noqa: PLR0911 - one return for each way a run can end
-    arguments: Sequence[str], begin: Callable[[dict[str, Any]], Run], runs: Sequence[Run]
+    arguments: Sequence[str], begin: Callable[[dict[str, Any]], GlobalOptions], made: Sequence[GlobalOptions]
 ) -> int:
     from typer import Abort
     from typer._click.exceptions import UsageError
@@ -88,19 +93,19 @@ def _run(  # noqa: PLR0911 - one return for each way a run can end
         # Not `list(arguments)`: once the command of that name is loaded, `list` here is its module.
         code = int(root().main([*arguments], prog_name="repo-manager", standalone_mode=False, obj=begin) or 0)
         # The library makes an exit code of an interruption and says nothing.
-        return code if code != ExitCode.INTERRUPTED else _failed(_interrupted(), arguments, runs)
+        return code if code != ExitCode.INTERRUPTED else _failed(_interrupted(), arguments, made)
     except UsageError as error:
         command = error.ctx.command_path if error.ctx else "repo-manager"
         hint = f"see '{command} --help'"
         if type(error).__name__ == "NoArgsIsHelpError":
             print(error.format_message(), file=sys.stderr)  # noqa: T201 - the help
-            _console(arguments, runs).emit(_document(InputError("usage", "no command was named", hint)))
+            _console(arguments, made).emit(_document(InputError("usage", "no command was named", hint)))
             return ExitCode.USAGE
-        return _failed(InputError("usage", _without_secrets(error.format_message(), arguments), hint), arguments, runs)
+        return _failed(InputError("usage", _without_secrets(error.format_message(), arguments), hint), arguments, made)
     except RepoManagerError as error:
-        return _failed(error, arguments, runs)
+        return _failed(error, arguments, made)
     except (KeyboardInterrupt, Abort):
-        return _failed(_interrupted(), arguments, runs)
+        return _failed(_interrupted(), arguments, made)
     except SystemExit:
         # So the library ends when whoever read the help has seen enough.
         return ExitCode.DONE
@@ -111,7 +116,7 @@ def _run(  # noqa: PLR0911 - one return for each way a run can end
         words = f"{type(error).__name__}: {error}"
         problem = MachineError("internal-error", f"something the tool did not expect: {words}", _REPORT)
         problem.__cause__ = error
-        return _failed(problem, arguments, runs)
+        return _failed(problem, arguments, made)
 
 
 def _without_secrets(message: str, arguments: Sequence[str]) -> str:
@@ -141,11 +146,11 @@ def _document(error: RepoManagerError) -> dict[str, Any]:
     return documents.error(error)
 
 
-def _failed(error: RepoManagerError, arguments: Sequence[str], runs: Sequence[Run]) -> int:
-    if error.code == "untrusted-file" and runs:
+def _failed(error: RepoManagerError, arguments: Sequence[str], made: Sequence[GlobalOptions]) -> int:
+    if error.code == "untrusted-file" and made:
         # Where the error arises, nothing is known of the options with which the run found the file.
-        error.hint = error.hint.replace("'repo-manager doctor", f"'{runs[-1].command} doctor")
-    console = _console(arguments, runs)
+        error.hint = error.hint.replace("'repo-manager doctor", f"'{made[-1].command} doctor")
+    console = _console(arguments, made)
     console.emit(_document(error))
     console.error(error)
     if console.verbosity > 1 and not isinstance(error, StoppedError):
@@ -153,13 +158,13 @@ def _failed(error: RepoManagerError, arguments: Sequence[str], runs: Sequence[Ru
     return int(error.exit_code)
 
 
-def _console(arguments: Sequence[str], runs: Sequence[Run]) -> Console:
-    """The run's own console, or one for a command line or a configuration that may not have been understood."""
+def _console(arguments: Sequence[str], made: Sequence[GlobalOptions]) -> Console:
+    """The console of the command line, or a plain one where the command line or the configuration is not understood."""
     from repo_manager.cli.console import Console
 
-    if runs:
+    if made:
         with contextlib.suppress(RepoManagerError):
-            console = runs[-1].console
+            console = made[-1].console
             # What stands behind a word that is not understood was never looked at.
             console.json_wanted |= _json_wanted(arguments)
             return console

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from repo_manager.app.fleet_survey import SILENT_AFTER, TIME_LIMIT_S
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
 from repo_manager.core import selection as selections
 from repo_manager.core import upgrade
+from repo_manager.core.address import parse
 from repo_manager.core.errors import ExitCode, InputError
 from repo_manager.report import advised
 
@@ -58,8 +60,7 @@ def advise(
     allow_plain_http: options.AllowPlainHttp = False,
 ) -> None:
     """Say in which steps servers and agents get to a newer release, and what to place at each. Changes nothing."""
-    run = run_of(context)
-    run.plain_http = allow_plain_http
+    run = run_of(context, plain_http=allow_plain_http)
     classic = run.profile.classic
     target = upgrade.choose_target(advise_to, run.catalog, classic=classic)
     request = run.request(release=advise_to, packages=tuple(package or ()))
@@ -86,10 +87,18 @@ def _start(run: Run, named: list[str], fleet: Path | None) -> Standpoint:
 
 
 def _stands(run: Run, fleet: Path) -> Iterator[Stand]:
-    """The servers of fleet.yaml."""
-    from repo_manager.cli.fleet import standing
+    """The servers of fleet.yaml, from their reports and a look at their repositories. Problems are printed."""
+    from repo_manager.adapters.status_reports.expected import load
 
-    for server in standing(run, fleet):
-        role = server.role.value if server.role else None
-        packages = ((line.package, line.version) for line in server.packages)
-        yield upgrade.stand(server.host, role, packages, run.catalog)
+    inventory = load(fleet)
+    survey = run.fleet_survey(inventory.servers, TIME_LIMIT_S, deep=False)
+    place = inventory.reports or inventory.followed
+    survey.gather(None if place is None else parse(place), asked=inventory.reports is not None)
+    survey.look()
+    for problem in survey.problems:
+        run.console.error(problem)
+    for server in survey.judged(SILENT_AFTER).servers:
+        if server.listed:
+            role = server.role.value if server.role else None
+            packages = ((line.package, line.version) for line in server.packages)
+            yield upgrade.stand(server.host, role, packages, run.catalog)

@@ -105,10 +105,10 @@ def audit(
     save: Annotated[bool, options.option("--save", "Keep this audit, for --since LAST.")] = False,
 ) -> None:
     """Say what is missing, outdated, doubled, stray or corrupt, and how to mend it. Changes nothing."""
-    run = run_of(context)
-    if format_ is Format.JSON:
-        run.give("json", value=True)
-    run.expect_signatures(signatures, changing=False)
+    run = run_of(
+        context, given={"json": True} if format_ is Format.JSON else {}, changing=False, signature_policy=signatures
+    )
+    run.signatures.insist()
     since = history.LAST if since is None and fail_on is FailOn.NEW else since
     before = None if since is None else history.earlier(run, since)
     listing = run.listing()
@@ -122,7 +122,8 @@ def audit(
     survey = _survey(run, inventory, listing, checker) if inventory else None
     second = _second(run)
     circumstances = replace(
-        run.circumstances(_verdicts(run, checker, listing, deep=deep)),
+        run.plan_context.circumstances,
+        verdicts=_verdicts(run, checker, listing, deep=deep),
         second=second,
         foreign=run.folder.is_foreign(listing),
         exposed=exposed(run.path, (file.name for file in listing.files if file.installer is not None)),

@@ -39,9 +39,7 @@ def check(
     file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Another catalog than the one in use.")] = None,
 ) -> None:
     """Validate a catalog: every mistake at once, with line and column."""
-    run = run_of(context)
-    if file is not None:
-        run.give("catalog", str(file))
+    run = run_of(context, given={} if file is None else {"catalog": str(file)})
     catalog = run.catalog
     facts = {
         "packages": len(catalog.packages),
@@ -108,8 +106,7 @@ def update(
     yes: options.Yes = False,
 ) -> None:
     """Take in a newer official list of download links. Shows the difference before writing."""
-    run = run_of(context)
-    run.plain_http = allow_plain_http
+    run = run_of(context, plain_http=allow_plain_http)
     text = run.catalog_text()
     catalog = catalogs.parse(text, str(run.catalog_path))
     target = _target(run, update_to)
@@ -155,7 +152,7 @@ def _target(run: Run, to: Path | None) -> Path:
     """Where the updated catalog goes. The tool's own is replaced with the tool, so it is not written to."""
     if to is not None:
         return to
-    if run.option("catalog"):
+    if run.options.option("catalog"):
         return run.catalog_path
     raise InputError(
         "whose-catalog",

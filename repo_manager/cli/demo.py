@@ -4,30 +4,35 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import tempfile
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from repo_manager.app.change import Seen, perform
+from repo_manager.adapters.filesystem.digests import Digests
+from repo_manager.adapters.filesystem.repository_folder import Folder
+from repo_manager.adapters.installers.inspect import Checker
+from repo_manager.adapters.sources.download import Downloader, Policy
+from repo_manager.adapters.sources.fetching import Fetcher
+from repo_manager.app import tasks
+from repo_manager.app.change import Seen, Workbench, perform
+from repo_manager.app.mirror import installers
 from repo_manager.app.restore import Undoing
+from repo_manager.app.tasks import PlanContext
 from repo_manager.cli import options
-from repo_manager.cli.change import judge
 from repo_manager.cli.quoting import quoted
 from repo_manager.cli.root import run_of
-from repo_manager.cli.run import Run
-from repo_manager.cli.sync import task_of
-from repo_manager.core import repository
-from repo_manager.core import selection as selections
+from repo_manager.cli.run import SystemClock
 from repo_manager.core.address import host_of, parse
 from repo_manager.core.audit import findings
 from repo_manager.core.audit.findings import Severity
 from repo_manager.core.audit.result import Assessment
 from repo_manager.core.errors import InputError
+from repo_manager.core.selection import Request
 from repo_manager.core.service import Patience
 from repo_manager.demo import sandbox
 from repo_manager.report import documents, tables
@@ -36,9 +41,8 @@ from repo_manager.report.text import paragraph
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from repo_manager.adapters.sources.fetching import Fetcher
-    from repo_manager.app.change import Workbench
     from repo_manager.cli.console import Console
+    from repo_manager.cli.run import Run
     from repo_manager.core.audit.findings import Audit
     from repo_manager.core.transaction import Outcome
 
@@ -92,12 +96,9 @@ class _Story:
         self._console: Console = asked.console
         self._folder = folder
         self._repository = folder / "repository"
-        self._run = Run(
-            # The stand-in installers are signed by nobody, whatever this machine's configuration expects.
-            {"repository": str(self._repository), "profile": "classic", "quiet": True, "signatures": "off"},
-            {**os.environ, "REPO_MANAGER_CACHE_DIR": str(folder / "cache")},
-        )
-        self._run.__dict__["catalog"] = asked.catalog
+        self._catalog = asked.catalog
+        self._context = PlanContext(asked.catalog)
+        self._reserve_bytes = asked.settings.reserve_bytes
         self._service = sandbox.StandInService(self._repository, lambda text: self._console.answer(f"   {text}"))
         self._steps: list[dict[str, Any]] = []
 
@@ -154,50 +155,49 @@ class _Story:
         judged = self._judged()
         fixes = ("repo-manager sync",) if judged.count(Severity.ERROR) else ()
         now = datetime.now(UTC).replace(microsecond=0)
-        unchecked = tuple(sorted(self._run.signatures.unchecked))
-        assessed = Assessment(judged, "classic", now, deep=True, unchecked=unchecked, fixes=fixes)
+        assessed = Assessment(judged, "classic", now, deep=True, fixes=fixes)
         self._steps[-1]["audit"] = documents.audit(assessed)
         self._console.answer(tables.audit(assessed, self._console.width, self._console.coloured))
 
     def _judged(self) -> Audit:
-        run = self._run
-        listing = run.listing()
-        selection = selections.select(run.request(release=selections.AUTO), listing, run.catalog)
-        files = tuple(file for file in listing.files if file.installer is not None)
-        return judge(run, Seen(run.folder, listing, run.checker().read(listing, files)), selection)
+        folder = Folder(self._repository)
+        listing = folder.listing()
+        verdicts = self._checker(folder).read(listing, installers(listing))
+        return self._context.audit(Seen(folder, listing, verdicts), self._context.select(Request(), listing))
 
     def _sync(self, url: str) -> None:
-        request = self._run.request(release=selections.AUTO)
-        self._report(
-            perform(self._bench(_plain_fetcher(self._run, url)), task_of(self._run, request, parse(url), restart=True))
-        )
+        self._report(perform(self._bench(url), tasks.sync(self._context, Request(), parse(url))))
 
     def _undo_with_a_broken_service(self) -> None:
-        folder = self._run.folder
+        folder = Folder(self._repository)
         # The folder was empty before, so that undoing takes every package away.
-        drop = frozenset(repository.survey("", folder.scan()).by_token)
+        drop = frozenset(folder.listing().by_token)
         self._service.broken = True
-        task = Undoing(folder, self._run.catalog, "last", drop).task()
-        outcome = perform(self._bench(self._run.fetcher()), task)
+        outcome = perform(self._bench(), Undoing(folder, self._catalog, "last", drop).task())
         self._report(outcome)
         if outcome.error is not None:
             self._console.answer(f"   exit code {outcome.error.exit_code:d}: {outcome.error.message}")
         wrong = findings.Severity.ERROR
         self._console.answer(f"   the audit still finds {self._judged().count(wrong)} errors")
 
-    def _bench(self, fetcher: Fetcher) -> Workbench:
-        bench = self._run.workbench(yes=True, fetcher=fetcher)
-        return replace(bench, service=self._service, patience=_BRISK)
+    def _bench(self, url: str = "") -> Workbench:
+        """The workbench of a change that downloads from `url`, whatever proxy the machine uses."""
+        policy = Policy(hosts=frozenset({host_of(url)} if url else ()), trust_env=False)
+        return Workbench(
+            folder=Folder(self._repository),
+            catalog=self._catalog,
+            checker=self._checker,
+            fetcher=Fetcher(lambda: Downloader(policy), reserve_bytes=self._reserve_bytes),
+            service=self._service,
+            clock=SystemClock(),
+            patience=_BRISK,
+            now=lambda: datetime.now(UTC),
+            owner={"pid": os.getpid(), "host": socket.gethostname()},
+        )
+
+    def _checker(self, folder: Folder) -> Checker:
+        return Checker(folder.file, Digests(self._folder / "cache", folder.path), folder.records())
 
     def _report(self, outcome: Outcome) -> None:
         self._steps[-1]["outcome"] = documents.outcome(outcome)
         self._console.answer("   " + tables.outcome(outcome, self._console.width - 3).replace("\n", "\n   "))
-
-
-def _plain_fetcher(run: Run, url: str) -> Fetcher:
-    """A fetcher that goes straight to the sandbox's server, whatever proxy the machine uses."""
-    from repo_manager.adapters.sources.download import Downloader, Policy
-    from repo_manager.adapters.sources.fetching import Fetcher
-
-    policy = Policy(hosts=frozenset({host_of(url)}), trust_env=False)
-    return Fetcher(lambda: Downloader(policy), reserve_bytes=run.settings.reserve_bytes)

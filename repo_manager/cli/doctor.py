@@ -95,7 +95,7 @@ def doctor(
         return
     looks = (*_LOOKS, lambda run: _permissions(run, keys, tokens), *((_download_server,) if online else ()))
     checks = _all_checks(looks, run)
-    console = run.console_without_configuration
+    console = run.options.console_without_configuration
     console.emit(_document(checks))
     if not console.json_wanted:
         widest = max(len(check.what) for check in checks)
@@ -148,7 +148,7 @@ def _machine(_run: Run) -> Iterator[Check]:
 
 def _configuration(run: Run) -> Iterator[Check]:
     machine_wide_file = machine_wide(run.environ)
-    named = run.option("config") or (machine_wide_file if machine_wide_file.is_file() else None)
+    named = run.options.option("config") or (machine_wide_file if machine_wide_file.is_file() else None)
     yield Check("configuration", Health.OK, str(named) if named else "none; defaults are in force")
 
 
@@ -165,7 +165,7 @@ def _catalog(run: Run) -> Iterator[Check]:
 
 def _places(run: Run) -> Iterator[Check]:
     """Where the folder was looked for, unless somebody said where it is."""
-    if run.option("repository") or run.profile.repository:
+    if run.options.option("repository") or run.profile.repository:
         return
     places = [place for places in run.search.looked.values() for place in places]
     found = any(place.found for place in places)
@@ -185,7 +185,7 @@ def _places(run: Run) -> Iterator[Check]:
 
 def _folder(run: Run) -> Iterator[Check]:
     named_by = None
-    if not (run.option("repository") or run.profile.repository):
+    if not (run.options.option("repository") or run.profile.repository):
         try:
             named_by = run.search.repository(run.profile.name).conf
         except RepoManagerError as error:
@@ -281,7 +281,7 @@ def _unconfigured_second_folder(run: Run) -> Path | None:
     if not _has_folder(run):
         return None
     home = machine.service_folder_of(Path(shown(run.path)))
-    if not (run.option("repository") or run.profile.repository):
+    if not (run.options.option("repository") or run.profile.repository):
         home = run.search.repository(run.profile.name).service_folder
     second = home and machine.second_folder_of(home)
     return second if second and second.is_dir() else None
@@ -424,9 +424,8 @@ def _owners(run: Run, items: Iterable[permissions.Item]) -> Iterator[Check]:
 
 def _fix_permissions(run: Run, keys: Path | None, tokens: Path | None, *, yes: bool) -> None:
     """Correct the configuration first: what else there is to correct is known from it."""
-    console = run.console_without_configuration
+    console = run.options.console_without_configuration
     done = _corrected(run, permissions.wrong(installation.configuration(run)), yes=yes)
-    run.forget()
     done += _corrected(run, permissions.wrong(installation.rest(run, keys, tokens)), yes=yes)
     checks = [
         Check("permissions", Health.ERROR, f"{shown(found.path)}: {found.now}", why) for found, why in done if why
@@ -455,7 +454,7 @@ def _fix_permissions(run: Run, keys: Path | None, tokens: Path | None, *, yes: b
 
 def _corrected(run: Run, found: list[Found], *, yes: bool) -> list[tuple[Found, str]]:
     """List what was found, ask, and correct it. With each why it was left alone; empty where it was corrected."""
-    console = run.console_without_configuration
+    console = run.options.console_without_configuration
     possible = [one for one in found if not one.reason]
     for one in possible:
         console.answer(f"{shown(one.path)}: {one.now} -> {one.change}")
@@ -464,7 +463,7 @@ def _corrected(run: Run, found: list[Found], *, yes: bool) -> list[tuple[Found, 
             raise InputError(
                 "confirmation-needed",
                 f"{plural(len(possible), 'path')} would be corrected; nothing was changed",
-                f"check the contents of what is listed, then {repeated(run.words, '--yes')}",
+                f"check the contents of what is listed, then {repeated(run.options.words, '--yes')}",
             )
         if not console.agreed("Did you check their contents, and shall they be believed from now on?"):
             raise DeclinedError

@@ -12,9 +12,8 @@ import typer
 from repo_manager.adapters.download_folder import SUMS, Carrier
 from repo_manager.adapters.filesystem.repository_folder import timestamp
 from repo_manager.cli import options
-from repo_manager.cli.change import warn_of, with_source
+from repo_manager.cli.change import warn_of
 from repo_manager.cli.root import run_of
-from repo_manager.cli.sync import source_hosts
 from repo_manager.cli.voice import TerminalVoice
 from repo_manager.core import selection as selections
 from repo_manager.core.errors import InputError, LockedError
@@ -49,22 +48,21 @@ def download(
 
     A SHA256SUMS file is written beside them. What is there already and whole is not fetched again.
     """
-    run = run_of(context)
-    run.plain_http = allow_plain_http
-    run.expect_signatures(signatures)
+    run = run_of(context, plain_http=allow_plain_http, signature_policy=signatures)
+    run.signatures.insist()
     listing = _listing(run) if release.strip().lower() == selections.AUTO else None
     request = Request(release=release, packages=tuple(package), classic=run.profile.classic)
-    selection = with_source(selections.select(request, listing, run.catalog), source)
+    selection = run.plan_context.select(request, listing, source)
     items = _items(selection)
     carrier = Carrier(to)
     if dry_run:
-        _rehearse(run, items, carrier, run.fetcher(source_hosts(source)))
+        _rehearse(run, items, carrier, run.fetcher(source))
         return
     carrier.prepare()
     voice = TerminalVoice(run.console)
     owner = {**run.owner, "command": "download", "since": timestamp(run.now())}
     with carrier.locked(owner):
-        fetcher = run.fetcher(source_hosts(source))
+        fetcher = run.fetcher(source)
         try:
             collected = fetcher.collect(items, carrier, voice.fetching(items), voice.sized)
         finally:
@@ -78,7 +76,7 @@ def download(
 
 def _listing(run: Run) -> Listing | None:
     """The repository that `auto` looks at; a machine that only downloads has none."""
-    if run.option("repository") or run.profile.repository or sys.platform == "win32":
+    if run.options.option("repository") or run.profile.repository or sys.platform == "win32":
         return run.listing_if_any()
     return None
 

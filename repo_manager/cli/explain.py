@@ -23,7 +23,7 @@ def explain(
 ) -> None:
     """Say what a finding or an error means, how it arises and how to mend it. Without a code, list them all."""
     run = run_of(context)
-    console = run.console_without_configuration
+    console = run.options.console_without_configuration
     known = book()
     found = [known.explain(word) for word in code or known.codes]
     console.emit(explained.document(found))

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from repo_manager.app.fleet_survey import SILENT_AFTER, TIME_LIMIT_S
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
-from repo_manager.core import fleet as fleets
 from repo_manager.core.address import Address, parse
-from repo_manager.core.errors import ExitCode, InputError, MachineError, RepoManagerError, TransferError
+from repo_manager.core.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
-    from repo_manager.adapters.installers.inspect import Checker
-    from repo_manager.adapters.status_reports.collect import Gathered
-    from repo_manager.adapters.status_reports.probe import Leader
+    from repo_manager.app.fleet_survey import FleetSurvey
     from repo_manager.cli.run import Run
-    from repo_manager.core.fleet import Inventory, Look, Server
+    from repo_manager.core.fleet import Inventory
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
 _Value = TypeVar("_Value")
-
-SILENT_AFTER_H: Final = 48
-_TIME_LIMIT_S: Final = 30
 
 
 @app.callback()
@@ -75,7 +69,7 @@ def audit(
             min=1,
             max=1000,
         ),
-    ] = _TIME_LIMIT_S,
+    ] = TIME_LIMIT_S,
     allow_plain_http: options.AllowPlainHttp = False,
 ) -> None:
     """Say who is behind, who differs in what, who is silent, and who cannot be looked at. Changes nothing.
@@ -83,8 +77,7 @@ def audit(
     Reads the reports that followers send after each mirror, and looks itself at the repositories that FILE
     names. Ends with 1 where servers merely differ, and with 7 where one failed, is silent or out of reach.
     """
-    run = run_of(context)
-    run.plain_http = allow_plain_http
+    run = run_of(context, plain_http=allow_plain_http)
     inventory = _inventory(fleet)
 
     def choose(parameter: str, given: _Value | None, listed: _Value | None) -> _Value | None:
@@ -101,24 +94,11 @@ def audit(
         raise InputError("usage", "--trust verifies a set, and nothing says where it lies", "add --set PLACE")
     if not (inventory or reports_at or leader_at):
         raise InputError("usage", "nothing says which servers to look at", "name fleet.yaml, or add --reports PLACE")
-    survey = _Survey(run, inventory, time_limit, deep=deep)
+    survey = run.fleet_survey(inventory.servers if inventory else (), time_limit, deep=deep)
     survey.lead(leader_at, fingerprint)
     survey.gather(reports_at or leader_at, asked=reports_at is not None)
     survey.look()
-    _answer(run, survey, timedelta(hours=hours or SILENT_AFTER_H), fleet, leader_at, reports_at or leader_at)
-
-
-def standing(run: Run, path: Path) -> tuple[Server, ...]:
-    """The servers of fleet.yaml as their reports say, and as a look at their repositories shows. Problems are told."""
-    from repo_manager.adapters.status_reports.expected import load
-
-    inventory = load(path)
-    survey = _Survey(run, inventory, _TIME_LIMIT_S, deep=False)
-    survey.gather(_address(inventory.reports or inventory.followed), asked=inventory.reports is not None)
-    survey.look()
-    for problem in survey.problems:
-        run.console.error(problem)
-    return tuple(server for server in survey.judged(timedelta(hours=SILENT_AFTER_H)).servers if server.listed)
+    _answer(run, survey, timedelta(hours=hours) if hours else SILENT_AFTER, fleet, leader_at, reports_at or leader_at)
 
 
 def _address(text: str | None) -> Address | None:
@@ -133,99 +113,9 @@ def _inventory(path: Path | None) -> Inventory | None:
     return load(path)
 
 
-class _Survey:
-    """All that is read and seen. What cannot be read at all is noted, and the rest goes on."""
-
-    def __init__(self, run: Run, inventory: Inventory | None, patience_s: float, *, deep: bool) -> None:
-        self._run = run
-        self._servers = inventory.servers if inventory else ()
-        self._patience_s = patience_s
-        self.deep = deep
-        self.at = datetime.now(UTC)
-        self.leader: Leader | None = None
-        self.gathered: Gathered | None = None
-        self.looks: tuple[Look, ...] = ()
-        self.problems: list[RepoManagerError] = []
-
-    def lead(self, place: Address | None, trust: str | None) -> None:
-        """What the servers should have."""
-        if place is None:
-            return
-        from repo_manager.adapters.status_reports.parallel import at_once
-        from repo_manager.adapters.status_reports.probe import lead
-
-        depot = self._run.depot(place, brisk=True)
-        try:
-            (self.leader,) = at_once([lambda _alive: lead(depot, trust, self.at)], most=1, patience_s=self._patience_s)
-            if self.leader is None:
-                self.problems.append(TransferError("stalled", f"{place}: nothing came for too long", "look at it"))
-        except (TransferError, InputError) as error:
-            if isinstance(error, InputError) and error.code not in {"no-set", "bad-set"}:
-                raise
-            self.problems.append(error)
-        finally:
-            depot.close()
-
-    def gather(self, place: Address | None, *, asked: bool) -> None:
-        """What the servers have reported. Where nobody said so, there need not be a place for it."""
-        if place is None:
-            return
-        from repo_manager.adapters.status_reports.collect import gather
-
-        try:
-            self.gathered = gather(place, partial(self._run.depot, brisk=True), self.at, self._patience_s)
-        except RepoManagerError as error:
-            if not self._looked_at:
-                raise
-            if asked or error.code != "no-reports-there":
-                self.problems.append(error)
-
-    def look(self) -> None:
-        """What is seen of the servers."""
-        if not self._looked_at:
-            return
-        from repo_manager.adapters.status_reports.probe import Sight, look_at
-        from repo_manager.cli.voice import TerminalVoice
-
-        sight = Sight(partial(self._run.depot, brisk=True), self._checker, self.deep)
-        voice = TerminalVoice(self._run.console)
-        count = sum(server.repository is not None for server in self._servers)
-        try:
-            self.looks = look_at(self._servers, sight, self._patience_s, voice.counting("looking at servers", count))
-        finally:
-            voice.finished()
-
-    @property
-    def _looked_at(self) -> bool:
-        return any(server.repository for server in self._servers)
-
-    def _checker(self, path: Path) -> Checker:
-        from repo_manager.adapters.filesystem.digests import Digests
-        from repo_manager.adapters.filesystem.repository_folder import Folder
-        from repo_manager.adapters.filesystem.user_cache import cache_folder
-        from repo_manager.adapters.installers.inspect import Checker
-
-        try:
-            records = Folder(path).records()
-        except MachineError:
-            # What is known of files helps, and names can be seen without.
-            records = {}
-        # Without signatures: what is expected of them is set for this machine, and not for others.
-        return Checker(path.joinpath, Digests(cache_folder(self._run.environ), path), records)
-
-    def judged(self, silent_after: timedelta) -> fleets.Fleet:
-        """How the servers stand."""
-        received = self.gathered.received if self.gathered else ()
-        wanted = self.leader.wanted if self.leader else fleets.consensus(received, self.looks)
-        now = self.gathered.at if self.gathered else self.at
-        return fleets.judge(
-            wanted, received, now=now, silent_after=silent_after, expected=self._servers, looks=self.looks
-        )
-
-
 def _answer(
     run: Run,
-    survey: _Survey,
+    survey: FleetSurvey,
     silent_after: timedelta,
     file: Path | None,
     leader_at: Address | None,

@@ -23,7 +23,7 @@ def configuration(run: Run) -> Iterator[Item]:
     """The configuration file in use, and the machine's folder for it."""
     machine_wide = settings.machine_wide(run.environ)
     yield Item(machine_wide.parent)
-    named = run.given.get("config") or run.environ.get(f"{PREFIX}CONFIG")
+    named = run.options.given.get("config") or run.environ.get(f"{PREFIX}CONFIG")
     yield Item(Path(named) if named else machine_wide)
 
 
@@ -38,7 +38,7 @@ def rest(run: Run, keys: Path | None, tokens: Path | None) -> Iterator[Item]:
     secret = (found.store_credentials, found.report_credentials, _named(found, "tls_key"))
     yield from (Item(path) for path in public if path is not None)
     yield from (Item(path, secret=True) for path in secret if path is not None)
-    catalog = run.given.get("catalog") or found.options.get("catalog")
+    catalog = run.options.given.get("catalog") or found.options.get("catalog")
     if catalog:
         yield Item(Path(str(catalog)))
     yield from _subfolders(run)
@@ -64,7 +64,7 @@ _ROLES: Final = ("root", "targets", "snapshot", "timestamp")
 
 
 def _subfolders(run: Run) -> Iterator[Item]:
-    named = run.given.get("repository")
+    named = run.options.given.get("repository")
     if named:
         # Known also where the configuration is not believed.
         yield from _subfolder(Path(str(named)) / SUBFOLDER)

@@ -29,9 +29,7 @@ def list_(
     format_: Annotated[Format, options.option("--format", "How it is written.")] = Format.TABLE,
 ) -> None:
     """The repository as it is: each file, what it is, version, age, size."""
-    run = run_of(context)
-    if format_ is Format.JSON:
-        run.give("json", value=True)
+    run = run_of(context, given={"json": True} if format_ is Format.JSON else {})
     listing = run.listing()
     run.console.emit(listings.document(listing))
     if format_ is Format.CSV and not run.console.json_wanted:

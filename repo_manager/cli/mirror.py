@@ -15,19 +15,17 @@ import typer
 from repo_manager.adapters.filesystem import trusted_files
 from repo_manager.adapters.status_reports.refusals import Refusals
 from repo_manager.adapters.tuf.trust_store import TrustStore
-from repo_manager.app.change import Task
-from repo_manager.app.mirror import Follower, Trusting, Wanted, installers
+from repo_manager.app.mirror import Follower, Trusting, Wanted
 from repo_manager.app.status_report import Destination, Ended, Known, Reporter, compose, destination
+from repo_manager.app.tasks import check_source
 from repo_manager.cli import options
-from repo_manager.cli.change import change, judge
+from repo_manager.cli.change import change
 from repo_manager.cli.root import run_of
-from repo_manager.cli.sync import check_source
 from repo_manager.cli.voice import TerminalVoice
 from repo_manager.core import fleet, maintenance_window
 from repo_manager.core import selection as selections
 from repo_manager.core.address import Address, parse
 from repo_manager.core.errors import ExitCode, InputError, LockedError, RepoManagerError
-from repo_manager.report.text import plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
     from repo_manager.adapters.tuf.verified_set import Anchor
     from repo_manager.cli.run import Run
     from repo_manager.core.fleet import Host
-    from repo_manager.core.plan import Plan
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -120,16 +117,19 @@ def mirror(
 
     Afterwards it reports how it went to where the set lies, if reports are taken there.
     """
-    run = run_of(context)
-    run.create = create
-    run.plain_http = allow_plain_http
-    run.confirmed = None if unsigned else set()
+    run = run_of(
+        context,
+        create=create,
+        plain_http=allow_plain_http,
+        signature_policy=signatures,
+        confirmed=None if unsigned else set(),
+    )
     windows = tuple(maintenance_window.parse(text) for text in window or ())
     rate = _rate(limit_rate)
     anchor = _anchor(trust, root, unsigned=unsigned)
     told = destination(leader, report_to, wanted=not (no_report or dry_run), signed=not unsigned)
     name = _host(host)
-    run.expect_signatures(signatures)
+    run.signatures.insist()
     check_source(leader, run.folder.path)
     request = run.request(release=release, packages=tuple(package or ()))
     wanted = Wanted(release, tuple(run.catalog.require(text).token for text in _named(request.packages)))
@@ -145,7 +145,7 @@ def mirror(
         store=TrustStore(run.folder.path),
         catalog=run.catalog,
         checker=run.checker,
-        judge=partial(judge, run),
+        judge=run.plan_context.audit,
         now=run.now,
         trusting=Trusting(anchor, accept_expired=accept_expired, afresh=replace_trust, unsigned=unsigned),
         wanted=wanted,
@@ -178,14 +178,7 @@ def _change(
     from repo_manager.adapters.sources.depot_source import DepotSource, Pace
 
     closed_s = maintenance_window.opens_in(windows, datetime.now().astimezone().time())
-
-    def admit(plan: Plan) -> None:
-        # What was begun in time is looked at in the end, whatever the time.
-        if closed_s and plan.moves:
-            raise ClosedWindowError(len(plan.moves), closed_s)
-
-    restart = not no_restart and not closed_s
-    task = Task("mirror", follower.plan, installers, restart=restart, admit=admit)
+    task = follower.task(opens_in_s=closed_s, restart=not no_restart)
     fetcher = run.fetcher(depot=DepotSource(follower.depot, Pace(rate)))
     change(run, task, dry_run=dry_run, yes=yes, fetcher=fetcher, facts=follower.facts, ended=teller.tell)
 
@@ -244,19 +237,6 @@ def _host(named: str | None) -> Host:
     import socket
 
     return fleet.host_of_machine(socket.gethostname()) if named is None else fleet.host(named)
-
-
-class ClosedWindowError(RepoManagerError):
-    """There is something to do, and now is not the time. The goal does not hold, so this is no success."""
-
-    exit_code = ExitCode.FINDINGS
-
-    def __init__(self, count: int, opens_in_s: int) -> None:
-        super().__init__(
-            "window-closed",
-            f"{plural(count, 'change')} wait for the maintenance window, which opens in {opens_in_s / 3600:.1f} hours",
-            "run the same command then",
-        )
 
 
 def _named(packages: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from repo_manager.app.change import Seen, Task
+from repo_manager.app import tasks
 from repo_manager.cli import options
-from repo_manager.cli.change import change, contested, judge
+from repo_manager.cli.change import change
 from repo_manager.cli.root import run_of
-from repo_manager.core import plan as plans
 from repo_manager.core import selection as selections
-
-if TYPE_CHECKING:
-    from repo_manager.core.plan import Plan
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -38,11 +34,7 @@ def prune(
     no_restart: options.NoRestart = False,
 ) -> None:
     """Retire superseded, partial and stray files. Downloads nothing; everything can be restored."""
-    run = run_of(context)
-    run.expect_signatures(signatures)
-
-    def planner(seen: Seen) -> Plan:
-        selection = selections.select(run.request(release=selections.AUTO), seen.listing, run.catalog)
-        return plans.prune(seen.listing, judge(run, seen, selection), seen.verdicts)
-
-    change(run, Task("prune", planner, contested, restart=not no_restart), dry_run=dry_run, yes=yes, keep=keep)
+    run = run_of(context, signature_policy=signatures)
+    run.signatures.insist()
+    task = tasks.prune(run.plan_context, run.request(release=selections.AUTO), restart=not no_restart)
+    change(run, task, dry_run=dry_run, yes=yes, keep=keep)

@@ -95,8 +95,7 @@ def publish(
     from repo_manager.adapters.tuf.publisher import Order
     from repo_manager.app.publish import Consent
 
-    run = run_of(context)
-    run.plain_http = allow_plain_http
+    run = run_of(context, plain_http=allow_plain_http, changing=False, confirmed=set())
     ring = Keys(
         keys or settings.machine_wide(run.environ).parent / "keys", run.environ.get(PASSPHRASE_VARIABLE) or None
     )
@@ -127,7 +126,7 @@ def _items(run: Run, release: str, packages: tuple[str, ...]) -> tuple[tuple[Ite
     from repo_manager.app import publish as publishing
     from repo_manager.core.names import Release
 
-    run.expect_signatures(None, changing=False)
+    run.signatures.insist()
     listing = run.listing()
     selection = selections.select(run.request(release=release, packages=packages), listing, run.catalog)
     only: Release | None = selection.release if _names_release(release) else None
@@ -138,7 +137,6 @@ def _items(run: Run, release: str, packages: tuple[str, ...]) -> tuple[tuple[Ite
     asked = selection.tokens if selection.limited else ()
     wish = publishing.Wish(frozenset(among), asked, selection.tokens, only, run.command)
     files = publishing.candidates(listing, wish)
-    run.confirmed = set()
     checker = run.checker()
     voice = TerminalVoice(run.console)
     try:
@@ -153,7 +151,7 @@ def _publish(run: Run, depot: Depot, keys: Keys, order: Order, consent: Consent)
     from repo_manager.app import publish as publishing
 
     voice = TerminalVoice(run.console)
-    press = publishing.Press(keys, depot, run.now(), run.owner, voice, partial(repeated, run.words))
+    press = publishing.Press(keys, depot, run.now(), run.owner, voice, partial(repeated, run.options.words))
     return publishing.publish(press, order, consent)
 
 

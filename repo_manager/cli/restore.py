@@ -52,7 +52,7 @@ def restore(
         return
     find(entries, transaction, run.command)
     voice = TerminalVoice(run.console)
-    again = partial(repeated, run.words)
+    again = partial(repeated, run.options.words)
     undoing = Undoing(run.folder, run.catalog, transaction, dropped, run.command, voice, again)
     change(run, undoing.task(restart=not no_restart), dry_run=dry_run, yes=yes)
 

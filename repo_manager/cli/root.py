@@ -7,6 +7,7 @@ one line of help, and imports its module on demand.
 from __future__ import annotations
 
 from importlib import import_module
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
@@ -15,7 +16,7 @@ from typer.core import TyperGroup, TyperOption
 from repo_manager import __version__
 from repo_manager.app import settings
 from repo_manager.app.settings import PREFIX
-from repo_manager.cli.run import Run
+from repo_manager.cli.global_options import GlobalOptions
 from repo_manager.core.errors import InputError
 from repo_manager.core.redaction import shown
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from typer._click.core import Command, Context, Parameter
     from typer._click.formatting import HelpFormatter
+
+    from repo_manager.cli.run import Run
 
 COMMANDS: Final = {
     "parse": "Take installers' names apart.",
@@ -84,7 +87,7 @@ class _Root(TyperGroup):
 
     def invoke(self, ctx: Context) -> Any:  # noqa: ANN401 - the base class's signature
         """Let the configuration file speak where neither flag nor variable does, then run the command."""
-        make = ctx.obj or Run
+        make = ctx.obj or GlobalOptions
         # A variable that says no counts as much as one that says yes: both beat the configuration file.
         ctx.obj = make({name: value for name, value in ctx.params.items() if _was_given(ctx, name)})
         try:
@@ -138,9 +141,9 @@ def _was_given(ctx: Context, name: str) -> bool:
 
 def _options_so_far(ctx: Context) -> Mapping[str, object]:
     """What the configuration file says; one that cannot be read is forgiven where the command names another."""
-    run: Run = ctx.obj
+    options: GlobalOptions = ctx.obj
     try:
-        return run.settings.options
+        return options.settings.options
     except InputError:
         if any(word.partition("=")[0] == "--config" for word in ctx.args):
             return {}
@@ -180,12 +183,12 @@ def _global_options(*, after: bool) -> list[Parameter]:
 def _given_after(name: str) -> Any:  # noqa: ANN401 - a callback as the library wants it
     def keep(ctx: Context, _parameter: Parameter, value: object) -> object:
         if value:
-            run = ctx.find_object(Run) or Run({})
-            run.give(name, value)
+            given = ctx.find_object(GlobalOptions) or GlobalOptions({})
+            given.given[name] = value
             if name == "config":
                 # Eager, so that the file is read before the command's own options look for defaults.
                 try:
-                    own = _by_parameter(run.settings.options)
+                    own = _by_parameter(given.settings.options)
                 except InputError as error:
                     if not _works_without_configuration(ctx.info_name, error):
                         raise
@@ -232,9 +235,21 @@ def _version_option() -> Parameter:
     )
 
 
-def run_of(context: typer.Context) -> Run:
-    """The run a command belongs to."""
-    run = context.find_object(Run)
-    if run is None:
+def run_of(
+    context: typer.Context,
+    *,
+    given: Mapping[str, object] = MappingProxyType({}),
+    **choices: Any,  # noqa: ANN401 - the fields of Run
+) -> Run:
+    """The run of a command. `given` are global options that an option or argument of the command stands for."""
+    options = options_of(context)
+    options.given.update(given)
+    return options.make_run(options, **choices)
+
+
+def options_of(context: typer.Context) -> GlobalOptions:
+    """The global options of a command."""
+    options = context.find_object(GlobalOptions)
+    if options is None:
         raise AssertionError(context)
-    return run
+    return options

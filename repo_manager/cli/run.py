@@ -1,4 +1,4 @@
-"""One invocation: the options that count for every command, and what they lead to."""
+"""The parts that one command works with, made from its options when they are first needed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import os
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import repo_manager
 from repo_manager.adapters.filesystem import trusted_files
@@ -18,9 +18,9 @@ from repo_manager.adapters.filesystem.scan import scan
 from repo_manager.adapters.filesystem.trusted_files import Correction
 from repo_manager.app import settings
 from repo_manager.cli.console import Console
-from repo_manager.cli.quoting import quoted, repeated
+from repo_manager.cli.quoting import repeated
 from repo_manager.core import repository
-from repo_manager.core.address import refuse_share
+from repo_manager.core.address import Web, refuse_share
 from repo_manager.core.audit.signature_policy import Policy, Rules
 from repo_manager.core.errors import InputError, RepoManagerError
 
@@ -39,11 +39,16 @@ if TYPE_CHECKING:
     from repo_manager.adapters.storage import Depot, Keyring
     from repo_manager.adapters.windows.locate import Machine, Search
     from repo_manager.app.change import Workbench
+    from repo_manager.app.fleet_survey import FleetSurvey
+    from repo_manager.app.second_folder import SecondFolder
     from repo_manager.app.settings import Profile, Settings
+    from repo_manager.app.tasks import PlanContext
     from repo_manager.app.watch_loop import Bell
+    from repo_manager.cli.console import Console
+    from repo_manager.cli.global_options import GlobalOptions
     from repo_manager.core.address import Address
-    from repo_manager.core.audit.findings import Circumstances, Verdict
     from repo_manager.core.catalog import Catalog
+    from repo_manager.core.fleet import Expected
     from repo_manager.core.repository import Listing
     from repo_manager.core.selection import Request
     from repo_manager.core.service import Clock, Patience, Service
@@ -62,82 +67,52 @@ class SystemClock:
         time.sleep(seconds)
 
 
-# What depends on options, and is made anew when one is given late.
-_PARTS: Final = (
-    "console",
-    "settings",
-    "profile",
-    "search",
-    "catalog_path",
-    "catalog",
-    "support",
-    "path",
-    "folder",
-    "service",
-    "signatures",
-)
-
 # Where a repository is welcome but not needed, these mean that there is none to look at.
 _NONE_TO_LOOK_AT: Final = frozenset({"no-repository", "no-rights"})
 
 
-@dataclass
+@dataclass(frozen=True)
 class Run:
-    """What the global options say, and the parts they lead to, each made when first asked for."""
+    """The parts of one command. `replace` gives a run that makes them again, for the same command line.
 
-    given: dict[str, Any]
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    Attributes:
+        options: the global options.
+        changing: whether the command may place files; what is expected of their signatures depends on it.
+        signature_policy: the command's own option; None for that of the configuration.
+        plain_http: whether a token or password may go to another machine over http.
+        create: whether a folder with other files may become a repository; None for a command without that option.
+        confirmed: what this process has read, where files without a change time must be read; see `Digests`.
+        loaded: a catalog that was read before and is still current.
+    """
+
+    options: GlobalOptions
     changing: bool = True
-    """Whether the command may place files; what is expected of their signatures depends on it."""
+    signature_policy: Policy | None = None
     plain_http: bool = False
-    """Whether a token or password may go to another machine over http."""
     create: bool | None = None
-    """Whether a folder with other files may become a repository; None for a command that cannot say so."""
-    words: tuple[str, ...] = ()
-    """The command line, without the program's name."""
     confirmed: Confirmed | None = None
-    """What this process has read, where files without a change time must be read; see `Digests`."""
+    loaded: Catalog | None = None
     _noted: set[str] = field(default_factory=set)
 
-    def give(self, name: str, value: object) -> None:
-        """An option given after the command, which counts more than before it."""
-        self.given[name] = value
-        self.forget()
-
-    def forget(self) -> None:
-        """Make the parts again when they are asked for next."""
-        for part in _PARTS:
-            self.__dict__.pop(part, None)
-
-    def option(self, name: str) -> Any:  # noqa: ANN401 - options are texts, numbers and flags
-        """A global option: what was given, else what the configuration file says, else None."""
-        return self.given[name] if name in self.given else self.settings.options.get(name)
-
-    @cached_property
-    def console(self) -> Console:
-        """Where words go."""
-        verbosity = -1 if self.option("quiet") else int(self.option("verbose") or 0)
-        return Console(json_wanted=bool(self.option("json")), verbosity=verbosity, colour=not self.option("no_color"))
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment variables."""
+        return self.options.environ
 
     @property
-    def console_without_configuration(self) -> Console:
-        """The same, or a plain one where the configuration cannot be used."""
-        try:
-            return self.console
-        except InputError:
-            return Console(json_wanted=bool(self.given.get("json")))
+    def console(self) -> Console:
+        """The console of the command line."""
+        return self.options.console
 
-    @cached_property
+    @property
     def settings(self) -> Settings:
-        """The configuration file's say."""
-        named = self.given.get("config")
-        machine_wide = settings.machine_wide(self.environ)
+        """The configuration file in use."""
+        return self.options.settings
 
-        def read(path: Path) -> bytes:
-            own = machine_wide.parent if path == machine_wide else path
-            return trusted_files.read(path, correction=Correction(own))
-
-        return settings.load(Path(named) if named else None, self.environ, read)
+    @property
+    def command(self) -> str:
+        """How a command to paste begins."""
+        return self.options.command
 
     def trusted(self, path: Path | None) -> Path | None:
         """A file or folder that the configuration names, or an option; only administrators may have written it.
@@ -161,11 +136,11 @@ class Run:
         Raises:
             InputError: there is none of that name, or two fit this machine.
         """
-        named = self.option("profile")
+        named = self.options.option("profile")
         if named:
             return self.settings.profile(named)
         classic = self.settings.profile("classic")
-        if self.option("repository") or classic.repository:
+        if self.options.option("repository") or classic.repository:
             return classic
         return self.settings.profile(self.search.profile)
 
@@ -181,13 +156,13 @@ class Run:
         """One look at the places of the profile that was named, or of those that are built in."""
         from repo_manager.adapters.windows.locate import search
 
-        named = self.option("profile")
+        named = self.options.option("profile")
         return search((named,) if named else tuple(settings.BUILT_IN), self.machine)
 
     @cached_property
     def catalog_path(self) -> Path:
         """The catalog in use: the one that was named, or the tool's own."""
-        named = self.option("catalog")
+        named = self.options.option("catalog")
         return Path(named) if named else _own_catalog()
 
     def catalog_text(self) -> str:
@@ -216,6 +191,8 @@ class Run:
     @cached_property
     def catalog(self) -> Catalog:
         """What should exist."""
+        if self.loaded is not None:
+            return self.loaded
         from repo_manager.core.catalog import SCHEMA
 
         catalog = self._catalog_file(self.catalog_path).catalog()
@@ -235,7 +212,7 @@ class Run:
         """Where the repository is, found by the profile where it was not named."""
         # A profile that does not exist is a mistake also where the folder is named.
         profile = self.profile
-        named = self.option("repository") or profile.repository
+        named = self.options.option("repository") or profile.repository
         if named:
             refuse_share(named)
         return reachable(Path(named) if named else self.search.repository(profile.name).path)
@@ -261,7 +238,7 @@ class Run:
         try:
             return self.listing()
         except RepoManagerError as error:
-            if self.option("repository") or error.code not in _NONE_TO_LOOK_AT:
+            if self.options.option("repository") or error.code not in _NONE_TO_LOOK_AT:
                 raise
             return None
 
@@ -276,16 +253,24 @@ class Run:
             f"check --repository{accept}",
         )
 
-    def circumstances(self, verdicts: Mapping[str, Verdict]) -> Circumstances:
-        """What an audit of this run's repository knows beside the folder and the wish."""
+    @property
+    def plan_context(self) -> PlanContext:
+        """What plans and audits of this run depend on beside the folder."""
+        from repo_manager.app.tasks import PlanContext
         from repo_manager.core.audit.findings import Circumstances
 
-        return Circumstances(
-            verdicts=verdicts,
-            classic=self.profile.classic,
-            server_release=self.settings.server_release,
-            command=self.command,
+        circumstances = Circumstances(
+            classic=self.profile.classic, server_release=self.settings.server_release, command=self.command
         )
+        return PlanContext(self.catalog, circumstances)
+
+    @property
+    def second_folder(self) -> SecondFolder | None:
+        """The second folder, None where the configuration names none."""
+        from repo_manager.app.second_folder import SecondFolder
+
+        named = self.profile.second_folder
+        return None if named is None else SecondFolder(reachable(Path(named)), self.plan_context)
 
     @cached_property
     def service(self) -> Service:
@@ -326,6 +311,16 @@ class Run:
         digests = Digests(cache_folder(self.environ), folder.path, self.confirmed)
         return Checker(folder.file, digests, folder.records(self._note_once), self.signatures)
 
+    def fleet_survey(self, servers: tuple[Expected, ...], patience_s: float, *, deep: bool) -> FleetSurvey:
+        """A survey of many servers; see `FleetSurvey`."""
+        from repo_manager.adapters.filesystem.user_cache import cache_folder
+        from repo_manager.app.fleet_survey import FleetSurvey
+        from repo_manager.cli.voice import TerminalVoice
+
+        open_storage = partial(self.depot, brisk=True)
+        cache, voice = cache_folder(self.environ), TerminalVoice(self.console)
+        return FleetSurvey(servers, open_storage, cache, patience_s, voice, datetime.now(UTC), deep=deep)
+
     def _note_once(self, text: str) -> None:
         if text not in self._noted:
             self._noted.add(text)
@@ -345,25 +340,13 @@ class Run:
         )
         return Signatures(rules, Roots(self.trusted(self.settings.signature_roots)), self.now)
 
-    def expect_signatures(self, asked: Policy | None, *, changing: bool = True) -> None:
-        """Take over a command's word on signatures. `changing` says whether it may place files.
-
-        Raises:
-            InputError: they are required, and cannot be checked here.
-        """
-        if asked is not None:
-            self.given["signatures"] = asked.value
-        self.changing = changing
-        self.__dict__.pop("signatures", None)
-        self.signatures.insist()
-
     def say_of_signatures(self) -> None:
         """What the checks left to say: what was not checked, and what was let pass."""
         for remark in self.signatures.remarks():
             self.console.note(remark)
 
     def _asked_of_signatures(self) -> Policy | None:
-        word = self.option("signatures")
+        word = self.signature_policy or self.options.option("signatures")
         if word is None:
             return None
         try:
@@ -385,12 +368,16 @@ class Run:
             manual_only=manual_only,
         )
 
-    def fetcher(self, extra_hosts: tuple[str, ...] = (), depot: DepotSource | None = None) -> Fetcher:
-        """Brings files from folders and over HTTP, or out of a depot."""
+    def fetcher(self, source: Address | None = None, depot: DepotSource | None = None) -> Fetcher:
+        """Brings files from folders and over HTTP, or out of a depot.
+
+        The host of a `source` that the operator named may be downloaded from.
+        """
         from repo_manager.adapters.sources.fetching import Fetcher
 
+        hosts = (source.host,) if isinstance(source, Web) else ()
         return Fetcher(
-            lambda: self.downloader(extra_hosts),
+            lambda: self.downloader(hosts),
             reserve_bytes=self.settings.reserve_bytes,
             signatures=self.signatures,
             depot=depot,
@@ -468,7 +455,7 @@ class Run:
         return InputError(
             "confirmation-needed",
             "a change needs a confirmation, and there is no terminal to ask on; nothing was changed",
-            f"{repeated(self.words, '--yes')} to apply the plan, or with --dry-run to print it only",
+            f"{repeated(self.options.words, '--yes')} to apply the plan, or with --dry-run to print it only",
         )
 
     @property
@@ -496,16 +483,6 @@ class Run:
             retention=Retention(self.settings.retired_keep, self.settings.retired_days),
             voice=TerminalVoice(self.console, ask=None if yes else self.agreed),
         )
-
-    @property
-    def command(self) -> str:
-        """How a command to paste begins: with the global options of this run that matter to it."""
-        words = ["repo-manager"]
-        for name in ("profile", "repository", "catalog", "config"):
-            value = self.given.get(name)
-            if value:
-                words += [f"--{name}", quoted(str(value))]
-        return " ".join(words)
 
 
 def _own_catalog() -> Path:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from repo_manager.app.tasks import clean_up
 from repo_manager.cli import StoppedError, options
-from repo_manager.cli.change import equalise, judge
+from repo_manager.cli.change import copy_to_second_folder
 from repo_manager.cli.root import run_of
 from repo_manager.core import maintenance_window
-from repo_manager.core import plan as plans
 from repo_manager.core import selection as selections
-from repo_manager.core.watch_state import Pace, Scope
+from repo_manager.core.watch_state import Pace
 from repo_manager.report import documents, tables
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from repo_manager.app.watch_loop import Attendant, Bell
     from repo_manager.cli.run import Run
     from repo_manager.core.plan import Plan
-    from repo_manager.core.watch_state import Happening
+    from repo_manager.core.watch_state import Happening, Scope
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
 
@@ -87,8 +87,8 @@ def watch(
     if context.invoked_subcommand is not None:
         _hand_down(context)
         return
-    run = run_of(context)
-    run.expect_signatures(signatures)
+    run = run_of(context, signature_policy=signatures)
+    run.signatures.insist()
     wishes = _Wishes.of(settle, interval, window, polling=polling, dry_run=dry_run, no_restart=no_restart)
     _check(run)
     from repo_manager.adapters.windows.event_log import open_log
@@ -117,8 +117,8 @@ def install(
     from repo_manager.adapters.windows import background
     from repo_manager.adapters.windows.event_log import default_log
 
-    run = run_of(context)
-    run.expect_signatures(signatures)
+    run = run_of(context, signature_policy=signatures)
+    run.signatures.insist()
     _Wishes.of(settle, interval, window, polling=polling, no_restart=no_restart)
     _check(run)
     arguments = _arguments(run, context, log or default_log(run.environ))
@@ -154,8 +154,8 @@ def unit(
     """Print a systemd unit that watches, for Linux."""
     from repo_manager.adapters import systemd
 
-    run = run_of(context)
-    run.expect_signatures(signatures)
+    run = run_of(context, signature_policy=signatures)
+    run.signatures.insist()
     _Wishes.of(settle, interval, window, polling=polling, no_restart=no_restart)
     arguments = _arguments(run, context, log)
     text = systemd.unit(arguments)
@@ -223,24 +223,16 @@ def _attendant(run: Run, wishes: _Wishes, bell: Bell, kept: Log) -> Attendant:
         kept.write(happening)
         _show(run, happening)
 
-    def afterwards(bench: Workbench) -> None:
-        second = equalise(run, bench, bench.voice)
-        if second is not None and second.error is not None:
-            raise second.error
-
-    def remarks() -> Iterator[str]:
-        # Another object for every tending.
-        return run.signatures.remarks()
-
     polling = wishes.polling or folder_events.remote(run.path)
     poll_s = _POLL_AFAR_S if folder_events.remote(run.path) else _POLL_S
+    current = _CurrentRun(run)
     orders = Orders(
         folder=run.folder,
-        bench=_benches(run),
-        plan=lambda seen, scope: _plan(run, seen, scope),
+        bench=current.bench,
+        plan=current.plan,
         opens_in=lambda: maintenance_window.opens_in(wishes.windows, datetime.now().astimezone().time()),
-        afterwards=afterwards,
-        remarks=remarks,
+        afterwards=current.copy_to_second_folder,
+        remarks=current.remarks,
         restart=wishes.restart,
         dry_run=wishes.dry_run,
     )
@@ -257,20 +249,38 @@ _POLL_S: Final = 2.0
 _POLL_AFAR_S: Final = 10.0
 
 
-def _benches(run: Run) -> Any:  # noqa: ANN401 - a function
-    """Hands out workbenches; each has the catalog as it is written by then."""
-    seen: list[tuple[int, int] | None] = [_stamp(run.catalog_path)]
+class _CurrentRun:
+    """The run of the present batch. Each batch makes its parts again, with the catalog as it is by then."""
 
-    def bench() -> Workbench:
-        stamp = _stamp(run.catalog_path)
-        if stamp is not None and stamp != seen[0]:
-            run.__dict__.pop("catalog", None)
-            seen[0] = stamp
-        # It gathers remarks for as long as it lives, and holds what the catalog says.
-        run.__dict__.pop("signatures", None)
-        return run.workbench(yes=True)
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self._stamp = _stamp(run.catalog_path)
 
-    return bench
+    def bench(self) -> Workbench:
+        """The workbench of a new batch."""
+        stamp = _stamp(self.run.catalog_path)
+        unchanged = stamp is None or stamp == self._stamp
+        self._stamp = stamp or self._stamp
+        self.run = replace(self.run, loaded=self.run.catalog if unchanged else None)
+        return self.run.workbench(yes=True)
+
+    def plan(self, seen: Seen, scope: Scope) -> Plan:
+        """What the batch does."""
+        return clean_up(self.run.plan_context, self.run.request(release=selections.AUTO), seen, scope)
+
+    def copy_to_second_folder(self, bench: Workbench) -> None:
+        """What follows a change.
+
+        Raises:
+            RepoManagerError: the second folder could not be changed.
+        """
+        second = copy_to_second_folder(self.run, bench, bench.voice)
+        if second is not None and second.error is not None:
+            raise second.error
+
+    def remarks(self) -> Iterator[str]:
+        """What the checks of signatures of this batch left to say."""
+        return self.run.signatures.remarks()
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
@@ -279,12 +289,6 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return stat.st_mtime_ns, stat.st_size
-
-
-def _plan(run: Run, seen: Seen, scope: Scope) -> Plan:
-    selection = selections.select(run.request(release=selections.AUTO), seen.listing, run.catalog)
-    plan = plans.prune if scope is Scope.ALL else plans.dangers
-    return plan(seen.listing, judge(run, seen, selection), seen.verdicts)
 
 
 def _show(run: Run, happening: Happening) -> None:
@@ -320,7 +324,7 @@ def _arguments(run: Run, context: typer.Context, log: Path | None) -> list[str]:
     """
     words = []
     for name in ("profile", "repository", "catalog", "config"):
-        value = run.given.get(name)
+        value = run.options.given.get(name)
         if value:
             words += [f"--{name}", _absolute(str(value)) if name in _PATHS else str(value)]
     words += ["watch", "--yes"]

@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from scenarios import until
+from processes import until
 
 from repo_manager.adapters.folder_events import Bell, Kind, Observation, held_open, pulse, remote
 

@@ -9,17 +9,19 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import processes
 import pytest
-import scenarios
+import small_world
 from abuse_server import drip, serving
-from scenarios import cli, snapshot, until
+from processes import cli, until
+from small_world import snapshot
 
 from repo_manager.adapters import signals
 from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER
 from repo_manager.core.errors import ExitCode
 
 if TYPE_CHECKING:
-    from scenarios import World
+    from small_world import World
 
 CHILD: Final = Path(__file__).parents[1] / "interrupted_child.py"
 
@@ -41,7 +43,7 @@ else: runpy.run_path(sys.argv[0], run_name="__main__")
 def start(world: World, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, *(("-c", ASKED_BY_ITSELF) if sys.platform == "win32" else ()), *words],
-        env={**scenarios.environment(world), "PYTHONPATH": str(CHILD.parent)},
+        env={**processes.environment(world), "PYTHONPATH": str(CHILD.parent)},
         cwd=CHILD.parents[1],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -61,7 +63,7 @@ def ask_to_end(process: subprocess.Popen[str], request: str) -> None:
 
 @pytest.mark.parametrize("request_name", REQUESTS)
 def test_a_request_to_end_while_a_server_says_nothing_ends_with_130(request_name: str, tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     at = ("--repository", str(world.repository))
     before, released = snapshot(world), threading.Event()
     with serving() as server:
@@ -83,7 +85,7 @@ def test_a_request_to_end_while_a_server_says_nothing_ends_with_130(request_name
 
 @pytest.mark.parametrize("request_name", REQUESTS)
 def test_a_second_request_does_not_cut_short_what_is_being_put_back(request_name: str, tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     before = snapshot(world)
     with start(world, str(CHILD), str(world.root)) as process:
         assert process.stdout is not None
@@ -147,7 +149,7 @@ except KeyboardInterrupt:
 
 @pytest.mark.parametrize("request_name", REQUESTS)
 def test_a_command_that_stays_is_told_first_and_interrupted_second(request_name: str, tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     with start(world, "-c", STAYING, "again") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "listening\n"

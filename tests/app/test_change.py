@@ -3,8 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import operations
 import pytest
-import scenarios
+import small_world
 from simulator import TOKENS, FakeClock, Killed, MemoryService, Start, listing_of, name_of
 
 from repo_manager.adapters.filesystem.repository_folder import Folder
@@ -91,9 +92,9 @@ class KilledBetween(MemoryService):
 
 
 def restarting(tmp_path: Path, service: MemoryService) -> tuple[Workbench, Task]:
-    world = scenarios.build(tmp_path / "world", mess=False)
-    task = replace(scenarios.prune_task(), changed=scenarios.NOW.timestamp)
-    return replace(scenarios.bench(world), service=service, clock=service.clock), task
+    world = small_world.build(tmp_path / "world", mess=False)
+    task = replace(operations.PRUNE, changed=small_world.NOW.timestamp)
+    return replace(small_world.bench(world), service=service, clock=service.clock), task
 
 
 def test_a_set_that_the_service_has_not_seen_is_shown_to_it(tmp_path: Path) -> None:

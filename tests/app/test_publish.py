@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from scenarios import data_of, name_of
+from simulator import name_of
+from small_world import data_of
 
 from repo_manager.adapters.tuf.publisher import Item
 from repo_manager.adapters.tuf.signed_set import Member

@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import operations
 import pytest
-import scenarios
-from scenarios import COPY, FOREIGN, HALF_LOADED, PUSH_CLIENT, data_of, name_of
-from simulator import Start
+import small_world
+from simulator import Start, name_of
+from small_world import COPY, FOREIGN, HALF_LOADED, PUSH_CLIENT, data_of
 from watch_world import PACE, Watched
 
 from repo_manager.adapters.filesystem.lock import Lock
@@ -32,7 +33,7 @@ WINDOWS: Final = name_of("Windows")
 @pytest.fixture
 def watched(tmp_path: Path) -> Watched:
     """A clean repository with one package in an older release, and the current one of another."""
-    world = scenarios.build(tmp_path / "world", mess=False)
+    world = small_world.build(tmp_path / "world", mess=False)
     world.put(RHEL_OLD)
     world.put(OL)
     return Watched(world)
@@ -50,7 +51,7 @@ def test_nothing_to_do_is_nothing_done_and_nothing_said(watched: Watched) -> Non
 
 
 def test_a_mess_is_put_right_as_soon_as_it_has_settled(tmp_path: Path) -> None:
-    watched = Watched(scenarios.build(tmp_path / "world")).until(400)
+    watched = Watched(small_world.build(tmp_path / "world")).until(400)
     assert watched.retired() == {RHEL, OL_OLD, COPY, HALF_LOADED}
     assert watched.names() == {name_of("Windows", "9.65"), RHEL_OLD, OL, PUSH_CLIENT, FOREIGN}
     # A file with an unfinished name has longer, so it goes by itself.
@@ -346,7 +347,7 @@ def test_what_a_killed_run_left_half_done_is_put_back_first(watched: Watched) ->
             raise KilledError
 
     with pytest.raises(KilledError):
-        perform(scenarios.bench(watched.world, kill), scenarios.prune_task())
+        perform(small_world.bench(watched.world, kill), operations.PRUNE)
     assert RHEL_OLD not in watched.names()
     watched.until(100)
     assert any("interrupted run" in message for message in watched.messages(What.NOTE))

@@ -16,7 +16,8 @@ import pytest
 from abuse_server import Honest, always, endless, redirect, serving
 from cli_world import SUBFOLDER, tree
 from object_stores import azurite, signature
-from scenarios import data_of, name_of
+from simulator import name_of
+from small_world import data_of
 from trust_world import ALL, DAY, OLD, Leading
 
 from repo_manager.adapters.storage import Keyring, open_depot

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from abuse_server import Script
     from cli_world import Answer, Cli
 
+    from repo_manager.cli.run import Run
+
 MARK: Final = "S3CRET"
 # Nothing listens on port 1, and no name has to be looked up.
 ADDRESSES: Final = (
@@ -256,10 +258,10 @@ def test_names_from_outside_reach_no_terminal_raw_in_a_traceback(tool: Cli) -> N
 def test_an_error_that_the_tool_did_not_expect_is_shown_without_secrets_and_escaped(
     tool: Cli, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(_given: dict[str, object]) -> object:
+    def broken(_options: object, **_choices: object) -> Run:
         raise ValueError(f"\x1b[2J https://u:{MARK}@h/p?{MARK}")
 
-    code = cli.main(["-vv", "list"], make=broken)  # type: ignore[arg-type]
+    code = cli.main(["-vv", "list"], broken)
     out, err = capsys.readouterr()
     assert code == 3
     assert "internal-error" in err

@@ -10,8 +10,8 @@ import pytest
 from cli_world import CLASSIC, OLD, StandIn, name_of, tree
 
 from repo_manager.app.settings import COMMAND_LINE_ONLY, PREFIX, flag_of
+from repo_manager.cli.global_options import GlobalOptions
 from repo_manager.cli.root import COMMANDS, root
-from repo_manager.cli.run import Run
 
 if TYPE_CHECKING:
     from cli_world import Cli
@@ -92,7 +92,9 @@ def effective(option: Option, arguments: list[str], monkeypatch: pytest.MonkeyPa
 
         def look(real: Any = real, **values: Any) -> None:  # noqa: ANN401 - same
             context = values[next(iter(values))]
-            seen.append(context.find_object(Run).option(option.name) if option.everywhere else values[option.name])
+            seen.append(
+                context.find_object(GlobalOptions).option(option.name) if option.everywhere else values[option.name]
+            )
 
         look.__name__, look.__doc__ = real.__name__, real.__doc__
         look.__signature__ = __import__("inspect").signature(real, eval_str=True)  # type: ignore[attr-defined]

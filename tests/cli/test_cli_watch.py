@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cli_world import OLD, name_of
-from scenarios import until
+from processes import until
 
 from repo_manager.adapters import signals
 from repo_manager.core.errors import ExitCode

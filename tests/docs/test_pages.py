@@ -507,7 +507,7 @@ def _stdout_of(words: list[str]) -> str:
         stand_in = StandIn() if "restart" in words else None
 
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
-        cli.main(words, make=Here)
+        cli.main(words, Here)
     return out.getvalue()
 
 

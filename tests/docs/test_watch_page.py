@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-import scenarios
-from scenarios import data_of, name_of
-from simulator import Start
+import small_world
+from simulator import Start, name_of
+from small_world import data_of
 from watch_world import Watched
 
 from repo_manager.adapters.filesystem.lock import Lock
@@ -34,7 +34,7 @@ def documented() -> set[tuple[str, str, frozenset[str]]]:
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> list[Happening]:
     """Everything that watches can meet with."""
-    world = scenarios.build(tmp_path_factory.mktemp("watch") / "world", mess=False)
+    world = small_world.build(tmp_path_factory.mktemp("watch") / "world", mess=False)
     new, old = name_of("RHEL9-64"), name_of("RHEL9-64", "9.65")
     world.put(old)
     world.put(name_of("OL8-64"))

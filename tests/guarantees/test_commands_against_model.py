@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 from command_world import CommandWorld, Seen
+from faults import can_fork
 from hypothesis import HealthCheck, currently_in_test_context, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from last_changes import Files, LastChanges, Transaction, changed
 from repository_model import HALVES, WHOLE
-from scenarios import TOKENS, can_fork, name_of
+from simulator import name_of
+from small_world import TOKENS
 
 from repo_manager.adapters.filesystem import rename_without_replacing as noreplace
 from repo_manager.adapters.filesystem.lock import Lock

@@ -13,9 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-import scenarios
+import small_world
 from abuse_server import drip, serving
-from scenarios import TOKENS, cli, data_of, name_of, snapshot, start, until
+from processes import cli, start, until
+from simulator import name_of
+from small_world import TOKENS, data_of, snapshot
 
 from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER
 from repo_manager.core import names
@@ -24,7 +26,7 @@ from repo_manager.core.errors import ExitCode, InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scenarios import World
+    from small_world import World
 
 SOAK_S = float(os.environ.get("REPO_MANAGER_SOAK_S", "12"))
 PROCESSES = 8
@@ -98,7 +100,7 @@ def expected(command: str, code: int, words: str) -> bool:
 
 @pytest.mark.slow
 def test_eight_processes_at_once_never_show_a_part_and_reach_the_goal(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     before = snapshot(world)
     lines, until_s = commands(world), time.monotonic() + SOAK_S
     reader, ended = Reader(world), threading.Event()
@@ -143,11 +145,11 @@ def test_eight_processes_at_once_never_show_a_part_and_reach_the_goal(tmp_path: 
     now = snapshot(world)
     assert now.good == {name_of(token) for token in TOKENS}
     assert now.elsewhere == before.elsewhere
-    assert scenarios.left_over(world) == []
+    assert small_world.left_over(world) == []
 
 
 def test_a_held_lock_names_its_owner_and_a_killed_owner_is_replaced(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     at = ("--repository", str(world.repository))
     before, released = snapshot(world), threading.Event()
     with serving() as server:

@@ -12,9 +12,10 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import operations
 import pytest
-import scenarios
-from scenarios import check, left_over, snapshot
+import small_world
+from small_world import check, left_over, snapshot
 
 from repo_manager.adapters.filesystem.rename import OwnSystem
 from repo_manager.adapters.filesystem.repository_folder import Folder, no_step
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from scenarios import World
+    from small_world import World
 
     from repo_manager.app.change import Task
 
@@ -120,18 +121,18 @@ def _kept(changes: list[tuple[int, Change]], synced: dict[Path, int]) -> Iterato
 
 def task_of(command: str, world: World) -> Task:
     if command == "sync":
-        return scenarios.sync_task(world)
+        return operations.sync_task(world)
     if command == "prune":
-        return scenarios.prune_task()
-    folder = scenarios.bench(world).folder
-    return scenarios.restore_task(folder, min(journal.identity for journal in folder.journals()))
+        return operations.PRUNE
+    folder = small_world.bench(world).folder
+    return operations.restore_task(folder, min(journal.identity for journal in folder.journals()))
 
 
 def recorded(command: str, world: World, unheard: str | None = None) -> list[Change | Path]:
     """The events of a run that is not disturbed."""
     recorder = Recorder(world.root, unheard)
     folder = Folder(world.repository, sleep=lambda _: None, system=recorder)
-    outcome = perform(replace(scenarios.bench(world), folder=folder), task_of(command, world))
+    outcome = perform(replace(small_world.bench(world), folder=folder), task_of(command, world))
     assert outcome.error is None
     return recorder.events
 
@@ -139,7 +140,7 @@ def recorded(command: str, world: World, unheard: str | None = None) -> list[Cha
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["sync", "prune", "restore"])
 def test_after_a_power_cut_each_possible_state_of_the_disk_is_recovered_from(command: str, tmp_path: Path) -> None:
-    make, operation = scenarios.OPERATIONS[command]
+    make, operation = operations.OPERATIONS[command]
     begin = make(tmp_path / "begin")
     whole = begin.at(tmp_path / "whole")
     events = recorded(command, whole)
@@ -162,7 +163,7 @@ def test_after_a_power_cut_each_possible_state_of_the_disk_is_recovered_from(com
 
 def test_a_folder_that_is_not_synced_after_it_was_made_shows_as_a_loss(tmp_path: Path) -> None:
     """The test above finds what it looks for: the folder `retired` was once not synced."""
-    begin = scenarios.build(tmp_path / "begin")
+    begin = small_world.build(tmp_path / "begin")
     whole = begin.at(tmp_path / "whole")
     events = recorded("sync", whole, unheard="retired")
     before = snapshot(begin)

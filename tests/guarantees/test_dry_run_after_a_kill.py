@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 from command_world import CommandWorld
+from faults import can_fork
 from repository_model import HALVES, WHOLE
-from scenarios import COPY, TOKENS, can_fork, copy_tree, name_of
+from simulator import name_of
+from small_world import COPY, TOKENS, copy_tree
 
 from repo_manager.adapters.filesystem import rename_without_replacing as noreplace
 from repo_manager.adapters.filesystem.rename import OwnSystem

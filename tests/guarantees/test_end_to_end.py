@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import scenarios
+import small_world
 from abuse_server import Honest, always, serving
-from scenarios import TOKENS, check, cli, data_of, name_of, snapshot, start, until
+from processes import cli, start, until
+from simulator import name_of
+from small_world import TOKENS, check, data_of, snapshot
 
 from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER
 from repo_manager.core import catalog, names
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from abuse_server import AbuseServer, Request
-    from scenarios import World
+    from small_world import World
 
 CATALOG = Path(__file__).parents[2] / "catalog.yaml"
 LOGIN_PAGE = b"<!DOCTYPE html><html><body>Sign in to continue</body></html>" * 30
@@ -55,7 +57,7 @@ def test_a_messy_folder_becomes_the_whole_release_and_a_second_run_asks_for_noth
     known = catalog.parse(text)
     wanted = {link.name.text: sample_installer(link.name, payload_bytes=2000) for link in known.links(known.latest)}
     assert len(wanted) == 26
-    world = scenarios.build(tmp_path / "world", mess=False)
+    world = small_world.build(tmp_path / "world", mess=False)
     world.catalog.write_text(text, encoding="utf-8")
     for link in known.links(Release(9, 64))[:9]:
         world.put(link.name.text, sample_installer(link.name, payload_bytes=2000))
@@ -67,7 +69,7 @@ def test_a_messy_folder_becomes_the_whole_release_and_a_second_run_asks_for_noth
         elif number % 9 == 0:
             world.put(f"{name}.crdownload", data[:900])
     world.put("Copy of RHEL7-64.tar.gz", b"a copy")
-    foreign = {path.name for path in scenarios.build(tmp_path / "clean", mess=False).repository.iterdir()}
+    foreign = {path.name for path in small_world.build(tmp_path / "clean", mess=False).repository.iterdir()}
     before = snapshot(world)
     damaged = {name for name in wanted if name in before.files and name not in before.good}
     assert damaged
@@ -104,7 +106,7 @@ def test_a_messy_folder_becomes_the_whole_release_and_a_second_run_asks_for_noth
 
 
 def test_a_download_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     name = names.parse(name_of("Windows"))
     data = sample_installer(name, payload_bytes=4_000_000)
     part = world.repository / SUBFOLDER / "staging" / f"{name}.part"
@@ -174,7 +176,7 @@ def script_of(mishap: str | None, data: bytes) -> Callable[[Request], None]:
 def test_a_source_with_mishaps_places_nothing_and_the_next_run_fetches_only_what_is_missing(
     mishaps: dict[str, str], exit_code: ExitCode, code: str, tmp_path: Path
 ) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     (world.repository / name_of("OL8-64")).unlink()
     before = snapshot(world)
     with serving() as server:
@@ -197,4 +199,4 @@ def test_a_source_with_mishaps_places_nothing_and_the_next_run_fetches_only_what
         assert gets(server) == sorted(name_of(token) for token in mishaps)
     check(before, world)
     assert snapshot(world).good == {name_of(token) for token in TOKENS}
-    assert scenarios.left_over(world) == []
+    assert small_world.left_over(world) == []

@@ -7,9 +7,12 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+import faults
+import operations
 import pytest
-import scenarios
-from scenarios import KILLED, check, in_child, left_over, snapshot, some_of, steps_of
+import small_world
+from faults import KILLED, in_child, some_of, steps_of
+from small_world import check, left_over, snapshot
 
 from repo_manager.adapters.filesystem.repository_folder import no_step
 from repo_manager.core.errors import MachineError, RepoManagerError
@@ -18,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from scenarios import Operation, World
+    from operations import Operation
+    from small_world import World
 
     from repo_manager.core.transaction import Outcome
 
@@ -80,7 +84,7 @@ CASES += [(command, fault) for command in ("add", "prune", "restore") for fault 
 def test_a_refusal_at_any_step_leaves_the_folder_as_before_or_as_after(
     command: str, fault: str, *, for_ever: bool, tmp_path: Path
 ) -> None:
-    make, operation = scenarios.OPERATIONS[command]
+    make, operation = operations.OPERATIONS[command]
     error_of, code = FAULTS[fault]
     begin = make(tmp_path / "begin")
     whole = begin.at(tmp_path / "whole")
@@ -115,17 +119,17 @@ def test_a_refusal_at_any_step_leaves_the_folder_as_before_or_as_after(
         assert left_over(world) == [], context
 
 
-@pytest.mark.skipif(not scenarios.can_fork, reason="needs a process that can be copied")
+@pytest.mark.skipif(not faults.can_fork, reason="needs a process that can be copied")
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["sync", "prune", "restore"])
 def test_a_failure_after_each_rename_and_a_kill_in_what_follows_leave_no_mixture(command: str, tmp_path: Path) -> None:
     """A journal that was closed is never undone: a kill in that undo would leave what no journal explains."""
-    make, operation = scenarios.OPERATIONS[command]
+    make, operation = operations.OPERATIONS[command]
     begin = make(tmp_path / "begin")
     whole = begin.at(tmp_path / "whole")
     steps = [what for what in steps_of(operation, whole) if of_the_disk(what)]
     before, goal = snapshot(begin), snapshot(whole)
-    happened = len(scenarios.bench(whole).folder.journals())
+    happened = len(small_world.bench(whole).folder.journals())
     first = next(number for number, what in enumerate(steps, 1) if what == "write journal.new")
     last = next(number for number, what in enumerate(steps, 1) if what.startswith("close")) + 2
     assert steps[last - 1] == "sync .repo-manager"
@@ -141,7 +145,7 @@ def test_a_failure_after_each_rename_and_a_kill_in_what_follows_leave_no_mixture
             assert outcome is None or outcome.error is None, context
             assert snapshot(world).state == goal.state, context
             assert left_over(world) == [], context
-            assert len(scenarios.bench(world).folder.journals()) == happened, context
+            assert len(small_world.bench(world).folder.journals()) == happened, context
             shutil.rmtree(world.root)
             if ended != KILLED:
                 break
@@ -161,15 +165,15 @@ class FailThenKill:
 
 def test_no_refusal_goes_unnoticed_and_a_hopeless_disk_is_reported(tmp_path: Path) -> None:
     """The table above would also hold if no step ever failed: here are the two ends of it."""
-    world = scenarios.build(tmp_path / "world")
-    error = attempt(scenarios.sync, world, FailAt(1, FAULTS["full"][0], for_ever=True))
+    world = small_world.build(tmp_path / "world")
+    error = attempt(operations.sync, world, FailAt(1, FAULTS["full"][0], for_ever=True))
     assert error is not None
     assert error.code == "no-space"
     begin = snapshot(world)
     steps: list[str] = []
-    scenarios.sync(world.at(tmp_path / "other"), steps.append)
+    operations.sync(world.at(tmp_path / "other"), steps.append)
     moving = 1 + [what for what in steps if of_the_disk(what)].index(next(s for s in steps if s.startswith("sync ")))
-    error = attempt(scenarios.sync, world, FailAt(moving + 6, FAULTS["denied"][0], for_ever=True))
+    error = attempt(operations.sync, world, FailAt(moving + 6, FAULTS["denied"][0], for_ever=True))
     assert error is not None
     assert error.exit_code == 3
     check(begin, world)

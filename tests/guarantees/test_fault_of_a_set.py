@@ -16,9 +16,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import faults
+import operations
 import pytest
-import scenarios
-from scenarios import TOKENS, World, check, in_child, left_over, name_of, snapshot, some_of
+import small_world
+from faults import in_child, some_of
+from simulator import name_of
+from small_world import TOKENS, Step, World, check, left_over, snapshot
 from trust_world import Following
 
 from repo_manager.adapters.filesystem.repository_folder import no_step
@@ -29,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from scenarios import Step
 
 pytestmark = pytest.mark.slow
 
@@ -73,8 +76,8 @@ class FailAt:
 
 def published(root: Path) -> World:
     """A world whose leader is about to publish one package more."""
-    world = scenarios.build(root)
-    scenarios.publish(world, no_step, FEWER)
+    world = small_world.build(root)
+    operations.publish(world, no_step, FEWER)
     return world
 
 
@@ -83,25 +86,25 @@ Act = Callable[[], object]
 
 def publishing(world: World, step: Step = no_step) -> Act:
     """Publishing to the world's folder, whose every step is told."""
-    items = scenarios.items_of(world)
-    return lambda: scenarios.publish_items(world, step, items, FolderDepot(world.depot, step=step))
+    items = operations.items_of(world)
+    return lambda: operations.publish_items(world, step, items, FolderDepot(world.depot, step=step))
 
 
 def following(world: World, step: Step = no_step) -> Act:
     """Following the world's leader."""
-    follower = scenarios.follower(world, step)
+    follower = operations.follower(world, step)
     # The world's own clock looks at the folder.
-    now = scenarios.bench(world).now()
-    return lambda: scenarios.mirror_with(world, step, follower, now)
+    now = small_world.bench(world).now()
+    return lambda: operations.mirror_with(world, step, follower, now)
 
 
 def shown(world: World) -> frozenset[str]:
     """What a reader of the world's set sees, every byte verified."""
     depot = FolderDepot(world.depot)
-    found = Following(depot, scenarios.fingerprint_of(world), now=scenarios.NOW).follow().found
+    found = Following(depot, operations.fingerprint_of(world), now=small_world.NOW).follow().found
     for member in found.members:
         data = b"".join(bytes(piece) for piece in depot.stream(member.path))
-        assert data == scenarios.data_of(member.name.text)
+        assert data == small_world.data_of(member.name.text)
     return frozenset(member.name.text for member in found.members)
 
 
@@ -134,10 +137,10 @@ def test_a_follower_that_is_refused_at_any_step_is_as_before_or_as_after(
     fault: str, *, for_ever: bool, tmp_path: Path
 ) -> None:
     error_of, code = FAULTS[fault]
-    begin = scenarios.followed(tmp_path / "begin")
+    begin = operations.followed(tmp_path / "begin")
     whole = begin.at(tmp_path / "whole")
     counting = FailAt(0, error_of, for_ever=False)
-    scenarios.mirror(whole, counting)
+    operations.mirror(whole, counting)
     before, goal = snapshot(begin), snapshot(whole)
     assert counting.count > 15
 
@@ -161,7 +164,7 @@ def test_a_follower_that_is_refused_at_any_step_is_as_before_or_as_after(
             assert error.hint, context
             assert snapshot(world).files in (before.files, goal.files), context
 
-        outcome = scenarios.mirror(world, no_step)
+        outcome = operations.mirror(world, no_step)
         assert outcome is not None, context
         assert outcome.error is None, context
         assert snapshot(world).state == goal.state, context
@@ -174,7 +177,7 @@ def test_a_publishing_that_is_refused_at_any_step_leaves_the_old_set_or_the_new(
     fault: str, *, first: bool, for_ever: bool, tmp_path: Path
 ) -> None:
     error_of, code = FAULTS[fault]
-    begin = (scenarios.build if first else published)(tmp_path / "begin")
+    begin = (small_world.build if first else published)(tmp_path / "begin")
     counting = FailAt(0, error_of, for_ever=False)
     publishing(begin.at(tmp_path / "whole"), counting)()
     assert counting.count > 15
@@ -295,7 +298,7 @@ SHARES: Final = (
     ("broken", True, 5, 6),
 )
 
-forks = pytest.mark.skipif(not scenarios.can_fork, reason="a hook stays for ever, so each call has its own process")
+forks = pytest.mark.skipif(not faults.can_fork, reason="a hook stays for ever, so each call has its own process")
 
 
 @forks
@@ -303,9 +306,9 @@ forks = pytest.mark.skipif(not scenarios.can_fork, reason="a hook stays for ever
 def test_a_follower_that_is_refused_any_call_is_as_before_or_as_after(
     fault: str, *, for_ever: bool, part: int, of: int, tmp_path: Path
 ) -> None:
-    begin = scenarios.followed(tmp_path / "begin")
+    begin = operations.followed(tmp_path / "begin")
     whole = begin.at(tmp_path / "whole")
-    scenarios.mirror(whole, no_step)
+    operations.mirror(whole, no_step)
     before, goal = snapshot(begin), snapshot(whole)
     seen: list[int] = []
 
@@ -318,7 +321,7 @@ def test_a_follower_that_is_refused_any_call_is_as_before_or_as_after(
             assert now.state == goal.state, context
         elif code == _REFUSED:
             assert now.files in (before.files, goal.files), context
-        outcome = scenarios.mirror(world, no_step)
+        outcome = operations.mirror(world, no_step)
         assert outcome is not None, context
         assert outcome.error is None, context
         assert snapshot(world).state == goal.state, context

@@ -17,9 +17,10 @@ from subprocess import CompletedProcess
 from typing import TYPE_CHECKING, Final
 
 import pytest
-import scenarios
-from scenarios import TOKENS, check, left_over, name_of, snapshot
+import small_world
+from simulator import name_of
 from small_disk import mounted, read_only
+from small_world import TOKENS, check, left_over, snapshot
 from spread_places import KINDS, place_of
 from spread_world import Here, Leader, Mirror, error_of, installers, large
 
@@ -216,7 +217,7 @@ def test_followers_in_trouble_say_so_and_do_not_hold_up_the_others(
     with ExitStack() as ends_of_disks:
         mirrors = []
         for make, _, _ in troubles:
-            mirror = Mirror(scenarios.build(tmp_path / make.__name__), "", led.fingerprint)
+            mirror = Mirror(small_world.build(tmp_path / make.__name__), "", led.fingerprint)
             led.place.send(mirror, "set")
             if any(make is own for own, _, _ in OF_ITS_OWN):
                 _own_disk(mirror, 9_000_000, ends_of_disks)

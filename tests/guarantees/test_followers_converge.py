@@ -8,10 +8,14 @@ import shutil
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import faults
+import operations
 import pytest
-import scenarios
+import small_world
 from abuse_server import Honest, always, serving
-from scenarios import KILLED, TOKENS, KillAt, World, check, in_child, name_of, snapshot
+from faults import KILLED, KillAt, in_child
+from simulator import name_of
+from small_world import TOKENS, Step, World, check, snapshot
 
 from repo_manager.adapters.filesystem.repository_folder import no_step
 from repo_manager.adapters.sources.http_rules import Policy
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
 
 ROUNDS: Final = 6
 
-pytestmark = pytest.mark.skipif(not scenarios.can_fork, reason="every run is a process of its own")
+pytestmark = pytest.mark.skipif(not faults.can_fork, reason="every run is a process of its own")
 
 
 class _Folder(dict[str, "Script"]):
@@ -55,11 +59,11 @@ class _Folder(dict[str, "Script"]):
         return answer
 
 
-def _mirror(world: World, depot: Callable[[], Depot], fingerprint: str, step: scenarios.Step) -> Outcome | None:
+def _mirror(world: World, depot: Callable[[], Depot], fingerprint: str, step: Step) -> Outcome | None:
     opened = depot()
     try:
-        following = scenarios.follower(world, step, depot=opened, fingerprint=fingerprint)
-        return scenarios.mirror_with(world, step, following)
+        following = operations.follower(world, step, depot=opened, fingerprint=fingerprint)
+        return operations.mirror_with(world, step, following)
     finally:
         opened.close()
 
@@ -68,8 +72,8 @@ def _mirror(world: World, depot: Callable[[], Depot], fingerprint: str, step: sc
 @pytest.mark.parametrize("seed", range(3))
 def test_a_leader_and_three_followers_converge_after_random_kills(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)  # noqa: S311 - chance, not a secret
-    leader = scenarios.build(tmp_path / "leader")
-    fingerprint = scenarios.publish(leader, no_step).root
+    leader = small_world.build(tmp_path / "leader")
+    fingerprint = operations.publish(leader, no_step).root
     stick = tmp_path / "carried"
     policy = Policy(frozenset(), backoff_s=0, attempts=2, trust_env=False)
     with serving() as server:
@@ -79,11 +83,11 @@ def test_a_leader_and_three_followers_converge_after_random_kills(seed: int, tmp
             "web": lambda: open_depot(parse_address(server.base), policy=policy),
             "stick": lambda: FolderDepot(stick),
         }
-        followers = {kind: scenarios.build(tmp_path / kind) for kind in kinds}
+        followers = {kind: small_world.build(tmp_path / kind) for kind in kinds}
         before = {kind: snapshot(world) for kind, world in followers.items()}
         for _ in range(ROUNDS):
             tokens = chance.sample(TOKENS, chance.choice((3, 4)))
-            in_child(partial(scenarios.publish, leader, KillAt(chance.randrange(1, 40)), tokens))
+            in_child(partial(operations.publish, leader, KillAt(chance.randrange(1, 40)), tokens))
             if (leader.depot / "metadata" / "timestamp.json").exists() and chance.random() < 0.7:
                 shutil.rmtree(stick, ignore_errors=True)
                 shutil.copytree(leader.depot, stick)
@@ -93,7 +97,7 @@ def test_a_leader_and_three_followers_converge_after_random_kills(seed: int, tmp
                 act = partial(_mirror, world, kinds[kind], fingerprint, KillAt(chance.randrange(1, 60)))
                 assert in_child(act) in {0, KILLED}, kind
         goal = {name_of(token) for token in TOKENS}
-        scenarios.publish(leader, no_step)
+        operations.publish(leader, no_step)
         shutil.rmtree(stick, ignore_errors=True)
         shutil.copytree(leader.depot, stick)
         for kind, world in followers.items():
@@ -109,9 +113,9 @@ def test_a_leader_and_three_followers_converge_after_random_kills(seed: int, tmp
 
 
 def test_one_follower_that_cannot_be_written_to_does_not_disturb_the_others(tmp_path: Path) -> None:
-    leader = scenarios.build(tmp_path / "leader")
-    fingerprint = scenarios.publish(leader, no_step).root
-    worlds = [scenarios.build(tmp_path / str(number)) for number in range(3)]
+    leader = small_world.build(tmp_path / "leader")
+    fingerprint = operations.publish(leader, no_step).root
+    worlds = [small_world.build(tmp_path / str(number)) for number in range(3)]
     # A file where the tool's folder should be: no run can begin there.
     (worlds[1].repository / ".repo-manager").write_bytes(b"")
 

@@ -8,10 +8,14 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
+import operations
 import pytest
-import scenarios
+import small_world
+from faults import in_child
 from platforms import MAKES_LINKS, needs_links
-from scenarios import check, cli, in_child, left_over, name_of, snapshot
+from processes import cli
+from simulator import name_of
+from small_world import check, left_over, snapshot
 
 from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER, no_step
 from repo_manager.core.errors import ExitCode, InputError, MachineError, RepoManagerError
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from scenarios import World
+    from small_world import World
 
 ON_WINDOWS = sys.platform == "win32"
 of_posix = pytest.mark.skipif(ON_WINDOWS, reason="rights of Windows are not those of chmod, and nobody has none")
@@ -73,22 +77,22 @@ if ON_WINDOWS:
 
 @pytest.mark.parametrize(("name", "must_go"), NAMES.values(), ids=NAMES)
 def test_a_hostile_name_is_left_alone_or_retired_and_can_be_had_back(name: str, must_go: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a column of the table
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     world.put(name, b"something else")
     before = snapshot(world)
 
-    outcome = scenarios.sync(world, no_step)
+    outcome = operations.sync(world, no_step)
     assert outcome is not None
     assert outcome.error is None
     check(before, world)
     assert left_over(world) == []
     assert os.path.lexists(world.repository / name) is not must_go
     assert (name in [retired for retired, _ in snapshot(world).retired]) is must_go
-    again = scenarios.sync(world, no_step)
+    again = operations.sync(world, no_step)
     assert again is not None
     assert again.results == ()
 
-    scenarios.restore(world, no_step)
+    operations.restore(world, no_step)
     if name.lower() == RHEL.lower():
         assert not os.path.lexists(world.repository / name), "no installer comes back that is not complete"
     else:
@@ -96,7 +100,7 @@ def test_a_hostile_name_is_left_alone_or_retired_and_can_be_had_back(name: str, 
 
 
 def test_every_command_survives_all_hostile_names_together(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     for name, _ in NAMES.values():
         world.put(name, b"something else")
     if MAKES_LINKS:
@@ -167,7 +171,7 @@ THINGS = [
 def test_what_is_no_file_but_bears_an_installers_name_is_moved_away_unread(
     make: Callable[[Path, World], None], tmp_path: Path
 ) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     (world.repository / RHEL).unlink()
     make(world.repository / RHEL, world)
     before = snapshot(world)
@@ -177,7 +181,7 @@ def test_what_is_no_file_but_bears_an_installers_name_is_moved_away_unread(
     assert snapshot(world) == before
     done = cli(world, *at, "sync", "--release", "latest", "--source", str(world.source), "--yes")
     assert done.returncode == ExitCode.DONE, done.stderr
-    assert (world.repository / RHEL).read_bytes() == scenarios.data_of(RHEL)
+    assert (world.repository / RHEL).read_bytes() == small_world.data_of(RHEL)
     assert not (world.repository / RHEL).is_symlink()
     check(before, world)
 
@@ -187,8 +191,8 @@ def test_what_is_no_file_but_bears_an_installers_name_is_moved_away_unread(
 def test_what_is_no_file_in_the_staging_area_is_neither_read_nor_written_through(
     make: Callable[[Path, World], None], place: str, tmp_path: Path
 ) -> None:
-    world = scenarios.build(tmp_path / "world")
-    scenarios.bench(world).folder.prepare()
+    world = small_world.build(tmp_path / "world")
+    small_world.bench(world).folder.prepare()
     make(world.repository / SUBFOLDER / "staging" / place, world)
     before = snapshot(world)
     done = cli(
@@ -198,13 +202,13 @@ def test_what_is_no_file_in_the_staging_area_is_neither_read_nor_written_through
     )
     assert done.returncode == ExitCode.DONE, done.stderr
     check(before, world)
-    assert (world.repository / RHEL).read_bytes() == scenarios.data_of(RHEL)
+    assert (world.repository / RHEL).read_bytes() == small_world.data_of(RHEL)
     assert not (world.repository / RHEL).is_symlink()
 
 
 @pytest.mark.parametrize("make", THINGS)
 def test_what_is_no_file_at_the_source_is_refused_unread(make: Callable[[Path, World], None], tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     other = world.root / "other source"
     other.mkdir()
     for path in world.source.iterdir():
@@ -221,12 +225,12 @@ def test_what_is_no_file_at_the_source_is_refused_unread(make: Callable[[Path, W
 
 
 def test_a_folder_that_bears_an_installers_name_stays_and_the_run_says_so(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     (world.repository / RHEL).unlink()
     (world.repository / RHEL).mkdir()
     (world.repository / RHEL / "precious.txt").write_bytes(b"somebody's")
     before = snapshot(world)
-    outcome = scenarios.sync(world, no_step)
+    outcome = operations.sync(world, no_step)
     assert outcome is not None
     assert outcome.error is not None
     assert (type(outcome.error), outcome.error.code) == (MachineError, "name-taken")
@@ -236,14 +240,14 @@ def test_a_folder_that_bears_an_installers_name_stays_and_the_run_says_so(tmp_pa
 @needs_links
 @pytest.mark.parametrize("part", ["", "staging", "retired", "transactions"])
 def test_a_sub_folder_that_is_a_link_is_refused(part: str, tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     sub = world.repository / SUBFOLDER
     if part:
         sub.mkdir()
     (sub / part).symlink_to(world.outside, target_is_directory=True)
     before = snapshot(world)
     with pytest.raises(MachineError) as caught:
-        scenarios.sync(world, no_step)
+        operations.sync(world, no_step)
     assert caught.value.code == "subfolder-is-a-link"
     now = snapshot(world)
     assert (now.files, now.elsewhere) == (before.files, before.elsewhere)
@@ -252,12 +256,12 @@ def test_a_sub_folder_that_is_a_link_is_refused(part: str, tmp_path: Path) -> No
 @needs_links
 @pytest.mark.parametrize("name", ["lock", "journal.new", "records.new", "records.json"])
 def test_a_link_among_the_tools_own_files_is_not_written_through(name: str, tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
-    scenarios.bench(world).folder.prepare()
+    world = small_world.build(tmp_path / "world")
+    small_world.bench(world).folder.prepare()
     (world.repository / SUBFOLDER / name).symlink_to(world.outside / "treasure.txt")
     before = snapshot(world)
     try:
-        outcome = scenarios.sync(world, no_step)
+        outcome = operations.sync(world, no_step)
     except RepoManagerError:
         assert snapshot(world) == before
     else:
@@ -287,13 +291,13 @@ def journal(moves: object, **others: object) -> dict[str, Any]:
 TAMPERED: dict[str, object] = {
     "up and away": journal([["staging/passwd", "../../../../../../etc/passwd", None]]),
     "to a file outside": journal([["staging/treasure.txt", "../../outside/treasure.txt", None]]),
-    "from a file outside": journal([["../../outside/stolen", f"../{scenarios.PUSH_CLIENT}", None]]),
-    "absolute": journal([["/tmp/stolen", f"../{scenarios.PUSH_CLIENT}", None]]),  # noqa: S108 - must not be used
-    "a name without a folder": journal([["stolen", f"../{scenarios.PUSH_CLIENT}", None]]),
-    "another name": journal([["staging/stolen", f"../{scenarios.PUSH_CLIENT}", None]]),
-    "up in the middle": journal([[f"staging/../../../{scenarios.FOREIGN}", f"../{scenarios.FOREIGN}", None]]),
-    "up in the identity": journal([[f"../{scenarios.FOREIGN}", f"retired/../{scenarios.FOREIGN}", None]]),
-    "within the repository": journal([["../stolen", f"../{scenarios.PUSH_CLIENT}", None]]),
+    "from a file outside": journal([["../../outside/stolen", f"../{small_world.PUSH_CLIENT}", None]]),
+    "absolute": journal([["/tmp/stolen", f"../{small_world.PUSH_CLIENT}", None]]),  # noqa: S108 - must not be used
+    "a name without a folder": journal([["stolen", f"../{small_world.PUSH_CLIENT}", None]]),
+    "another name": journal([["staging/stolen", f"../{small_world.PUSH_CLIENT}", None]]),
+    "up in the middle": journal([[f"staging/../../../{small_world.FOREIGN}", f"../{small_world.FOREIGN}", None]]),
+    "up in the identity": journal([[f"../{small_world.FOREIGN}", f"retired/../{small_world.FOREIGN}", None]]),
+    "within the repository": journal([["../stolen", f"../{small_world.PUSH_CLIENT}", None]]),
     "within the sub-folder": journal([["staging/a", "retired/1/a", None]]),
     "onto the records": journal([["records.json", "../records.json", None]]),
     "an empty name": journal([["staging/", "../", None]]),
@@ -314,12 +318,12 @@ TAMPERED: dict[str, object] = {
 
 @pytest.mark.parametrize("tampered", TAMPERED.values(), ids=TAMPERED)
 def test_a_journal_that_was_tampered_with_is_refused_and_moves_nothing(tampered: object, tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
-    scenarios.bench(world).folder.prepare()
+    world = small_world.build(tmp_path / "world")
+    small_world.bench(world).folder.prepare()
     (world.repository / SUBFOLDER / "journal.json").write_text(json.dumps(tampered), encoding="ascii")
     before = snapshot(world)
     with pytest.raises(MachineError) as caught:
-        scenarios.sync(world, no_step)
+        operations.sync(world, no_step)
     assert caught.value.code == "journal-unreadable"
     assert "journal.json" in caught.value.hint
     assert snapshot(world) == before
@@ -327,12 +331,12 @@ def test_a_journal_that_was_tampered_with_is_refused_and_moves_nothing(tampered:
 
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"moves": NaN}'], ids=ascii_of)
 def test_a_journal_that_is_not_one_is_refused(data: bytes, tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
-    scenarios.bench(world).folder.prepare()
+    world = small_world.build(tmp_path / "world")
+    small_world.bench(world).folder.prepare()
     (world.repository / SUBFOLDER / "journal.json").write_bytes(data)
     before = snapshot(world)
     with pytest.raises(MachineError) as caught:
-        scenarios.sync(world, no_step)
+        operations.sync(world, no_step)
     assert caught.value.code == "journal-unreadable"
     assert snapshot(world) == before
 
@@ -342,10 +346,10 @@ def test_a_journal_that_is_not_one_is_refused(data: bytes, tmp_path: Path) -> No
     [b"", b"[]", b"{}", b'{"files": 1}', b'{"files": {"a": {"sha256": 1, "size_bytes": Infinity}}}', b"[" * 9999],
 )
 def test_records_that_were_tampered_with_are_forgotten(data: bytes, tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
-    scenarios.bench(world).folder.prepare()
+    world = small_world.build(tmp_path / "world")
+    small_world.bench(world).folder.prepare()
     (world.repository / SUBFOLDER / "records.json").write_bytes(data)
-    outcome = scenarios.sync(world, no_step)
+    outcome = operations.sync(world, no_step)
     assert outcome is not None
     assert outcome.error is None
 
@@ -374,20 +378,20 @@ def as_nobody(world: World, act: Callable[[World], None]) -> None:
 
 @of_posix
 def test_an_installer_that_may_not_be_read_is_replaced_and_kept(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     world.put(RHEL)
     (world.repository / RHEL).chmod(0)
 
     def act(here: World) -> None:
         with pytest.raises(PermissionError):
             (here.repository / RHEL).read_bytes()
-        outcome = scenarios.sync(here, no_step)
+        outcome = operations.sync(here, no_step)
         assert outcome is not None
         assert outcome.error is None
 
     as_nobody(world, act)
     (world.repository / RHEL).chmod(0o644)
-    assert (world.repository / RHEL).read_bytes() == scenarios.data_of(RHEL)
+    assert (world.repository / RHEL).read_bytes() == small_world.data_of(RHEL)
     kept = list((world.repository / SUBFOLDER / "retired").rglob(RHEL))
     assert len(kept) == 1
 
@@ -395,18 +399,17 @@ def test_an_installer_that_may_not_be_read_is_replaced_and_kept(tmp_path: Path) 
 @of_posix
 def test_a_file_that_could_not_be_read_once_is_read_again_later(tmp_path: Path) -> None:
     """What a lack of rights or a scanner's grip showed is not remembered as a fault of the bytes."""
-    world = scenarios.build(tmp_path / "world", mess=False)
+    world = small_world.build(tmp_path / "world", mess=False)
     world.put(RHEL)
     stamp = (world.repository / RHEL).stat()
     (world.repository / RHEL).chmod(0)
 
     def act(here: World) -> None:
-        bench = scenarios.bench(here)
-        files = tuple(file for file in scenarios.listing(here).files if file.installer)
-        assert [
-            verdict.good for verdict in bench.checker(bench.folder).read(scenarios.listing(here), files).values()
-        ] == [False]
-        assert bench.checker(bench.folder).known(scenarios.listing(here)) == {}
+        bench = small_world.bench(here)
+        listing = bench.folder.listing()
+        files = tuple(file for file in listing.files if file.installer)
+        assert [verdict.good for verdict in bench.checker(bench.folder).read(listing, files).values()] == [False]
+        assert bench.checker(bench.folder).known(listing) == {}
 
     as_nobody(world, act)
     (world.repository / RHEL).chmod(stamp.st_mode)
@@ -419,12 +422,12 @@ def test_a_file_that_could_not_be_read_once_is_read_again_later(tmp_path: Path) 
 def test_a_folder_without_rights_is_refused_in_words(
     mode: int, kind: type[RepoManagerError], code: str, tmp_path: Path
 ) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     world.repository.chmod(mode)
 
     def act(here: World) -> None:
         with pytest.raises(kind) as caught:
-            scenarios.sync(here, no_step)
+            operations.sync(here, no_step)
         assert caught.value.code == code
 
     before = snapshot(world) if os.geteuid() == 0 else None

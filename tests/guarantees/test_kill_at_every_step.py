@@ -6,19 +6,22 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import faults
+import operations
 import pytest
-import scenarios
-from scenarios import CHILD, KILLED, check, killed_at, left_over, snapshot, some_of, steps_of
+from faults import CHILD, KILLED, killed_at, some_of, steps_of
+from small_world import check, left_over, snapshot
 
 from repo_manager.adapters.filesystem.repository_folder import no_step
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scenarios import Operation, Snapshot, World
+    from operations import Operation
+    from small_world import Snapshot, World
 
-COMMANDS = list(scenarios.OPERATIONS)
-SAMPLE = max(3, 9 // scenarios.STRIDE)
+COMMANDS = list(operations.OPERATIONS)
+SAMPLE = max(3, 9 // faults.STRIDE)
 
 
 def assert_goal(world: World, operation: Operation, goal: Snapshot, context: str) -> None:
@@ -32,9 +35,9 @@ def assert_goal(world: World, operation: Operation, goal: Snapshot, context: str
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", scenarios.OPERATIONS)
+@pytest.mark.parametrize("command", operations.OPERATIONS)
 def test_a_run_killed_before_any_step_is_made_good_by_the_next(command: str, tmp_path: Path) -> None:
-    make, operation = scenarios.OPERATIONS[command]
+    make, operation = operations.OPERATIONS[command]
     begin = make(tmp_path / "begin")
     whole = begin.at(tmp_path / "whole")
     steps = steps_of(operation, whole)
@@ -53,9 +56,9 @@ def test_a_run_killed_before_any_step_is_made_good_by_the_next(command: str, tmp
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", scenarios.OPERATIONS)
+@pytest.mark.parametrize("command", operations.OPERATIONS)
 def test_a_recovery_killed_before_any_step_is_made_good_by_the_next(command: str, tmp_path: Path) -> None:
-    make, operation = scenarios.OPERATIONS[command]
+    make, operation = operations.OPERATIONS[command]
     begin = make(tmp_path / "begin")
     whole = begin.at(tmp_path / "whole")
     steps = steps_of(operation, whole)
@@ -78,9 +81,9 @@ def test_a_recovery_killed_before_any_step_is_made_good_by_the_next(command: str
             assert_goal(world, operation, goal, context)
 
 
-@pytest.mark.parametrize("command", scenarios.OPERATIONS)
+@pytest.mark.parametrize("command", operations.OPERATIONS)
 def test_a_run_killed_from_outside_is_made_good_by_the_next(command: str, tmp_path: Path) -> None:
-    make, operation = scenarios.OPERATIONS[command]
+    make, operation = operations.OPERATIONS[command]
     begin = make(tmp_path / "begin")
     whole = begin.at(tmp_path / "whole")
     count = len(steps_of(operation, whole))

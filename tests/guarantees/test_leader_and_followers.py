@@ -12,10 +12,15 @@ from functools import partial
 from subprocess import DEVNULL
 from typing import TYPE_CHECKING, Any, Final
 
+import faults
+import operations
+import processes
 import pytest
-import scenarios
+import small_world
 from object_stores import azurite, nginx, s3_server, signature
-from scenarios import TOKENS, check, left_over, name_of, snapshot, until
+from processes import until
+from simulator import name_of
+from small_world import TOKENS, check, left_over, snapshot
 from spread_world import Authority, Leader, Mirror, error_of, installers, large, served, tree
 from trust_world import Following
 from web_world import serving
@@ -31,11 +36,11 @@ if TYPE_CHECKING:
     from pathlib import Path
     from subprocess import Popen
 
-    from scenarios import World
+    from small_world import World
 
 pytestmark = pytest.mark.slow
 
-ROUNDS: Final = max(1, 2 // scenarios.STRIDE)
+ROUNDS: Final = max(1, 2 // faults.STRIDE)
 
 
 class Together:
@@ -51,7 +56,7 @@ class Together:
 
     def follower(self, kind: str) -> Mirror:
         """A messy repository that follows from a place of that kind."""
-        mirror = Mirror(scenarios.build(self.root / kind), str(self.depot), self.fingerprint)
+        mirror = Mirror(small_world.build(self.root / kind), str(self.depot), self.fingerprint)
         make: Callable[[Mirror], None] = getattr(self, f"_{kind}", lambda _: None)
         make(mirror)
         return mirror
@@ -141,7 +146,7 @@ def test_a_certificate_that_does_not_count_is_refused_and_nothing_is_touched(
 ) -> None:
     authority = Authority(tmp_path / "tls")
     files = {"authority": authority.file, "another": Authority(tmp_path / "tls", "another").file}
-    mirror = Mirror(scenarios.build(tmp_path / "follower"), "", scenarios.fingerprint_of(published.world))
+    mirror = Mirror(small_world.build(tmp_path / "follower"), "", operations.fingerprint_of(published.world))
     if trusted:
         mirror.configure(ca_file=files[trusted])
     before = snapshot(mirror.world)
@@ -243,7 +248,7 @@ def test_a_leader_and_three_followers_of_different_kinds_converge_after_random_k
             for dest, variables in together.publishings().items():
                 # Another time to be good for, so that there is always something to sign.
                 words = leader.words(dest, "--expires", str(20 + number), *lost)
-                with scenarios.start(leader.world, *words, variables=variables) as run:
+                with processes.start(leader.world, *words, variables=variables) as run:
                     until(partial(_publishes, run, leader.world), "it publishes", 120)
                     ends.append(_kill(run, chance))
             with ExitStack() as running:

@@ -9,10 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import operations
 import pytest
-import scenarios
+import small_world
 from platforms import needs_links
-from scenarios import TOKENS, cli, name_of, snapshot
+from processes import cli
+from simulator import name_of
+from small_world import TOKENS, snapshot
 from spread_places import KINDS, place_of
 from spread_world import Here, Leader, Mirror, error_of, installers, tree
 
@@ -25,7 +28,7 @@ from repo_manager.core.errors import DocumentError, ExitCode
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scenarios import World
+    from small_world import World
     from spread_places import Place
 
 UNKNOWN = "  CENTOS5-64: {systems: [a system], extension: .tar.gz}"
@@ -91,11 +94,11 @@ def no_root(world: World) -> list[str]:
 
 
 def root_is_a_file(world: World) -> list[str]:
-    return ["--repository", str(world.repository / scenarios.FOREIGN), "prune", "--yes"]
+    return ["--repository", str(world.repository / small_world.FOREIGN), "prune", "--yes"]
 
 
 def catalog_without_links(world: World) -> list[str]:
-    text = "\n".join(line for line in scenarios.CATALOG_TEXT.splitlines() if "https:" not in line)
+    text = "\n".join(line for line in small_world.CATALOG_TEXT.splitlines() if "https:" not in line)
     world.catalog.write_text(text.replace("    links:", ""), encoding="ascii")
     return sync(world, world.source)
 
@@ -140,7 +143,7 @@ def catalog_of_something_else(world: World) -> list[str]:
 def test_what_would_empty_a_repository_is_refused_and_nothing_is_touched(
     prepare: Callable[[World], list[str]], code: str, exit_code: int, tmp_path: Path
 ) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     arguments = prepare(world)
     before = snapshot(world)
     done = cli(world, *arguments)
@@ -152,7 +155,7 @@ def test_what_would_empty_a_repository_is_refused_and_nothing_is_touched(
 
 def test_a_source_of_empty_files_places_nothing(tmp_path: Path) -> None:
     """A share whose files were created and never filled, as a full disk on the other side leaves them."""
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     for path in world.source.iterdir():
         path.write_bytes(b"")
     before = snapshot(world)
@@ -162,7 +165,7 @@ def test_a_source_of_empty_files_places_nothing(tmp_path: Path) -> None:
 
 
 def test_a_catalog_without_any_link_is_refused_with_its_line() -> None:
-    text = "\n".join(line for line in scenarios.CATALOG_TEXT.splitlines() if "https:" not in line)
+    text = "\n".join(line for line in small_world.CATALOG_TEXT.splitlines() if "https:" not in line)
     with pytest.raises(DocumentError) as caught:
         catalog.parse(text.replace("    links:", ""))
     assert [problem.line > 1 for problem in caught.value.problems] == [True]
@@ -171,12 +174,12 @@ def test_a_catalog_without_any_link_is_refused_with_its_line() -> None:
 
 def test_one_bad_package_may_go_although_it_is_all_there_is(tmp_path: Path) -> None:
     """The guard is against a wrong folder, not against work: a single broken file is retired."""
-    world = scenarios.build(tmp_path / "world", mess=False)
+    world = small_world.build(tmp_path / "world", mess=False)
     world.put(name_of(TOKENS[1]), b"")
-    world.put(scenarios.COPY, b"x")
+    world.put(small_world.COPY, b"x")
     done = cli(world, "--repository", str(world.repository), "prune", "--yes")
     assert done.returncode == 0, done.stderr
-    assert not (world.repository / scenarios.COPY).exists()
+    assert not (world.repository / small_world.COPY).exists()
 
 
 # mirror
@@ -201,7 +204,7 @@ class Led:
     def renew(self, name: str, leader: Leader, tokens: tuple[str, ...]) -> None:
         """What `publish` refuses: a newer set with the same keys that has lost most of what it had, or all."""
         depot, keys = self.place.depot(name), Keys(leader.world.root / "keys")
-        items = scenarios.items_at(sorted(leader.world.repository / name_of(token) for token in tokens))
+        items = operations.items_at(sorted(leader.world.repository / name_of(token) for token in tokens))
         try:
             leading.Leader(keys, depot, datetime.now(UTC)).publish(leading.Order(items, 30), lambda _: None)
         finally:
@@ -214,7 +217,7 @@ def led(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     leader = Leader.build(root / "leader")
     (root / "place").mkdir()
     with place_of(request.param, root / "place") as place:
-        follower = Mirror(scenarios.build(root / "follower"), "", "")
+        follower = Mirror(small_world.build(root / "follower"), "", "")
         led = Led(leader, place, follower)
         follower.fingerprint = led.publish("set", leader)
         place.send(follower, "set")

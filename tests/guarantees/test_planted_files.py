@@ -14,9 +14,13 @@ if sys.platform == "win32":
 
 import signal
 
-import scenarios
+import faults
+import operations
+import small_world
+from faults import in_child
 from planted import KINDS, lay
-from scenarios import check, data_of, in_child, left_over, name_of, snapshot
+from simulator import name_of
+from small_world import check, data_of, left_over, snapshot
 
 from repo_manager.adapters.filesystem.journal import records_to_json
 from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER, no_step
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from scenarios import World
+    from small_world import World
 
 NAME = name_of("UBUNTU-22.04-64")
 REFUSED = ("journal.json", "records.json", "lock")
@@ -45,8 +49,8 @@ def within_time(act: Callable[[], None]) -> None:
 
 def planted(tmp_path: Path, path: str, kind: str) -> World:
     """A world in which something has the name of a file of the tool's own."""
-    world = scenarios.build(tmp_path / "world")
-    scenarios.bench(world).folder.prepare()
+    world = small_world.build(tmp_path / "world")
+    small_world.bench(world).folder.prepare()
     lay(kind, world.repository / SUBFOLDER / path, world.outside / "treasure.txt")
     return world
 
@@ -59,7 +63,7 @@ def test_a_file_that_says_what_happened_is_refused_and_named(path: str, kind: st
 
     def act() -> None:
         with pytest.raises(MachineError) as caught:
-            scenarios.sync(world, no_step)
+            operations.sync(world, no_step)
         assert caught.value.code == "not-a-plain-file"
         assert str(world.repository / SUBFOLDER / path) in caught.value.message
         assert caught.value.hint
@@ -77,7 +81,7 @@ def test_a_file_that_is_written_is_replaced_and_never_written_through(path: str,
 
     def act() -> None:
         try:
-            outcome = scenarios.sync(world, no_step)
+            outcome = operations.sync(world, no_step)
         except RepoManagerError as error:
             refused: RepoManagerError | None = error
         else:
@@ -100,8 +104,8 @@ def test_a_file_that_is_written_is_replaced_and_never_written_through(path: str,
 @pytest.mark.parametrize("whole", [True, False], ids=["staged", "part"])
 def test_a_staged_file_that_others_can_write_to_is_fetched_again(whole: bool, kind: str, tmp_path: Path) -> None:  # noqa: FBT001 - a column of the table
     """Its bytes are right now. Another name or owner could change them once they were verified."""
-    world = scenarios.build(tmp_path / "world")
-    bench = scenarios.bench(world)
+    world = small_world.build(tmp_path / "world")
+    bench = small_world.bench(world)
     bench.folder.prepare()
     path = bench.folder.staged(NAME) if whole else bench.folder.part(NAME)
     path.write_bytes(data_of(NAME) if whole else data_of(NAME)[:900])
@@ -117,7 +121,7 @@ def test_a_staged_file_that_others_can_write_to_is_fetched_again(whole: bool, ki
             os.chown(path, 65534, 65534)
         else:
             path.chmod(0o666)
-        outcome = scenarios.sync(world, no_step)
+        outcome = operations.sync(world, no_step)
         assert outcome is not None
         assert outcome.error is None
         placed = (world.repository / NAME).stat()
@@ -126,21 +130,21 @@ def test_a_staged_file_that_others_can_write_to_is_fetched_again(whole: bool, ki
 
 
 def test_a_staged_file_of_an_earlier_run_is_read_again_and_not_believed(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
-    folder = scenarios.bench(world).folder
+    world = small_world.build(tmp_path / "world")
+    folder = small_world.bench(world).folder
     folder.prepare()
     right = data_of(NAME)
     folder.staged(NAME).write_bytes(right[:-20] + bytes(20))
-    outcome = scenarios.sync(world, no_step)
+    outcome = operations.sync(world, no_step)
     assert outcome is not None
     assert outcome.error is None
     assert (world.repository / NAME).read_bytes() == right
 
 
 def test_a_file_with_several_names_is_copied_by_add(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     os.link(world.source / name_of("Windows"), world.root / "another name")
-    outcome = scenarios.add(world, no_step)
+    outcome = operations.add(world, no_step)
     assert outcome is not None
     assert outcome.error is None
     assert (world.repository / name_of("Windows")).stat().st_nlink == 1
@@ -148,9 +152,9 @@ def test_a_file_with_several_names_is_copied_by_add(tmp_path: Path) -> None:
 
 def test_a_staging_folder_that_is_exchanged_for_a_link_leads_nowhere(tmp_path: Path) -> None:
     """It is exchanged after it was looked at, before each step that follows."""
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     staging = world.repository / SUBFOLDER / "staging"
-    steps = scenarios.steps_of(scenarios.sync, world.at(tmp_path / "whole"))
+    steps = faults.steps_of(operations.sync, world.at(tmp_path / "whole"))
     elsewhere = tmp_path / "elsewhere"
     for number, what in enumerate(steps, start=1):
         # Not where the folder is still to be made.
@@ -170,7 +174,7 @@ def test_a_staging_folder_that_is_exchanged_for_a_link_leads_nowhere(tmp_path: P
 
         refused: RepoManagerError | None
         try:
-            outcome = scenarios.sync(here, exchange)
+            outcome = operations.sync(here, exchange)
         except RepoManagerError as error:
             refused = error
         else:
@@ -188,8 +192,8 @@ def test_a_staging_folder_that_is_exchanged_for_a_link_leads_nowhere(tmp_path: P
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"files": {"a": {}}}'])
 def test_records_that_are_damaged_are_noted_and_kept_beside_the_new_ones(data: bytes, tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
-    bench = scenarios.bench(world)
+    world = small_world.build(tmp_path / "world")
+    bench = small_world.bench(world)
     bench.folder.prepare()
     path = world.repository / SUBFOLDER / "records.json"
     path.write_bytes(data)
@@ -197,7 +201,7 @@ def test_records_that_are_damaged_are_noted_and_kept_beside_the_new_ones(data: b
     assert bench.folder.records(told.append) == {}
     assert [str(path) in text for text in told] == [True]
 
-    outcome = scenarios.sync(world, no_step)
+    outcome = operations.sync(world, no_step)
     assert outcome is not None
     assert outcome.error is None
     aside = path.with_name(f"records.json.damaged-{outcome.identity}")
@@ -209,8 +213,8 @@ def test_records_that_are_damaged_are_noted_and_kept_beside_the_new_ones(data: b
 
 
 def test_records_that_are_there_or_not_yet_are_no_damage(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
-    folder = scenarios.bench(world).folder
+    world = small_world.build(tmp_path / "world")
+    folder = small_world.bench(world).folder
     folder.prepare()
     told: list[str] = []
     assert folder.records(told.append) == {}

@@ -13,9 +13,13 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+import faults
+import operations
 import pytest
-import scenarios
-from scenarios import KILLED, KillAt, World, in_child, name_of, some_of
+import small_world
+from faults import KILLED, KillAt, in_child, some_of
+from simulator import name_of
+from small_world import World
 from trust_world import ALL, DAY, NOW, Following, Leading
 
 from repo_manager.adapters.storage.local import FolderDepot
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
 
 FEWER: Final = ("Windows", "RHEL9-64", "OL8-64")
 
-forks = pytest.mark.skipif(not scenarios.can_fork, reason="every step is a process of its own")
+forks = pytest.mark.skipif(not faults.can_fork, reason="every step is a process of its own")
 
 
 def _publish(
@@ -40,7 +44,7 @@ def _publish(
 ) -> Published:
     keys = Keys(leader.root / "keys", step=step)
     keys.prepare()
-    depot = scenarios.SteppingDepot(FolderDepot(leader.depot), step)
+    depot = operations.SteppingDepot(FolderDepot(leader.depot), step)
     return Leader(keys, depot, leader.now).publish(Order(leader.items(tokens), 30, frozenset(rotate)), lambda _: None)
 
 
@@ -118,22 +122,22 @@ def test_a_first_publishing_killed_before_any_step_is_made_good(tmp_path: Path) 
 
 @forks
 def test_a_follower_of_a_killed_publishing_goes_on_as_before(tmp_path: Path) -> None:
-    world = scenarios.led(tmp_path / "world")
-    assert scenarios.mirror(world, lambda _: None) is not None
-    before = scenarios.snapshot(world)
+    world = operations.led(tmp_path / "world")
+    assert operations.mirror(world, lambda _: None) is not None
+    before = small_world.snapshot(world)
     (world.source / name_of("OL8-64")).unlink()
-    (world.source / name_of("OL8-64")).write_bytes(scenarios.data_of(name_of("OL8-64")))
-    tokens = [str(token) for token in scenarios.TOKENS[:3]]
+    (world.source / name_of("OL8-64")).write_bytes(small_world.data_of(name_of("OL8-64")))
+    tokens = [str(token) for token in small_world.TOKENS[:3]]
 
     def publish(number: int) -> None:
-        scenarios.publish(world, KillAt(number), tokens)
+        operations.publish(world, KillAt(number), tokens)
 
     assert in_child(lambda: publish(3)) == KILLED
 
-    outcome = scenarios.mirror(world, lambda _: None)
+    outcome = operations.mirror(world, lambda _: None)
     assert outcome is not None
     assert outcome.results == ()
-    assert scenarios.snapshot(world).state == before.state
+    assert small_world.snapshot(world).state == before.state
 
 
 class _FailAt:
@@ -251,7 +255,7 @@ def test_what_has_not_changed_is_not_sent_again(tmp_path: Path) -> None:
 
     more = leader.publish(ALL)
 
-    assert more.bytes_sent == len(scenarios.data_of(name_of("UBUNTU-22.04-64")))
+    assert more.bytes_sent == len(small_world.data_of(name_of("UBUNTU-22.04-64")))
     assert before.items() <= _files(leader).items()
 
 
@@ -411,7 +415,7 @@ def test_an_installer_that_is_gone_from_the_depot_is_sent_again(tmp_path: Path) 
     lost = next(path for path in leader.depot.rglob("*OL8*"))
     lost.unlink()
 
-    assert leader.publish().bytes_sent == len(scenarios.data_of(name_of("OL8-64")))
+    assert leader.publish().bytes_sent == len(small_world.data_of(name_of("OL8-64")))
     assert lost.exists()
 
 
@@ -616,7 +620,7 @@ def test_a_depot_without_rights_is_left_as_it_is(tmp_path: Path) -> None:
 
 
 def test_the_world_of_the_other_suites_has_a_leader(tmp_path: Path) -> None:
-    world = scenarios.led(tmp_path)
+    world = operations.led(tmp_path)
 
     assert isinstance(world, World)
     assert len(list((world.depot / "targets").iterdir())) == 4

@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import operations
+import processes
 import pytest
-import scenarios
-from scenarios import TOKENS, data_of, left_over, name_of, snapshot
+import small_world
+from simulator import name_of
 from small_disk import mounted
+from small_world import TOKENS, data_of, left_over, snapshot
 from spread_world import PAYLOAD, Leader, Mirror, error_of, large, tree
 from trust_world import Following
 
@@ -32,7 +35,7 @@ def small_follower(tmp_path: Path) -> Iterator[Mirror]:
     """A follower with too little room for what its leader has; it has followed a smaller set before."""
     leader = Leader.build(tmp_path / "leader")
     fingerprint = leader.prepare()
-    world = scenarios.build(tmp_path / "follower", mess=False)
+    world = small_world.build(tmp_path / "follower", mess=False)
     filled = tmp_path / "filled"
     world.repository.rename(filled)
     world.repository.mkdir()
@@ -100,7 +103,7 @@ def test_a_disk_that_fills_up_while_a_follower_fetches_gives_everything_back(sma
     world = small_follower.world
     before = snapshot(world)
     depot = FolderDepot(Path(small_follower.source))
-    following = scenarios.follower(world, fingerprint=small_follower.fingerprint, depot=depot)
+    following = operations.follower(world, fingerprint=small_follower.fingerprint, depot=depot)
     following.wanted = Wanted(packages=(TOKENS[0],))
     filled: list[Path] = []
 
@@ -109,7 +112,7 @@ def test_a_disk_that_fills_up_while_a_follower_fetches_gives_everything_back(sma
             filled.append(fill(world.repository))
 
     with pytest.raises(MachineError) as failure:
-        scenarios.mirror_with(world, step, following)
+        operations.mirror_with(world, step, following)
 
     assert failure.value.code == "no-space"
     assert left_over(world) == []
@@ -147,7 +150,7 @@ def test_a_depot_without_room_keeps_the_old_set_and_half_of_no_file(small_depot:
     leader, fingerprint = small_depot
     depot = leader.world.depot
 
-    done = scenarios.cli(leader.world, *leader.words(str(depot)))
+    done = processes.cli(leader.world, *leader.words(str(depot)))
 
     assert (done.returncode, error_of(done)) == (ExitCode.TRANSFER, "no-space"), done.stderr
     assert shown(leader, fingerprint) == SMALL
@@ -168,7 +171,7 @@ def test_a_depot_that_is_full_to_the_last_byte_keeps_the_old_set(small_depot: tu
     filler = fill(depot)
     before = {path: path.read_bytes() for path in depot.rglob("*") if path.is_file()}
 
-    done = scenarios.cli(leader.world, *leader.words(str(depot), "--rotate", "timestamp"))
+    done = processes.cli(leader.world, *leader.words(str(depot), "--rotate", "timestamp"))
 
     assert (done.returncode, error_of(done)) == (ExitCode.TRANSFER, "no-space"), done.stderr
     assert {path: path.read_bytes() for path in depot.rglob("*") if path.is_file()} == before
@@ -186,7 +189,7 @@ def test_keys_on_a_full_disk_are_made_whole_or_not_at_all(tmp_path: Path) -> Non
     with mounted(keys, 64 << 10):
         filler = fill(keys)
 
-        done = scenarios.cli(leader.world, *leader.words(str(leader.world.depot)))
+        done = processes.cli(leader.world, *leader.words(str(leader.world.depot)))
 
         assert (done.returncode, error_of(done)) == (ExitCode.TRANSFER, "no-space"), done.stderr
         assert [path for path in keys.rglob("*") if path.is_file() and path not in {filler, keys / "lock"}] == []

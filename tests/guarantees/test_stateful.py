@@ -9,8 +9,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+import faults
+import operations
 import pytest
-import scenarios
+import small_world
+from faults import KILLED, KillAt, in_child
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -26,7 +29,7 @@ from repository_model import (
     after_sync,
     good,
 )
-from scenarios import KILLED, KillAt, World, check, in_child, snapshot
+from small_world import Step, World, check, snapshot
 
 from repo_manager.adapters.filesystem.repository_folder import no_step
 from repo_manager.app.change import perform
@@ -53,7 +56,7 @@ class Repository(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.root = Path(tempfile.mkdtemp(prefix="stateful-"))
-        self.world = scenarios.build(self.root / "world", mess=False)
+        self.world = small_world.build(self.root / "world", mess=False)
         self.possible: list[Contents] = [{}]
         self.crashed = False
         self.steady = snapshot(self.world)
@@ -66,14 +69,14 @@ class Repository(RuleBasedStateMachine):
         folder = self.world.repository
         return {path.name: path.read_bytes() for path in folder.iterdir() if path.name in WHOLE or path.name in STRAYS}
 
-    def run(self, command: str, world: World, step: scenarios.Step) -> None:
+    def run(self, command: str, world: World, step: Step) -> None:
         if command == "add":
             paths = [world.source / NEWEST[token] for token in BROUGHT]
-            outcome = perform(scenarios.bench(world, step), scenarios.add_task(*paths))
+            outcome = perform(small_world.bench(world, step), operations.add_task(world, *paths))
             assert outcome.error is None
             return
         try:
-            result = scenarios.OPERATIONS[command][1](world, step)
+            result = operations.OPERATIONS[command][1](world, step)
         except InputError as error:
             if error.code != "would-empty-repository":
                 raise
@@ -111,7 +114,7 @@ class Repository(RuleBasedStateMachine):
         self.settle(self.possible[0] if changed else unchanged_undo)
 
     # Elsewhere a child costs too much; killing has a test of its own.
-    @precondition(lambda self: scenarios.can_fork and not self.crashed)
+    @precondition(lambda self: faults.can_fork and not self.crashed)
     @rule(command=st.sampled_from(list(AFTER)), number=st.integers(1, 45))
     def a_change_that_is_killed(self, command: str, number: int) -> None:
         was = self.possible[0]
@@ -127,9 +130,9 @@ class Repository(RuleBasedStateMachine):
     @precondition(lambda self: self.undo is not None)
     @rule()
     def the_last_change_is_taken_back(self) -> None:
-        folder = scenarios.bench(self.world).folder
-        task = scenarios.restore_task(folder, folder.journals()[-1].identity)
-        outcome = perform(scenarios.bench(self.world), task)
+        folder = small_world.bench(self.world).folder
+        task = operations.restore_task(folder, folder.journals()[-1].identity)
+        outcome = perform(small_world.bench(self.world), task)
         assert outcome.error is None
         check(self.steady, self.world, snapshot(self.world))
         assert self.contents() == self.undo

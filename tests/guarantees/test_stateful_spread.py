@@ -9,13 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import faults
+import operations
 import pytest
-import scenarios
+import small_world
+from faults import KILLED, KillAt, in_child
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from repository_model import HALVES, STRAYS, WHOLE, Contents, after_prune, after_sync
-from scenarios import KILLED, TOKENS, KillAt, World, check, in_child, name_of, snapshot
+from simulator import name_of
+from small_world import TOKENS, Step, World, check, snapshot
 from trust_world import Following
 
 from repo_manager.adapters.filesystem.repository_folder import no_step
@@ -60,7 +64,7 @@ class Spread(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.root = Path(tempfile.mkdtemp(prefix="spread-"))
-        self.leader = scenarios.build(self.root / "leader", mess=False)
+        self.leader = small_world.build(self.root / "leader", mess=False)
         for name, data in WHOLE.items():
             (self.leader.source / name).write_bytes(data)
         self.fingerprint = ""
@@ -69,7 +73,7 @@ class Spread(RuleBasedStateMachine):
         self.possible: dict[str, list[Contents]] = {}
         self.undo: dict[str, Contents | None] = {}
         for name in FOLLOWERS:
-            self.worlds[name] = scenarios.build(self.root / name, mess=False)
+            self.worlds[name] = small_world.build(self.root / name, mess=False)
             for file, data in WHOLE.items():
                 (self.worlds[name].source / file).write_bytes(data)
             self.possible[name], self.undo[name] = [{}], None
@@ -91,17 +95,17 @@ class Spread(RuleBasedStateMachine):
 
     # The leader
 
-    def publish(self, what: Contents, step: scenarios.Step) -> None:
+    def publish(self, what: Contents, step: Step) -> None:
         release = next(iter(what)).split("_")[2][:4]
-        scenarios.publish(self.leader, step, [name.split("_")[3] for name in what], release=release)
+        operations.publish(self.leader, step, [name.split("_")[3] for name in what], release=release)
 
     @rule(what=st.sampled_from(SETS))
     def the_leader_publishes(self, what: Contents) -> None:
         self.publish(what, no_step)
-        self.fingerprint = scenarios.fingerprint_of(self.leader)
+        self.fingerprint = operations.fingerprint_of(self.leader)
         self.published = [what]
 
-    @precondition(lambda self: scenarios.can_fork and self.published)
+    @precondition(lambda self: faults.can_fork and self.published)
     @rule(what=st.sampled_from(SETS), number=st.integers(1, 30))
     def the_leader_is_killed(self, what: Contents, number: int) -> None:
         code = in_child(lambda: self.publish(what, KillAt(number)))
@@ -112,24 +116,24 @@ class Spread(RuleBasedStateMachine):
     @rule()
     def somebody_reads_the_set(self) -> None:
         depot = FolderDepot(self.leader.depot)
-        found = Following(depot, self.fingerprint, now=scenarios.NOW).follow().found
+        found = Following(depot, self.fingerprint, now=small_world.NOW).follow().found
         seen = {member.name.text: b"".join(map(bytes, depot.stream(member.path))) for member in found.members}
         assert seen in self.published
         self.published = [seen]
 
     # The followers
 
-    def mirror(self, name: str, step: scenarios.Step) -> Outcome:
+    def mirror(self, name: str, step: Step) -> Outcome:
         depot, world = FolderDepot(self.leader.depot), self.worlds[name]
-        following = scenarios.follower(world, step, depot=depot, fingerprint=self.fingerprint)
-        return scenarios.mirror_with(world, step, following)
+        following = operations.follower(world, step, depot=depot, fingerprint=self.fingerprint)
+        return operations.mirror_with(world, step, following)
 
-    def change(self, name: str, command: str, step: scenarios.Step) -> None:
+    def change(self, name: str, command: str, step: Step) -> None:
         try:
             if command == "mirror":
                 outcome: Outcome | None = self.mirror(name, step)
             else:
-                outcome = scenarios.OPERATIONS[command][1](self.worlds[name], step)
+                outcome = operations.OPERATIONS[command][1](self.worlds[name], step)
         except InputError as error:
             if error.code != "would-empty-repository":
                 raise
@@ -165,7 +169,7 @@ class Spread(RuleBasedStateMachine):
         number=st.integers(1, 50),
     )
     def a_follower_is_killed(self, name: str, command: str, number: int) -> None:
-        if not scenarios.can_fork or not self.able(command) or self.crashed(name):
+        if not faults.can_fork or not self.able(command) or self.crashed(name):
             return
         was, expected = self.possible[name][0], self.ends(command, name)
         code = in_child(partial(self.change, name, command, KillAt(number)))
@@ -177,13 +181,13 @@ class Spread(RuleBasedStateMachine):
         else:
             self.possible[name], self.undo[name] = [was, *expected], None
 
-    def allowed(self, command: str) -> scenarios.Snapshot | None:
+    def allowed(self, command: str) -> small_world.Snapshot | None:
         """A set may take packages away; nothing else may."""
         if command != "mirror":
             return None
         in_all = set.intersection(*map(tokens_in, self.published))
         kept = frozenset(name for name in self.published[0] if name.split("_")[3] in in_all)
-        return scenarios.Snapshot({}, (), {}, kept)
+        return small_world.Snapshot({}, (), {}, kept)
 
     @rule(name=st.sampled_from(FOLLOWERS), file=st.sampled_from([*WHOLE.items(), *HALVES.items(), *STRAYS.items()]))
     def somebody_drops_a_file(self, name: str, file: tuple[str, bytes]) -> None:
@@ -196,9 +200,9 @@ class Spread(RuleBasedStateMachine):
         goal = self.undo[name]
         if goal is None:
             return
-        folder = scenarios.bench(self.worlds[name]).folder
-        task = scenarios.restore_task(folder, folder.journals()[-1].identity)
-        outcome = perform(scenarios.bench(self.worlds[name]), task)
+        folder = small_world.bench(self.worlds[name]).folder
+        task = operations.restore_task(folder, folder.journals()[-1].identity)
+        outcome = perform(small_world.bench(self.worlds[name]), task)
         assert outcome.error is None
         assert self.contents(name) == goal
         self.settle(name)

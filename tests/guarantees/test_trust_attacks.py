@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import pytest
 from abuse_server import Honest, always, serving
 from object_stores import azurite, nginx, s3_server
-from scenarios import data_of, name_of
 from securesystemslib.signer import CryptoSigner
+from simulator import name_of
+from small_world import data_of
 from spread_world import Authority
 from trust_world import ALL, DAY, NOW, OLD, Following, Leading
 from web_world import serving as serve

@@ -5,16 +5,21 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+import faults
+import operations
 import pytest
-import scenarios
-from scenarios import OPERATIONS, check, left_over, snapshot
+import small_world
+from operations import OPERATIONS
+from small_world import Step, check, left_over, snapshot
 
 from repo_manager.core.errors import ExitCode, RepoManagerError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scenarios import Operation, Step, World
+    from operations import Operation
+    from small_world import World
+
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows keeps a folder whose files are open; test_unc.py does the same on a share"
@@ -58,7 +63,7 @@ def test_a_repository_that_goes_away_at_any_step_is_as_it_was_and_the_next_run_g
     build, operation = OPERATIONS[name]
     first = build(tmp_path / "first")
     goal_world = first.at(tmp_path / "goal")
-    steps = scenarios.steps_of(operation, goal_world)
+    steps = faults.steps_of(operation, goal_world)
     goal = snapshot(goal_world)
     away = 0
     for number in range(1, len(steps) + 1):
@@ -84,16 +89,16 @@ def test_a_repository_that_goes_away_at_any_step_is_as_it_was_and_the_next_run_g
 def test_a_source_that_goes_away_at_any_step_leaves_the_folder_complete_and_the_next_run_succeeds(
     tmp_path: Path,
 ) -> None:
-    first = scenarios.build(tmp_path / "first")
+    first = small_world.build(tmp_path / "first")
     goal_world = first.at(tmp_path / "goal")
-    steps = scenarios.steps_of(scenarios.sync, goal_world)
+    steps = faults.steps_of(operations.sync, goal_world)
     goal = snapshot(goal_world)
     codes: list[str] = []
     for number in range(1, len(steps) + 1):
         world = first.at(tmp_path / f"world-{number}")
         before = snapshot(world)
         source = Volume(world, number, world.source)
-        error = failure_of(scenarios.sync, world, source)
+        error = failure_of(operations.sync, world, source)
         assert source.is_away, number
         if error is not None:
             codes.append(error.code)
@@ -101,7 +106,7 @@ def test_a_source_that_goes_away_at_any_step_leaves_the_folder_complete_and_the_
             now = snapshot(world)
             assert (now.files, now.retired) == (before.files, before.retired), number
         source.come_back()
-        assert failure_of(scenarios.sync, world, lambda _: None) is None, number
+        assert failure_of(operations.sync, world, lambda _: None) is None, number
         check(before, world, goal)
         assert snapshot(world).good == goal.good, number
         assert left_over(world) == []

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-import scenarios
+import small_world
 from cli_world import StandIn
-from scenarios import World, data_of, name_of, until
+from processes import until
+from simulator import name_of
+from small_world import World, data_of
 from watch_world import LIMIT_S, planned, started
 
 from repo_manager.adapters import folder_events
@@ -65,7 +67,7 @@ class Watching:
         ).run()
 
     def bench(self) -> Workbench:
-        made = scenarios.bench(self.world)
+        made = small_world.bench(self.world)
         patience = Patience(stop_s=1, start_s=1, steady_s=0.02, poll_s=0.01)
         return replace(made, service=self.service, clock=SystemClock(), patience=patience)
 
@@ -111,7 +113,7 @@ def watching(world: World, *, polling: bool) -> Iterator[Watching]:
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    made = scenarios.build(tmp_path / "world", mess=False)
+    made = small_world.build(tmp_path / "world", mess=False)
     made.put(RHEL_OLD)
     made.put(OL)
     return made
@@ -264,17 +266,17 @@ def test_after_an_overflow_nothing_is_missed(world: World) -> None:
 
 
 def test_killed_in_the_middle_the_next_one_puts_everything_right(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
-    before = scenarios.snapshot(world)
+    world = small_world.build(tmp_path / "world")
+    before = small_world.snapshot(world)
     journal = world.repository / ".repo-manager" / "journal.json"
     with started(world) as watch:
         until(lambda: journal.exists() or watch.said("retired") > 0, "a transaction is under way", LIMIT_S)
         watch.process.kill()
         watch.process.wait()
-    scenarios.check(before, world)
+    small_world.check(before, world)
     with started(world) as watch:
         until(lambda: not (world.repository / name_of("OL8-64", "9.65")).exists(), "it is put right", LIMIT_S)
         until(lambda: not journal.exists(), "the transaction has ended", LIMIT_S)
-    scenarios.check(before, world)
+    small_world.check(before, world)
     assert (world.repository / name_of("RHEL9-64", "9.65")).exists()
     assert (world.repository / OL).exists()

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from scenarios import until
+from processes import until
 from web_certificates import make_certificate
 from web_world import LARGE, serving, target_path, write_set
 

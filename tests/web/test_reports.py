@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from fleet_world import NOW, document, report
+from processes import until
 from prometheus_client.parser import text_string_to_metric_families
-from scenarios import until
 from web_world import RHEL, ROOT_DIGEST, Served, make_tokens, serving, target_path, write_set
 
 from repo_manager.adapters.status_reports import folder as reports_folder

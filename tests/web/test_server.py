@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
-from scenarios import until
+from processes import until
 from web_certificates import make_certificate
 from web_world import LARGE, Served, serving, target_path, write_set
 

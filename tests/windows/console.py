@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import scenarios
+import small_world
 from abuse_server import drip, serving
 from windows import tier
 
@@ -34,11 +34,11 @@ def main() -> int:
     with tier.temporary_prefix(kit) as prefix, tempfile.TemporaryDirectory() as folder:
         failed = 0
         for case in (_sync_of_a_silent_server, _watch):
-            world = scenarios.build(Path(folder) / case.__name__)
-            before = scenarios.snapshot(world)
+            world = small_world.build(Path(folder) / case.__name__)
+            before = small_world.snapshot(world)
             code, said = case(kit, prefix, world)
             good = code == ExitCode.INTERRUPTED and "Traceback" not in said and "error[interrupted]" in said
-            good = good and scenarios.snapshot(world).state == before.state
+            good = good and small_world.snapshot(world).state == before.state
             tier._say(f"{'passed' if good else 'FAILED'}: Ctrl-C in a console, {case.__name__.strip('_')}: exit {code}")
             if not good:
                 failed += 1
@@ -46,7 +46,7 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def _sync_of_a_silent_server(kit: tier.Kit, prefix: Path, world: scenarios.World) -> tuple[int, str]:
+def _sync_of_a_silent_server(kit: tier.Kit, prefix: Path, world: small_world.World) -> tuple[int, str]:
     released = threading.Event()
     with serving() as server:
         for path in world.source.iterdir():
@@ -57,14 +57,14 @@ def _sync_of_a_silent_server(kit: tier.Kit, prefix: Path, world: scenarios.World
     return ended
 
 
-def _watch(kit: tier.Kit, prefix: Path, world: scenarios.World) -> tuple[int, str]:
+def _watch(kit: tier.Kit, prefix: Path, world: small_world.World) -> tuple[int, str]:
     # Left alone for longer than this takes, so that nothing of the mess is put right.
     words = ("watch", "--yes", "--settle", "1000")
     return _typed(kit, prefix, world, words, lambda said: "changes are learned of" in said)
 
 
 def _typed(
-    kit: tier.Kit, prefix: Path, world: scenarios.World, words: tuple[str, ...], ready: Callable[[str], bool]
+    kit: tier.Kit, prefix: Path, world: small_world.World, words: tuple[str, ...], ready: Callable[[str], bool]
 ) -> tuple[int, str]:
     """Run a command in a terminal, type Ctrl-C when it is ready, and say how it ended and what it showed."""
     named = {

@@ -10,10 +10,13 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import processes
 import pytest
-import scenarios
+import small_world
 import win32service
-from scenarios import data_of, name_of, until
+from processes import until
+from simulator import name_of
+from small_world import data_of
 
 from repo_manager.adapters.windows import event_log
 from repo_manager.adapters.windows.background import DISPLAY, SERVICE
@@ -41,10 +44,10 @@ def unzipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(folder: Path, *words: str, world: scenarios.World | None = None) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *words: str, world: small_world.World | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [folder / "repo-manager.exe", *words],
-        env=None if world is None else scenarios.environment(world),
+        env=None if world is None else processes.environment(world),
         cwd=folder.parent,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -82,7 +85,7 @@ def test_it_runs_its_own_python_and_looks_at_nobody_elses_packages(unzipped: Pat
     script = f"import sys, {modules}; print(ascii(sys.path))"
     done = subprocess.run(
         [unzipped / "python" / "python.exe", "-c", script],
-        env={**scenarios.environment(scenarios.World(unzipped.parent)), "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**processes.environment(small_world.World(unzipped.parent)), "PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True,
         encoding="utf-8",
         timeout=120,
@@ -98,13 +101,13 @@ def test_the_demo_runs(unzipped: Path) -> None:
 
 
 def test_doctor_and_audit_say_what_they_would_elsewhere(unzipped: Path, tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     done = run(unzipped, "--repository", str(world.repository), "doctor", "--json", world=world)
     assert json.loads(done.stdout)["schema"].startswith("repo-manager/doctor/"), done.stderr
     words = ("--repository", str(world.repository), "audit", "--deep", "--json", "--release", "latest")
     done = run(unzipped, *words, world=world)
     assert done.returncode == ExitCode.FINDINGS, done.stderr
-    answers = [json.loads(text) for text in (done.stdout, scenarios.cli(world, *words).stdout)]
+    answers = [json.loads(text) for text in (done.stdout, processes.cli(world, *words).stdout)]
     assert all(answer.pop("at") for answer in answers)
     for answer in answers:
         for package in answer["packages"]:
@@ -121,7 +124,7 @@ def test_an_audit_is_written_as_a_page(unzipped: Path, tmp_path: Path) -> None:
 
 
 def test_a_set_is_published_and_followed_with_what_is_in_the_zip(unzipped: Path, tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "leader", mess=False)
+    world = small_world.build(tmp_path / "leader", mess=False)
     world.put(name_of("OL8-64"))
     place, follower = tmp_path / "set", tmp_path / "follower"
     follower.mkdir()
@@ -140,7 +143,7 @@ def test_a_set_is_published_and_followed_with_what_is_in_the_zip(unzipped: Path,
 def test_nothing_has_to_be_installed_for_object_stores_and_the_server(
     words: tuple[str, ...], unzipped: Path, tmp_path: Path
 ) -> None:
-    world = scenarios.build(tmp_path / "world", mess=False)
+    world = small_world.build(tmp_path / "world", mess=False)
     done = run(unzipped, "--repository", str(world.repository), *words, world=world)
     assert done.returncode != ExitCode.DONE
     assert done.stderr
@@ -154,12 +157,12 @@ def no_watch(tmp_path: Path) -> Iterator[WindowsManager]:
         pytest.skip("this machine's own watch is installed")
     yield manager
     if manager.command_line() is not None:
-        done = scenarios.cli(scenarios.World(tmp_path), "watch", "remove")
+        done = processes.cli(small_world.World(tmp_path), "watch", "remove")
         assert done.returncode == ExitCode.DONE, done.stderr
 
 
 def test_the_watch_runs_as_a_service_of_the_bundle(unzipped: Path, tmp_path: Path, no_watch: WindowsManager) -> None:
-    world = scenarios.build(tmp_path / "w\u00f6rld", mess=False)
+    world = small_world.build(tmp_path / "w\u00f6rld", mess=False)
     world.put(name_of("OL8-64", "9.65"))
     log = tmp_path / "logs" / "watch.log"
     words = ("--repository", str(world.repository), "--catalog", str(world.catalog))
@@ -193,7 +196,7 @@ def test_the_watch_runs_as_a_service_of_the_bundle(unzipped: Path, tmp_path: Pat
 def test_a_watch_that_cannot_begin_ends_with_its_exit_code(
     unzipped: Path, tmp_path: Path, no_watch: WindowsManager
 ) -> None:
-    world = scenarios.build(tmp_path / "world", mess=False)
+    world = small_world.build(tmp_path / "world", mess=False)
     # Not the name that the fixture has its own configuration under: it must be able to take the watch out.
     config = tmp_path / "watch.yaml"
     config.write_text("settle: 1\n", encoding="ascii")

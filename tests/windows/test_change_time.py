@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from held_file import ALONE, OtherProgram
-from scenarios import name_of
+from simulator import name_of
 
 from repo_manager.adapters.filesystem.scan import scan
 

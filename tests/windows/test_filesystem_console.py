@@ -7,16 +7,17 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import processes
 import pytest
-import scenarios
-from scenarios import name_of
+import small_world
+from simulator import name_of
 
 from repo_manager.core.errors import ExitCode
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scenarios import World
+    from small_world import World
 
 RUSSIAN = "\u0416\u0443\u043a RHEL9-64.tar.gz"
 FACE = "\U0001f600 RHEL9-64"
@@ -32,7 +33,7 @@ STREAMS = {
 def run(world: World, encoding: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[bytes]:
     done = subprocess.run(
         [sys.executable, "-m", "repo_manager", *arguments],
-        env={**scenarios.environment(world), **encoding},
+        env={**processes.environment(world), **encoding},
         capture_output=True,
         stdin=subprocess.DEVNULL,
         timeout=60,
@@ -46,7 +47,7 @@ def run(world: World, encoding: dict[str, str], *arguments: str) -> subprocess.C
 
 @pytest.mark.parametrize("encoding", STREAMS.values(), ids=STREAMS)
 def test_every_name_is_shown_on_every_console(encoding: dict[str, str], tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "\u043f\u0430\u043f\u043a\u0430")
+    world = small_world.build(tmp_path / "\u043f\u0430\u043f\u043a\u0430")
     for name in (RUSSIAN, FACE, ACCENTS):
         world.put(name, b"strange")
     line = ("--repository", str(world.repository))
@@ -81,7 +82,7 @@ def test_every_name_is_shown_on_every_console(encoding: dict[str, str], tmp_path
 def test_an_error_about_such_a_name_is_a_sentence(
     encoding: dict[str, str], more: tuple[str, ...], tmp_path: Path
 ) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     for arguments in (
         ("--repository", f"{tmp_path}\\{RUSSIAN}", "list", *more),
         ("--repository", str(world.repository), "add", f"{tmp_path}\\{FACE}", *more, "--yes"),

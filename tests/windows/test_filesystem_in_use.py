@@ -7,10 +7,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import operations
 import pytest
-import scenarios
+import small_world
 from held_file import ALONE, READERS, READERS_AND_WRITERS, OtherProgram
-from scenarios import check, cli, left_over, name_of, snapshot
+from processes import cli
+from simulator import name_of
+from small_world import check, left_over, snapshot
 
 from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER, Folder, no_step
 from repo_manager.app.change import perform
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from scenarios import World
+    from small_world import World
 
     from repo_manager.core.transaction import Outcome
 
@@ -30,7 +33,7 @@ NEW = name_of("Windows")
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    return scenarios.build(tmp_path / "world")
+    return small_world.build(tmp_path / "world")
 
 
 @pytest.fixture
@@ -43,9 +46,9 @@ def sync(
     world: World, step: Callable[[str], None] = no_step, wait: Callable[[float], None] = lambda _: None
 ) -> Outcome:
     """`sync` with somebody who is told of every step, and somebody who is told of every wait."""
-    bench = scenarios.bench(world, step)
+    bench = small_world.bench(world, step)
     folder = Folder(world.repository, step=step, sleep=wait)
-    return perform(replace(bench, folder=folder), scenarios.sync_task(world))
+    return perform(replace(bench, folder=folder), operations.sync_task(world))
 
 
 # What is held, how, and from which step on: the first that begins so.
@@ -182,7 +185,7 @@ def test_read_only_files_are_retired_restored_trimmed_and_swept(world: World) ->
     assert sync(world).error is None
     assert not (world.repository / OLD).exists()
     whole = snapshot(world)
-    scenarios.restore(world, no_step)
+    operations.restore(world, no_step)
     # What was damaged stays retired.
     damaged = name_of("RHEL9-64")
     assert snapshot(world).files == {**before.files, damaged: whole.files[damaged]}
@@ -210,4 +213,4 @@ def test_the_tool_s_own_files_may_be_read_only(world: World) -> None:
     (world.repository / NEW).chmod(0o666)
     (world.repository / NEW).write_bytes(b"broken")
     assert sync(world).error is None
-    assert (world.repository / NEW).read_bytes() == scenarios.data_of(NEW)
+    assert (world.repository / NEW).read_bytes() == small_world.data_of(NEW)

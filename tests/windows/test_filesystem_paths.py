@@ -10,9 +10,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import processes
 import pytest
-import scenarios
-from scenarios import TOKENS, World, cli, name_of
+import small_world
+from processes import cli
+from simulator import name_of
+from small_world import TOKENS, World
 
 from repo_manager.adapters.filesystem.paths import is_link, reachable
 from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER
@@ -60,7 +63,7 @@ def strict(world: World, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A command line to its end, under the limits of Windows."""
     return subprocess.run(
         [sys.executable, "-c", STRICT, *arguments],
-        env=scenarios.environment(world),
+        env=processes.environment(world),
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -99,7 +102,7 @@ def use_all(world: World, at: Path | str) -> None:
     done = strict(world, *line, "sync", "--release", "latest", *source, "--yes")
     assert done.returncode == ExitCode.DONE, done.stderr
     for token in TOKENS:
-        assert reachable(Path(at) / name_of(token)).read_bytes() == scenarios.data_of(name_of(token))
+        assert reachable(Path(at) / name_of(token)).read_bytes() == small_world.data_of(name_of(token))
     done = strict(world, *line, "sync", "--release", "latest", *source, "--yes")
     assert done.returncode == ExitCode.DONE, done.stderr
     # The damaged installer stays retired.
@@ -126,7 +129,7 @@ def use_all(world: World, at: Path | str) -> None:
     ],
 )
 def test_a_repository_may_lie_as_deep_as_it_likes(length: int, tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     there = moved(world, deep(tmp_path, length - len("\\repository")))
     assert len(str(there.repository)) == length
     use_all(world, there.repository)
@@ -134,19 +137,19 @@ def test_a_repository_may_lie_as_deep_as_it_likes(length: int, tmp_path: Path) -
 
 def test_the_limit_is_minded_here(tmp_path: Path) -> None:
     """Without it the tests above and below would hold of any program."""
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     deeper = deep(tmp_path, 300)
     reachable(deeper).mkdir(parents=True)
     program = STRICT.replace("main(sys.argv[1:])", "print(os.path.isdir(sys.argv[1]))")
     for path, found in ((str(deeper), "False"), (f"\\\\?\\{deeper}", "True")):
         done = subprocess.run(
-            [sys.executable, "-c", program, path], env=scenarios.environment(world), capture_output=True, check=False
+            [sys.executable, "-c", program, path], env=processes.environment(world), capture_output=True, check=False
         )
         assert done.stdout.strip() == found.encode(), done.stderr
 
 
 def test_a_long_name_in_an_ordinary_folder_is_retired_and_restored(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     name = "RHEL9-64 " + "z" * 200
     reachable(world.repository / name).write_bytes(b"strange")
     line = ("--repository", str(world.repository))
@@ -159,7 +162,7 @@ def test_a_long_name_in_an_ordinary_folder_is_retired_and_restored(tmp_path: Pat
 
 
 def test_a_path_in_the_extended_form_is_a_path(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     use_all(world, f"\\\\?\\{world.repository}")
 
 
@@ -176,13 +179,13 @@ def share() -> Iterator[Path]:
 
 @pytest.mark.parametrize("depth", [40, 250], ids=["short", "deep"])
 def test_a_repository_may_lie_on_a_share(depth: int, tmp_path: Path, share: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     there = moved(world, deep(share, depth))
     use_all(world, there.repository)
 
 
 def test_forward_slashes_and_dots_are_understood(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     at = f"{world.repository.parent.as_posix()}/repository/notes/../"
     done = cli(world, "--repository", at, "list", "--json")
     assert json.loads(done.stdout)["repository"] == str(world.repository)
@@ -191,18 +194,18 @@ def test_forward_slashes_and_dots_are_understood(tmp_path: Path) -> None:
 @pytest.mark.parametrize("end", [".", " ", ". ."])
 def test_windows_own_reading_of_a_path_counts(end: str, tmp_path: Path) -> None:
     """It knows no dots and spaces at the end of a name."""
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     done = cli(world, "--repository", f"{world.repository}{end}", "list", "--json")
     assert json.loads(done.stdout)["repository"] == str(world.repository)
 
 
 def test_a_path_may_be_relative_to_a_drive(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     drive = world.repository.drive
     done = subprocess.run(
         [sys.executable, "-m", "repo_manager", "--repository", f"{drive}repository", "list", "--json"],
         cwd=world.root,
-        env=scenarios.environment(world),
+        env=processes.environment(world),
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
@@ -229,7 +232,7 @@ WRONG = {
 def test_a_path_that_is_no_repository_is_refused_in_words(
     path: str, words: str, command: tuple[str, ...], tmp_path: Path
 ) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     done = cli(world, "--repository", path, *command)
     assert done.returncode == ExitCode.USAGE, done.stderr
     assert words in done.stderr
@@ -239,13 +242,13 @@ def test_a_path_that_is_no_repository_is_refused_in_words(
 
 @pytest.mark.parametrize("path", ["NUL", r"C:\windows\CON", "Y:\\source", r"\\nowhere\share", "C:\\a|b*?"])
 def test_a_source_that_is_none_is_refused_in_words(path: str, tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
-    before = scenarios.snapshot(world)
+    world = small_world.build(tmp_path / "world")
+    before = small_world.snapshot(world)
     done = cli(world, "--repository", str(world.repository), "sync", "--release", "latest", "--source", path, "--yes")
     assert done.returncode in {ExitCode.USAGE, ExitCode.TRANSFER}, done.stderr
     assert "Traceback" not in done.stderr
     assert "internal-error" not in done.stderr
-    assert scenarios.snapshot(world) == before
+    assert small_world.snapshot(world) == before
 
 
 # Names
@@ -257,7 +260,7 @@ ODD = ["RHEL9-64.", "RHEL9-64 ", "nul.RHEL9-64", "COM1.RHEL9-64.tar.gz"]
 @pytest.mark.parametrize("name", ODD)
 def test_a_name_that_windows_takes_for_another_is_retired_and_restored_under_it(name: str, tmp_path: Path) -> None:
     """Linux, or a program that knows the extended form, puts such files onto a share."""
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     ordinary = world.repository / "RHEL9-64"
     ordinary.write_bytes(b"another")
     odd = f"\\\\?\\{world.repository}\\{name}"
@@ -287,25 +290,25 @@ CASES: dict[str, Callable[[str], str]] = {
 def test_an_installer_whose_name_differs_in_case_alone_is_replaced(
     change: Callable[[str], str], tmp_path: Path
 ) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     name = name_of("RHEL9-64")
     (world.repository / name).unlink()
     (world.repository / change(name)).write_bytes(b"strange")
-    before = scenarios.snapshot(world)
+    before = small_world.snapshot(world)
     line = ("--repository", str(world.repository))
     sync = ("sync", "--release", "latest", "--source", str(world.source), "--yes")
     done = cli(world, *line, *sync)
     assert done.returncode == ExitCode.DONE, done.stderr
     assert name in os.listdir(world.repository)  # noqa: PTH208 - names alone
-    assert (world.repository / name).read_bytes() == scenarios.data_of(name)
-    scenarios.check(before, world)
+    assert (world.repository / name).read_bytes() == small_world.data_of(name)
+    small_world.check(before, world)
     assert "nothing to do" in cli(world, *line, *sync).stdout
     done = cli(world, *line, "restore", "last", "--drop", "UBUNTU-22.04-64", "--yes")
-    files = dict(scenarios.snapshot(world).files)
+    files = dict(small_world.snapshot(world).files)
     if change(name).startswith("Microsoft-ASR_UA_"):
         # What was damaged stays retired, and the whole file in its place stays there under its name.
         assert done.returncode == ExitCode.FINDINGS, done.stderr
-        assert (world.repository / name).read_bytes() == scenarios.data_of(name)
+        assert (world.repository / name).read_bytes() == small_world.data_of(name)
         assert name in os.listdir(world.repository)  # noqa: PTH208 - names alone
         files[change(name)] = before.files[change(name)]
         del files[name]
@@ -317,7 +320,7 @@ def test_an_installer_whose_name_differs_in_case_alone_is_replaced(
 
 
 def test_a_path_is_found_whatever_its_case(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     line = ("--repository", str(world.repository).swapcase())
     typed = str(world.source / name_of("UBUNTU-22.04-64")).lower()
     done = cli(world, *line, "add", typed, "--yes")

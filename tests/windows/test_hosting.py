@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from scenarios import until
+from processes import until
 
 from repo_manager.adapters.windows import background, event_log, guarding
 from repo_manager.adapters.windows.background import SERVICE, this_python

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import processes
 import pytest
-import scenarios
+import small_world
 import win32service
+from processes import cli
 from push_install import wait_until
-from scenarios import TOKENS, check, cli, left_over, name_of, snapshot
+from simulator import name_of
+from small_world import TOKENS, check, left_over, snapshot
 
 from repo_manager.core.errors import ExitCode
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from push_install import PushInstall
-    from scenarios import World
+    from small_world import World
 
 UP, DOWN = win32service.SERVICE_RUNNING, win32service.SERVICE_STOPPED
 
@@ -25,7 +28,7 @@ UP, DOWN = win32service.SERVICE_RUNNING, win32service.SERVICE_STOPPED
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     """A messy repository below the test's folder, where the stand-in service looks for it; little patience."""
-    made = scenarios.build(tmp_path / "world")
+    made = small_world.build(tmp_path / "world")
     (made.root / "config.yaml").write_text(
         "reserve_mb: 0\nstop_timeout: 8\nstart_timeout: 10\nsteady_time: 1\n", encoding="ascii"
     )
@@ -134,7 +137,7 @@ def test_a_run_killed_while_the_service_stops_is_made_good_by_the_next(world: Wo
     service.behave("slow-stop")
     service.start()
     before = snapshot(world)
-    with scenarios.start(world, *sync(world)) as run:
+    with processes.start(world, *sync(world)) as run:
         wait_until(lambda: "stop" in service.diary, "the service is told to stop")
         run.kill()
         run.communicate()

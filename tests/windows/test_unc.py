@@ -10,24 +10,32 @@ import itertools
 import os
 import shutil
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import faults
+import operations
 import pytest
-import scenarios
-from scenarios import TOKENS, check, cli, left_over, name_of, snapshot
+import small_world
+from processes import cli
+from simulator import name_of
+from small_world import TOKENS, check, left_over, snapshot
 
 from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER, no_step
+from repo_manager.app import tasks
 from repo_manager.app.change import perform
+from repo_manager.app.tasks import PlanContext
 from repo_manager.core import catalog
+from repo_manager.core.address import parse
 from repo_manager.core.errors import ExitCode, RepoManagerError
+from repo_manager.core.selection import Request
 from repo_manager.demo.sample import sample_installer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from scenarios import World
+    from small_world import World
 
 CATALOG: Final = Path(__file__).parents[2] / "catalog.yaml"
 
@@ -82,7 +90,7 @@ def long(path: Path) -> str:
 
 @pytest.mark.parametrize("spelling", [str, long])
 def test_a_repository_on_a_share_is_made_whole_and_put_back(share: Share, spelling: Callable[[Path], str]) -> None:
-    world = scenarios.build(share.path / "world")
+    world = small_world.build(share.path / "world")
     repository = spelling(world.repository)
     before = snapshot(world)
 
@@ -109,9 +117,9 @@ def test_a_repository_on_a_share_is_made_whole_and_put_back(share: Share, spelli
 def test_a_repository_whose_share_is_away_is_no_empty_one(
     share: Share, command: tuple[str, ...], tmp_path: Path
 ) -> None:
-    world = scenarios.build(share.path / "world")
+    world = small_world.build(share.path / "world")
     before = snapshot(world)
-    here = scenarios.build(tmp_path / "here")
+    here = small_world.build(tmp_path / "here")
     share.go_away()
 
     done = cli(here, "--repository", str(world.repository), *command)
@@ -126,7 +134,7 @@ def test_a_repository_whose_share_is_away_is_no_empty_one(
 def error_of(world: World, step: Callable[[str], None], source: Path) -> RepoManagerError | None:
     """How a sync ended, whether it says so or raises it."""
     try:
-        outcome = perform(scenarios.bench(world, step), scenarios.sync_task(world, source=str(source)))
+        outcome = perform(small_world.bench(world, step), operations.sync_task(world, source=str(source)))
     except RepoManagerError as error:
         return error
     return None if outcome is None else outcome.error
@@ -135,14 +143,14 @@ def error_of(world: World, step: Callable[[str], None], source: Path) -> RepoMan
 def test_a_repository_that_goes_away_at_any_step_is_as_it_was_and_the_next_run_gets_there(
     share: Share, tmp_path: Path
 ) -> None:
-    count = len(scenarios.steps_of(scenarios.sync, scenarios.build(tmp_path / "counted")))
+    count = len(faults.steps_of(operations.sync, small_world.build(tmp_path / "counted")))
     assert count > 10
     # The second step makes a folder, and must not make the one above it as well.
-    for number in scenarios.some_of(range(1, count + 1), case=2):
+    for number in faults.some_of(range(1, count + 1), case=2):
         root = share.path / f"world-{number}"
         # The source and the cache stay reachable.
-        here = scenarios.build(tmp_path / f"here-{number}")
-        world = scenarios.build(root)
+        here = small_world.build(tmp_path / f"here-{number}")
+        world = small_world.build(root)
         before = snapshot(world)
         seen = itertools.count(1)
 
@@ -158,7 +166,7 @@ def test_a_repository_that_goes_away_at_any_step_is_as_it_was_and_the_next_run_g
         assert not share.path.exists(), "somebody made the folder anew"
         share.come_back()
         check(before, world)
-        outcome = perform(scenarios.bench(world), scenarios.sync_task(world, source=str(here.source)))
+        outcome = perform(small_world.bench(world), operations.sync_task(world, source=str(here.source)))
         assert outcome.error is None
         check(before, world)
         assert snapshot(world).good == {name_of(token) for token in TOKENS}
@@ -173,7 +181,7 @@ def test_a_repository_that_goes_away_at_any_step_is_as_it_was_and_the_next_run_g
 def test_a_source_on_a_share_fills_the_repository(
     share: Share, spelling: Callable[[Path], str], tmp_path: Path
 ) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     world.source.rename(tmp_path / "moved")
     shutil.copytree(tmp_path / "moved", share.path / "9.66")
     source = spelling(share.path / "9.66")
@@ -186,7 +194,7 @@ def test_a_source_on_a_share_fills_the_repository(
 
 
 def test_a_source_whose_share_is_away_touches_nothing(share: Share, tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     before = snapshot(world)
     share.go_away()
 
@@ -199,16 +207,14 @@ def test_a_source_whose_share_is_away_touches_nothing(share: Share, tmp_path: Pa
     share.come_back()
 
 
-def test_a_source_that_goes_away_in_the_middle_leaves_the_folder_as_it_was(
-    share: Share, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_source_that_goes_away_in_the_middle_leaves_the_folder_as_it_was(share: Share, tmp_path: Path) -> None:
     """More files than are fetched at a time: those that are open may still come whole, the others cannot."""
     known = catalog.parse(CATALOG.read_text(encoding="utf-8"))
-    monkeypatch.setattr(scenarios, "CATALOG", known)
+    task = tasks.sync(PlanContext(known), Request(release="latest", packages=("all",)), parse(share.name))
     links = known.links(known.latest)
     for link in links:
         (share.path / link.name.text).write_bytes(sample_installer(link.name, payload_bytes=2000))
-    world = scenarios.build(tmp_path / "world", mess=False)
+    world = small_world.build(tmp_path / "world", mess=False)
     world.put(name_of("OL8-64", "9.65"))
     before = snapshot(world)
     gone = iter([share.go_away])
@@ -218,7 +224,7 @@ def test_a_source_that_goes_away_in_the_middle_leaves_the_folder_as_it_was(
             for act in gone:
                 act()
 
-    outcome = perform(scenarios.bench(world, step), scenarios.sync_task(world, source=share.name, packages=("all",)))
+    outcome = perform(replace(small_world.bench(world, step), catalog=known), task)
 
     assert outcome.error is not None
     assert outcome.error.exit_code == ExitCode.TRANSFER
@@ -228,7 +234,7 @@ def test_a_source_that_goes_away_in_the_middle_leaves_the_folder_as_it_was(
     assert staged < {link.name.text for link in links}
 
     share.come_back()
-    outcome = perform(scenarios.bench(world, no_step), scenarios.sync_task(world, source=share.name, packages=("all",)))
+    outcome = perform(replace(small_world.bench(world, no_step), catalog=known), task)
     assert outcome.error is None
     assert {link.name.text for link in links} <= snapshot(world).good
     assert left_over(world) == []

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-import scenarios
-from scenarios import data_of, name_of
+import small_world
+from simulator import name_of
+from small_world import data_of
 from watch_world import started
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from push_install import PushInstall
-    from scenarios import World
+    from small_world import World
 
 OLD, NEW = name_of("RHEL9-64", "9.65"), name_of("RHEL9-64")
 OTHER, WINDOWS = name_of("OL8-64"), name_of("Windows")
@@ -21,7 +22,7 @@ OTHER, WINDOWS = name_of("OL8-64"), name_of("Windows")
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    made = scenarios.build(tmp_path / "world", mess=False)
+    made = small_world.build(tmp_path / "world", mess=False)
     made.put(OLD)
     made.put(OTHER)
     (made.root / "config.yaml").write_text("stop_timeout: 8\nstart_timeout: 10\nsteady_time: 1\n", encoding="ascii")

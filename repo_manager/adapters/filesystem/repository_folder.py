@@ -46,7 +46,7 @@ from repo_manager.adapters.filesystem.rename import Mover
 from repo_manager.adapters.filesystem.retired import REASONS, Retired, timestamp
 from repo_manager.adapters.filesystem.scan import keeping_time, scan
 from repo_manager.core.errors import MachineError
-from repo_manager.core.repository import Kind
+from repo_manager.core.repository import Kind, survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -122,6 +122,14 @@ class Folder:
     def scan(self) -> tuple[Entry, ...]:
         """Every file of the folder; see `scanning.scan`."""
         return self._scan(self.path)
+
+    def listing(self) -> Listing:
+        """What the folder has now.
+
+        Raises:
+            InputError, MachineError: see `scan`.
+        """
+        return survey(shown(self.path), self.scan())
 
     def is_foreign(self, listing: Listing) -> bool:
         """Whether the folder has other things and no trace of installers, so that it is hardly a repository.

@@ -200,7 +200,7 @@ class Circumstances:
     fixes most of them, with the release where one was asked for, and `packages` are those that were asked for.
     """
 
-    verdicts: Mapping[str, Verdict]
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     classic: bool = True
     server_release: Release | None = None
     second: Listing | None = None

@@ -6,9 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import operations
 import pytest
-import scenarios
-from scenarios import NOW, bench, name_of
+import small_world
+from simulator import name_of
+from small_world import NOW, bench
 
 from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER, Folder
 from repo_manager.adapters.filesystem.retired import REASONS, reasons_text
@@ -18,13 +20,13 @@ from repo_manager.core.errors import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scenarios import World
+    from small_world import World
 
 
 @pytest.fixture
 def pruned(tmp_path: Path) -> World:
-    world = scenarios.build(tmp_path / "world")
-    assert scenarios.prune(world, lambda _: None) is not None
+    world = small_world.build(tmp_path / "world")
+    assert operations.prune(world, lambda _: None) is not None
     return world
 
 
@@ -44,7 +46,7 @@ def test_every_retired_file_is_named_with_the_reason(pruned: World) -> None:
 def test_it_is_no_retired_file_and_nothing_to_restore(pruned: World) -> None:
     folder = Folder(pruned.repository)
     assert REASONS not in {file.name for file in folder.retired()}
-    outcome = scenarios.restore(pruned, lambda _: None)
+    outcome = operations.restore(pruned, lambda _: None)
     assert outcome is not None
     assert outcome.error is None
     assert not (pruned.repository / REASONS).exists()
@@ -79,7 +81,7 @@ def test_what_a_run_killed_while_it_wrote_it_left_is_in_nobodys_way(pruned: Worl
 
 
 def test_a_change_stands_without_it(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     notes: list[str] = []
 
     class Hearing(Voice):
@@ -90,7 +92,7 @@ def test_a_change_stands_without_it(tmp_path: Path) -> None:
         if what == f"write {REASONS}":
             raise OSError(28, "No space left on device")
 
-    outcome = perform(replace(bench(world, step), voice=Hearing()), scenarios.prune_task())
+    outcome = perform(replace(bench(world, step), voice=Hearing()), operations.PRUNE)
     assert outcome.error is None
     assert texts(world) == []
     assert len([note for note in notes if "the reasons could not be written down" in note]) == 1

@@ -13,8 +13,10 @@ import pytest
 if sys.platform == "win32":
     pytest.skip("Windows renames without replacing by itself", allow_module_level=True)
 
-import scenarios
-from scenarios import check, left_over, snapshot
+import faults
+import operations
+import small_world
+from small_world import check, left_over, snapshot
 
 from repo_manager.adapters.filesystem import rename_without_replacing as noreplace
 from repo_manager.adapters.filesystem.rename import Mover, OwnSystem
@@ -130,7 +132,7 @@ def test_a_move_that_was_killed_between_link_and_unlink_is_undone(move: Move, fi
     old.write_bytes(b"four")
     os.link(old, new)
 
-    recover(replace(scenarios.bench(scenarios.World(tmp_path)).means(), store=folder))
+    recover(replace(small_world.bench(small_world.World(tmp_path)).means(), store=folder))
 
     assert origin.read_bytes() == b"four"
     assert origin.stat().st_nlink == 1
@@ -145,7 +147,7 @@ def test_a_journal_that_was_closed_halfway_is_closed(tmp_path: Path) -> None:
     folder.begin(Journal("1", "sync", (MOVES["in"],)))
     os.link(folder.sub / "journal.json", folder.sub / "transactions" / "1.json")
     assert folder.pending() is None
-    recover(replace(scenarios.bench(scenarios.World(tmp_path)).means(), store=folder))
+    recover(replace(small_world.bench(small_world.World(tmp_path)).means(), store=folder))
     assert not (folder.sub / "journal.json").exists()
     assert [journal.identity for journal in folder.journals()] == ["1"]
 
@@ -154,7 +156,7 @@ def test_a_journal_that_was_closed_halfway_is_closed(tmp_path: Path) -> None:
 def test_a_run_by_link_that_is_killed_between_the_two_names_is_corrected_by_the_next(
     command: str, tmp_path: Path
 ) -> None:
-    make, operation = scenarios.OPERATIONS[command]
+    make, operation = operations.OPERATIONS[command]
     begin = make(tmp_path / "begin")
     whole = begin.at(tmp_path / "whole")
     operation(whole, no_step)
@@ -174,7 +176,7 @@ def test_a_run_by_link_that_is_killed_between_the_two_names_is_corrected_by_the_
     assert number > 5
 
 
-def _killed_after_link(world: scenarios.World, command: str, number: int) -> bool:
+def _killed_after_link(world: small_world.World, command: str, number: int) -> bool:
     """Do the command by link and unlink, and stop for good after the link of that number."""
     left = number
 
@@ -183,11 +185,11 @@ def _killed_after_link(world: scenarios.World, command: str, number: int) -> boo
         left -= 1
         if left == 0:
             os.link(old[1], new[1], src_dir_fd=old[0], dst_dir_fd=new[0], follow_symlinks=False)
-            os._exit(scenarios.KILLED)
+            os._exit(faults.KILLED)
         by_link(old, new)
 
     def run() -> None:
         OwnSystem.ways = (killed_halfway,)
-        scenarios.OPERATIONS[command][1](world, no_step)
+        operations.OPERATIONS[command][1](world, no_step)
 
-    return scenarios.in_child(run) == scenarios.KILLED
+    return faults.in_child(run) == faults.KILLED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from scenarios import name_of
+from simulator import name_of
 
 from repo_manager.adapters.filesystem.retired import Retired, surplus
 

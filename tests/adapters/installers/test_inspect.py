@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-import scenarios
-from scenarios import bench, data_of, name_of
+import small_world
+from simulator import name_of
+from small_world import bench, data_of
 
 from repo_manager.adapters.filesystem.digests import REMEMBERED_FOR, Digests
 from repo_manager.adapters.filesystem.repository_folder import Record
 from repo_manager.adapters.installers.inspect import Checker, inspect_file
 from repo_manager.adapters.sources.fetching import Stage
-from repo_manager.app.change import look
 from repo_manager.core import names, repository
 from repo_manager.core.audit.findings import Code
 from repo_manager.core.repository import Entry
@@ -22,7 +22,7 @@ from repo_manager.core.repository import Entry
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scenarios import World
+    from small_world import World
 
     from repo_manager.adapters.filesystem.digests import Confirmed
     from repo_manager.core.repository import Listing
@@ -35,7 +35,7 @@ def checker_of(world: World) -> Checker:
 
 
 def test_bytes_that_could_not_be_read_prove_nothing_and_are_not_remembered(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world", mess=False)
+    world = small_world.build(tmp_path / "world", mess=False)
     gone = repository.survey(str(world.repository), [Entry(name_of("Windows"), 1000)])
     checker = checker_of(world)
     verdict = checker.read(gone, gone.files)[name_of("Windows")]
@@ -45,10 +45,10 @@ def test_bytes_that_could_not_be_read_prove_nothing_and_are_not_remembered(tmp_p
 
 
 def test_bytes_that_were_read_are_remembered_good_or_not(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world", mess=False)
+    world = small_world.build(tmp_path / "world", mess=False)
     world.put(name_of("OL8-64"))
     world.put(name_of("RHEL9-64"), b"wrong")
-    listing = look(bench(world))
+    listing = bench(world).folder.listing()
     checker = checker_of(world)
     verdicts = checker.read(listing, listing.files)
     assert {name: (verdict.good, verdict.read) for name, verdict in verdicts.items()} == {
@@ -68,9 +68,9 @@ def _checker(world: World, at: datetime, confirmed: Confirmed | None = None) -> 
 
 
 def _one_that_was_read(tmp_path: Path, data: bytes | None = None) -> tuple[World, Listing]:
-    world = scenarios.build(tmp_path / "world", mess=False)
+    world = small_world.build(tmp_path / "world", mess=False)
     world.put(name_of("OL8-64"), data)
-    listing = look(bench(world))
+    listing = bench(world).folder.listing()
     _checker(world, READ_AT).read(listing, listing.files)
     return world, listing
 
@@ -109,9 +109,9 @@ def test_a_quick_look_shows_no_time_of_reading_that_is_still_to_come(tmp_path: P
 
 
 def test_for_a_signed_set_each_process_reads_files_without_a_change_time_once(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world", mess=False)
+    world = small_world.build(tmp_path / "world", mess=False)
     world.put(name_of("OL8-64"))
-    entries = look(bench(world)).files
+    entries = bench(world).folder.listing().files
     stamps = [replace(file.entry, stamp=(file.entry.stamp[0], 0, file.entry.stamp[2])) for file in entries]
     listing = repository.survey(str(world.repository), stamps)
     size = len(data_of(name_of("OL8-64")))
@@ -124,9 +124,9 @@ def test_for_a_signed_set_each_process_reads_files_without_a_change_time_once(tm
 
 
 def test_for_a_signed_set_the_memory_counts_for_files_with_a_change_time(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world", mess=False)
+    world = small_world.build(tmp_path / "world", mess=False)
     world.put(name_of("OL8-64"))
-    entries = look(bench(world)).files
+    entries = bench(world).folder.listing().files
     stamps = [replace(file.entry, stamp=(file.entry.stamp[0], 5, file.entry.stamp[2])) for file in entries]
     listing = repository.survey(str(world.repository), stamps)
     _checker(world, READ_AT).read(listing, listing.files)
@@ -139,10 +139,10 @@ LISTED = ("5.15.0-100-generic", "5.15.0-101-generic")
 
 
 def test_kernels_are_read_once_and_remembered_with_what_the_reading_showed(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world", mess=False)
+    world = small_world.build(tmp_path / "world", mess=False)
     world.put(name_of("SLES12-64"))
     world.put(name_of("OL8-64"))
-    listing = look(bench(world))
+    listing = bench(world).folder.listing()
     checker = checker_of(world)
     assert checker.unasked_bytes(listing.files) == sum(
         map(len, (data_of(name_of("SLES12-64")), data_of(name_of("OL8-64"))))
@@ -154,9 +154,9 @@ def test_kernels_are_read_once_and_remembered_with_what_the_reading_showed(tmp_p
 
 
 def test_a_file_that_was_read_before_anybody_asked_for_kernels_is_read_again_when_somebody_does(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world", mess=False)
+    world = small_world.build(tmp_path / "world", mess=False)
     world.put(name_of("SLES12-64"))
-    listing = look(bench(world))
+    listing = bench(world).folder.listing()
     checker_of(world).read(listing, listing.files)
     for file in world.cache.glob("*.kernels.json"):
         file.unlink()
@@ -169,9 +169,9 @@ def test_a_file_that_was_read_before_anybody_asked_for_kernels_is_read_again_whe
 
 
 def test_a_damaged_file_lists_no_kernels_and_is_not_read_again(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world", mess=False)
+    world = small_world.build(tmp_path / "world", mess=False)
     world.put(name_of("SLES12-64"), b"wrong")
-    listing = look(bench(world))
+    listing = bench(world).folder.listing()
     checker = checker_of(world)
     assert checker.kernels(listing, listing.files) == {}
     assert checker.unasked_bytes(listing.files) == 0
@@ -180,10 +180,10 @@ def test_a_damaged_file_lists_no_kernels_and_is_not_read_again(tmp_path: Path) -
 
 
 def test_a_file_that_is_not_the_one_that_was_placed_lists_no_kernels(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world", mess=False)
+    world = small_world.build(tmp_path / "world", mess=False)
     name = name_of("SLES12-64")
     world.put(name)
-    listing = look(bench(world))
+    listing = bench(world).folder.listing()
     records = {name: Record("0" * 64, listing.files[0].entry.size_bytes)}
     checker = Checker(world.repository.joinpath, Digests(world.cache, world.repository), records)
     assert checker.kernels(listing, listing.files) == {}
@@ -192,15 +192,15 @@ def test_a_file_that_is_not_the_one_that_was_placed_lists_no_kernels(tmp_path: P
 
 
 def test_a_file_that_is_gone_lists_no_kernels(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world", mess=False)
+    world = small_world.build(tmp_path / "world", mess=False)
     gone = repository.survey(str(world.repository), [Entry(name_of("SLES12-64"), 1000)])
     assert checker_of(world).kernels(gone, gone.files) == {}
 
 
 def test_what_was_verified_on_its_way_in_has_its_kernels_told(tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world", mess=False)
+    world = small_world.build(tmp_path / "world", mess=False)
     world.put(name_of("SLES12-64"))
-    listing = look(bench(world))
+    listing = bench(world).folder.listing()
     path = world.repository / name_of("SLES12-64")
     stage = Stage(
         path.name, inspect_file(path, names.parse(path.name)), path.stat().st_size, None, ("6.4.0-1-default",)

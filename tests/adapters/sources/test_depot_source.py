@@ -6,7 +6,8 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
-from scenarios import data_of, name_of
+from simulator import name_of
+from small_world import data_of
 
 from repo_manager.adapters.sources.depot_source import DepotSource, Pace
 from repo_manager.adapters.storage.local import FolderDepot

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from abuse_server import always, serving
-from scenarios import data_of, name_of
+from simulator import name_of
+from small_world import data_of
 from trust_world import Following, Leading
 from web_world import ROOT_DIGEST, write_set
 

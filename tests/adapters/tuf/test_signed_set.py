@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scenarios import name_of
+from simulator import name_of
 
 from repo_manager.adapters.tuf import signed_set
 from repo_manager.adapters.tuf.signed_set import Member

@@ -1,7 +1,7 @@
 """One operation on a world, in a process that is going to be killed: by itself, or while it waits for leave.
 
-python scenario_child.py ROOT COMMAND NUMBER     ends before the step of that number, counted from 1
-python scenario_child.py ROOT COMMAND ask        tells each step by a byte, and goes on after a byte
+python killed_child.py ROOT COMMAND NUMBER     ends before the step of that number, counted from 1
+python killed_child.py ROOT COMMAND ask        tells each step by a byte, and goes on after a byte
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import os
 import sys
 from pathlib import Path
 
-from scenarios import OPERATIONS, KillAt, World
+from faults import KillAt
+from operations import OPERATIONS
+from small_world import World
 
 
 def ask(_what: str) -> None:
