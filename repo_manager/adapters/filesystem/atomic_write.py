@@ -1,4 +1,4 @@
-"""A small file, written so that a reader sees the old text or the new, never a part."""
+"""Files that are replaced as a whole: a reader sees the old bytes or the new ones, never a part."""
 
 from __future__ import annotations
 
@@ -6,15 +6,71 @@ import os
 import secrets
 import stat
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from repo_manager.adapters.filesystem.opening import FILE_MODE
 from repo_manager.adapters.filesystem.paths import reachable
 from repo_manager.adapters.filesystem.trusted_files import OTHERS_WRITE
+from repo_manager.core.errors import MachineError
 
 if TYPE_CHECKING:
+    import io
+    from collections.abc import Callable, Iterator
     from io import TextIOWrapper
+
+    from repo_manager.adapters.filesystem.rename import Mover
+
+
+@contextmanager
+def replacing(  # noqa: PLR0913 - each has a default that fits most callers
+    path: Path,
+    *,
+    temporary: Path | None = None,
+    mode: int = FILE_MODE,
+    step: Callable[[str], None] = lambda _: None,
+    mover: Mover | None = None,
+    closed: Callable[[Path], None] = lambda _: None,
+) -> Iterator[io.FileIO]:
+    """Open a new file that takes the name `path` when the block ends. After an error it is removed.
+
+    The bytes, the name and the folder are on the disk afterwards.
+
+    Args:
+        path: the file to replace.
+        temporary: the name of the new file until then, `path` with `.new` unless given. A file that has it already
+            was left by a run that was killed, and is deleted.
+        mode: the permissions of the new file, whatever the umask.
+        step: is called before every primitive step that writes.
+        mover: does the renaming.
+        closed: is called with the new file when it is written and closed, before it is renamed.
+
+    Raises:
+        OSError: it cannot be written. What was at `path` still is there, unless the folder alone could not be synced.
+        MachineError: the same, where another program holds a file, or one is no plain file.
+    """
+    # Loaded by those alone who write: listings and audits only may.
+    from repo_manager.adapters.filesystem.rename import Mover
+
+    mover = mover or Mover()
+    temporary = temporary or path.with_name(f"{path.name}.new")
+    step(f"write {temporary.name}")
+    try:
+        with mover.create(temporary, mode) as file:
+            yield file
+            step(f"sync {temporary.name}")
+            os.fsync(file.fileno())
+        closed(temporary)
+        step(f"rename {temporary.name} -> {path.name}")
+        mover.replace(temporary, path)
+    except BaseException:
+        # Also after a sync that was refused: its bytes may not be on the disk even where a second one succeeds.
+        with suppress(OSError, MachineError):
+            mover.delete_now(temporary)
+        raise
+    step(f"sync {path.parent.name}")
+    mover.sync_folder(path.parent)
 
 
 def write_whole(

@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from repo_manager.adapters.filesystem.atomic_write import replacing
 from repo_manager.adapters.filesystem.paths import reachable
 from repo_manager.core.errors import MachineError
 
@@ -101,8 +102,6 @@ else:
     import secrets
     import shutil
 
-    from repo_manager.adapters.filesystem.opening import create_own
-    from repo_manager.adapters.filesystem.rename import Mover
     from repo_manager.adapters.filesystem.trusted_files import OTHERS_WRITE, keeps_no_owners, owner_name
 
     # A service of another user may read a secret by its group.
@@ -184,12 +183,5 @@ else:
     def _copy(descriptor: int, path: Path, mode: int) -> None:
         """Put a copy of an opened file in its place."""
         copy = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
-        try:
-            with create_own(copy, mode) as new, os.fdopen(os.dup(descriptor), "rb") as old:
-                shutil.copyfileobj(old, new)
-                os.fsync(new.fileno())
-            Mover().replace(copy, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                copy.unlink(missing_ok=True)
-            raise
+        with replacing(path, temporary=copy, mode=mode) as new, os.fdopen(os.dup(descriptor), "rb") as old:
+            shutil.copyfileobj(old, new)

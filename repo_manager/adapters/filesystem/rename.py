@@ -16,7 +16,7 @@ import time
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from repo_manager.adapters.filesystem.files_in_use import ACCESS_DENIED, PASSING, Examined, code_of, examine, refusal
-from repo_manager.adapters.filesystem.opening import create_own, not_plain, read_own
+from repo_manager.adapters.filesystem.opening import FILE_MODE, create_own, not_plain, read_own
 
 if TYPE_CHECKING:
     import io
@@ -96,13 +96,13 @@ class Mover:
         except IsADirectoryError as error:
             raise not_plain(path) from error
 
-    def create(self, path: Path) -> io.FileIO:
+    def create(self, path: Path, mode: int = FILE_MODE) -> io.FileIO:
         """Make a new file of the tool's own and open it. Whatever else has its name is deleted, but no folder."""
         with contextlib.suppress(FileNotFoundError):
             if stat.S_ISDIR(path.lstat().st_mode) and not path.is_symlink():
                 raise not_plain(path)
             self.delete(path)
-        return create_own(path)
+        return create_own(path, mode)
 
     def delete_now(self, path: Path) -> None:
         """Delete a file without waiting."""

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager.adapters.filesystem import journal as journals
 from repo_manager.adapters.filesystem import retired as retirement
-from repo_manager.adapters.filesystem.atomic_write import write_whole
+from repo_manager.adapters.filesystem.atomic_write import replacing, write_whole
 from repo_manager.adapters.filesystem.journal import Record
 from repo_manager.adapters.filesystem.opening import FILE_MODE, doubtful, not_plain, require_own, write_all
 from repo_manager.adapters.filesystem.os_errors import disk_error, translated
@@ -500,21 +500,8 @@ class Folder:
 
     def _write_json(self, path: Path, data: dict[str, Any]) -> None:
         temporary = path.with_suffix(".new")
-        with translated(path):
-            self._step(f"write {temporary.name}")
-            try:
-                with self._mover.create(temporary) as file:
-                    write_all(file, json.dumps(data, indent=1).encode("ascii"))
-                    self._step(f"sync {temporary.name}")
-                    os.fsync(file.fileno())
-                self._step(f"rename {temporary.name} -> {path.name}")
-                self._mover.replace(temporary, path)
-            except OSError:
-                # What a sync refused may not be on the disk even where a second one succeeds.
-                with contextlib.suppress(OSError, MachineError):
-                    self._mover.delete_now(temporary)
-                raise
-        self._sync(path.parent)
+        with translated(path), replacing(path, temporary=temporary, step=self._step, mover=self._mover) as file:
+            write_all(file, json.dumps(data, indent=1).encode("ascii"))
 
 
 def _closed_as(identity: str, suffix: str = "") -> str:

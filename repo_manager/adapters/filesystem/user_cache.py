@@ -34,10 +34,10 @@ def read(file: Path) -> bytes | None:
 
 def write(file: Path, data: bytes) -> bool:
     """Replace a file of the cache. False where it cannot be written."""
+    from repo_manager.adapters.filesystem.atomic_write import replacing
     from repo_manager.adapters.filesystem.opening import (
         PRIVATE_FILE_MODE,
         PRIVATE_FOLDER_MODE,
-        create_own,
         make_folders,
         write_all,
     )
@@ -46,9 +46,7 @@ def write(file: Path, data: bytes) -> bool:
     with contextlib.suppress(OSError, InputError, MachineError):
         make_folders(file.parent, PRIVATE_FOLDER_MODE)
         trusted_files.require(file.parent)
-        temporary.unlink(missing_ok=True)
-        with create_own(temporary, PRIVATE_FILE_MODE) as opened:
+        with replacing(file, temporary=temporary, mode=PRIVATE_FILE_MODE) as opened:
             write_all(opened, data)
-        temporary.replace(file)
         return True
     return False

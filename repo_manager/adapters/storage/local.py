@@ -11,10 +11,11 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.adapters.filesystem.opening import create_own, make_folders, new_folder, write_all
+from repo_manager.adapters.filesystem.atomic_write import replacing
+from repo_manager.adapters.filesystem.opening import make_folders, new_folder, write_all
 from repo_manager.adapters.filesystem.os_errors import disk_error
 from repo_manager.adapters.filesystem.paths import inside, is_link, reachable, real, shown
-from repo_manager.adapters.filesystem.rename import Mover, sync_above, sync_folder
+from repo_manager.adapters.filesystem.rename import Mover, sync_above
 from repo_manager.adapters.storage.contract import (
     Blob,
     absent,
@@ -29,7 +30,8 @@ from repo_manager.core.errors import TransferError
 if TYPE_CHECKING:
     import io
     from collections.abc import Callable, Iterator
-    from pathlib import Path
+from functools import partial
+from pathlib import Path
 
 _READ: Final = 256 << 10
 _UNBUFFERED: Final = 0
@@ -242,20 +244,11 @@ class FolderDepot:
         try:
             self._step(f"make room for {path}")
             self._make_room(place)
-            self._step(f"write {path}")
-            with create_own(staged) as file:
+            closed = partial(_date_apart, place=place)
+            with replacing(place, temporary=staged, step=self._step, closed=closed) as file:
                 yield file
-                self._step(f"sync {path}")
-                os.fsync(file.fileno())
-            _date_apart(staged, place)
-            self._step(f"rename {path}")
-            Mover().replace(staged, place)
-            sync_folder(place.parent)
         except OSError as error:
             raise disk_error(error, place) from error
-        finally:
-            with suppress(OSError):
-                staged.unlink(missing_ok=True)
 
     def _make_room(self, place: Path) -> None:
         """The folders above a file, and nothing in them that a killed run has left."""
@@ -284,7 +277,7 @@ class FolderDepot:
 
 
 def _date_apart(staged: Path, place: Path) -> None:
-    """See that a file is not of the second of the one that it replaces.
+    """See that a written file is not of the second of the one that it replaces.
 
     Web servers such as nginx tell two states of a file apart by its size and the second of its change alone.
     """

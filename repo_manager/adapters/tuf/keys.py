@@ -12,19 +12,17 @@ A key is made in one step: its file is there whole or not at all.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import sys
 from enum import StrEnum
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager.adapters.filesystem import trusted_files
+from repo_manager.adapters.filesystem.atomic_write import replacing
 from repo_manager.adapters.filesystem.opening import (
     PRIVATE_FILE_MODE,
     PRIVATE_FOLDER_MODE,
-    create_own,
     make_folders,
     write_all,
 )
@@ -228,21 +226,8 @@ class Keys:
 
     def _write(self, path: Path, data: bytes) -> None:
         """For the owner alone; whole or not at all."""
-        temporary = path.with_name(f"{path.name}.new")
-        with translated(path):
-            self._step(f"write {temporary.name}")
-            with contextlib.suppress(FileNotFoundError):
-                temporary.unlink()
-            try:
-                with create_own(temporary, PRIVATE_FILE_MODE) as file:
-                    write_all(file, data)
-                    os.fsync(file.fileno())
-                self._step(f"rename {temporary.name} -> {path.name}")
-                Mover().replace(temporary, path)
-            finally:
-                with contextlib.suppress(OSError):
-                    temporary.unlink(missing_ok=True)
-            sync_folder(path.parent)
+        with translated(path), replacing(path, mode=PRIVATE_FILE_MODE, step=self._step) as file:
+            write_all(file, data)
 
 
 if sys.platform == "win32":

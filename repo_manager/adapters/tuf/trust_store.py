@@ -8,17 +8,16 @@ owner it concerns: whoever could change it could change the installers.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.adapters.filesystem.opening import create_own, write_all
+from repo_manager.adapters.filesystem.atomic_write import replacing
+from repo_manager.adapters.filesystem.opening import write_all
 from repo_manager.adapters.filesystem.os_errors import translated
 from repo_manager.adapters.filesystem.paths import SUBFOLDER, is_link, reachable, refuse_elsewhere, shown
-from repo_manager.adapters.filesystem.rename import Mover, sync_folder
+from repo_manager.adapters.filesystem.rename import Mover
 from repo_manager.adapters.tuf.signed_set import Member, SignedSet
 from repo_manager.core import names
 from repo_manager.core.errors import MachineError
@@ -94,23 +93,10 @@ class TrustStore:
             # Whoever trusts anew replaces what is damaged.
             if error.code != "trust-damaged":
                 raise
-        temporary = self._path.with_name(f"{self._path.name}.new")
         with translated(self._path):
             refuse_elsewhere(self._path.parent, self._repository)
-            self._step(f"write {temporary.name}")
-            # Made anew: what lies there may be a link that leads elsewhere.
-            with contextlib.suppress(FileNotFoundError):
-                Mover().delete(temporary)
-            try:
-                with create_own(temporary) as file:
-                    write_all(file, _to_state(memory))
-                    os.fsync(file.fileno())
-                self._step(f"rename {temporary.name} -> {self._path.name}")
-                Mover().replace(temporary, self._path)
-            finally:
-                with contextlib.suppress(OSError):
-                    temporary.unlink(missing_ok=True)
-            sync_folder(self._path.parent)
+            with replacing(self._path, step=self._step) as file:
+                write_all(file, _to_state(memory))
 
 
 def _to_state(memory: Memory) -> bytes:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from trust_world import Following, Leading
 
+from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER
 from repo_manager.adapters.storage.local import FolderDepot
 from repo_manager.adapters.tuf.trust_store import FILES, Memory, TrustStore
 from repo_manager.core.errors import MachineError
@@ -54,7 +55,12 @@ def test_a_memory_is_written_in_one_step_so_that_it_is_always_of_one_set(
 
     TrustStore(tmp_path / "repository", step=steps.append).save(memory.seen_at("elsewhere", None))
 
-    assert steps == ["write trust.json.new", "rename trust.json.new -> trust.json"]
+    assert steps == [
+        "write trust.json.new",
+        "sync trust.json.new",
+        "rename trust.json.new -> trust.json",
+        f"sync {SUBFOLDER}",
+    ]
 
 
 @pytest.mark.parametrize(
