@@ -116,7 +116,7 @@ def test_doctor_and_audit_say_what_they_would_elsewhere(unzipped: Path, tmp_path
 
 
 def test_an_audit_is_written_as_a_page(unzipped: Path, tmp_path: Path) -> None:
-    world = scenarios.build(tmp_path / "world")
+    world = small_world.build(tmp_path / "world")
     words = ("--repository", str(world.repository), "audit", "--format", "html", "--fail-on", "never")
     done = run(unzipped, *words, world=world)
     assert done.returncode == ExitCode.DONE, done.stderr
