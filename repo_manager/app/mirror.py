@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from repo_manager.adapters.tuf.signed_set import Member, SignedSet
 from repo_manager.app.change import Seen, Task, Voice
+from repo_manager.app.status_report import Ended, Known, compose
 from repo_manager.core import names
 from repo_manager.core import plan as plans
 from repo_manager.core import selection as selections
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from repo_manager.adapters.storage import Depot
     from repo_manager.adapters.tuf.trust_store import Memory, TrustStore
     from repo_manager.adapters.tuf.verified_set import Anchor
+    from repo_manager.app.status_report import Reporter
     from repo_manager.core.catalog import Catalog
+    from repo_manager.core.fleet import Host
     from repo_manager.core.names import Token
     from repo_manager.core.plan import Plan
     from repo_manager.core.repository import File, Listing
@@ -251,6 +254,34 @@ class Follower:
             if (verdict is None or verdict.good) and checker.sha256(file) != member.sha256:
                 verdicts[file.name] = Verdict(Code.CORRUPT, "its digest differs from that of the set")
         return verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorStatus:
+    """Reports how a run of `mirror` ended. `listing` scans the repository."""
+
+    follower: Follower
+    reporter: Reporter
+    host: Host
+    listing: Callable[[], Listing]
+
+    def report(self, code: ExitCode, error: RepoManagerError | None) -> Mapping[str, object]:
+        """Send the report. Returns what became of it, for the document of the command."""
+        known = self._known() if self.reporter.destination.place else Known()
+        ended = Ended("mirror", code, error.code if error else None)
+        report = compose(self.host, self.follower.now(), ended, known)
+        sent = self.reporter.report(report, reached=self.follower.found is not None)
+        return {"report": {"sent": sent.sent, "to": sent.to, "why": sent.why}}
+
+    def _known(self) -> Known:
+        """What the run has learned; where it ended before the scan, what a scan shows now."""
+        seen, found = self.follower.seen, self.follower.found
+        if seen is not None:
+            return Known(found, seen.listing, seen.verdicts, self.follower.judged)
+        try:
+            return Known(found, self.listing())
+        except RepoManagerError:
+            return Known(found)
 
 
 class ClosedWindowError(RepoManagerError):

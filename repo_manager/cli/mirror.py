@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import time
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -15,8 +14,8 @@ import typer
 from repo_manager.adapters.filesystem import trusted_files
 from repo_manager.adapters.status_reports.refusals import Refusals
 from repo_manager.adapters.tuf.trust_store import TrustStore
-from repo_manager.app.mirror import Follower, Trusting, Wanted
-from repo_manager.app.status_report import Destination, Ended, Known, Reporter, compose, destination
+from repo_manager.app.mirror import Follower, MirrorStatus, Trusting, Wanted
+from repo_manager.app.status_report import Destination, Reporter, destination
 from repo_manager.app.tasks import check_source
 from repo_manager.cli import options
 from repo_manager.cli.change import change
@@ -25,10 +24,10 @@ from repo_manager.cli.voice import TerminalVoice
 from repo_manager.core import fleet, maintenance_window
 from repo_manager.core import selection as selections
 from repo_manager.core.address import Address, parse
-from repo_manager.core.errors import ExitCode, InputError, LockedError, RepoManagerError
+from repo_manager.core.errors import InputError, LockedError, RepoManagerError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from repo_manager.adapters.tuf.verified_set import Anchor
     from repo_manager.cli.run import Run
@@ -137,7 +136,7 @@ def mirror(
         raise InputError("no-trust", "--replace-trust needs somebody to trust instead", "add --trust or --root")
     if jitter and not dry_run:
         run.console.detail("waiting, so that not all followers come at once")
-        time.sleep(random.SystemRandom().uniform(0, jitter * 60))
+        run.clock.sleep(random.SystemRandom().uniform(0, jitter * 60))
     reporter = _reporter(run, told)
     depot = run.depot(leader)
     follower = Follower(
@@ -151,14 +150,14 @@ def mirror(
         wanted=wanted,
         voice=TerminalVoice(run.console),
     )
-    teller = _Teller(run, follower, reporter, name)
+    status = MirrorStatus(follower, reporter, name, run.listing)
     try:
-        _change(run, follower, teller, rate, windows, dry_run=dry_run, yes=yes, no_restart=no_restart)
+        _change(run, follower, status, rate, windows, dry_run=dry_run, yes=yes, no_restart=no_restart)
     except LockedError:
         # Whoever holds the lock has something to report in a moment.
         raise
     except RepoManagerError as error:
-        teller.tell(error.exit_code, error)
+        status.report(error.exit_code, error)
         raise
     finally:
         depot.close()
@@ -167,7 +166,7 @@ def mirror(
 def _change(
     run: Run,
     follower: Follower,
-    teller: _Teller,
+    status: MirrorStatus,
     rate: int | None,
     windows: Sequence[maintenance_window.Window],
     *,
@@ -180,36 +179,7 @@ def _change(
     closed_s = maintenance_window.opens_in(windows, datetime.now().astimezone().time())
     task = follower.task(opens_in_s=closed_s, restart=not no_restart)
     fetcher = run.fetcher(depot=DepotSource(follower.depot, Pace(rate)))
-    change(run, task, dry_run=dry_run, yes=yes, fetcher=fetcher, facts=follower.facts, ended=teller.tell)
-
-
-class _Teller:
-    """Reports how a run ended."""
-
-    def __init__(self, run: Run, follower: Follower, reporter: Reporter, host: Host) -> None:
-        self._run = run
-        self._follower = follower
-        self._reporter = reporter
-        self._host = host
-
-    def tell(self, code: ExitCode, error: RepoManagerError | None) -> Mapping[str, object]:
-        """Report it, and say what became of that."""
-        place = self._reporter.destination.place
-        now = self._follower.now()
-        known = self._known() if place else Known()
-        report = compose(self._host, now, Ended("mirror", code, error.code if error else None), known)
-        sent = self._reporter.report(report, reached=self._follower.found is not None)
-        return {"report": {"sent": sent.sent, "to": sent.to, "why": sent.why}}
-
-    def _known(self) -> Known:
-        """What the run has learned; where it ended before it had looked, what a short look shows."""
-        seen, found = self._follower.seen, self._follower.found
-        if seen is not None:
-            return Known(found, seen.listing, seen.verdicts, self._follower.judged)
-        try:
-            return Known(found, self._run.listing())
-        except RepoManagerError:
-            return Known(found)
+    change(run, task, dry_run=dry_run, yes=yes, fetcher=fetcher, facts=follower.facts, ended=status.report)
 
 
 def _reporter(run: Run, told: Destination) -> Reporter:
