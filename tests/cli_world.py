@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -169,6 +170,11 @@ class Cli:
     def cache(self) -> Path:
         """Where the tool remembers what it has read."""
         return Path(os.environ["REPO_MANAGER_CACHE_DIR"])
+
+    @property
+    def memory(self) -> list[Path]:
+        """What it remembers of installers, a file for each folder, without their kernels."""
+        return [file for file in self.cache.glob("*.json") if not re.search("kernels|catalog", file.name)]
 
     @property
     def source(self) -> Path:

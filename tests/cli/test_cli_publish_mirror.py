@@ -541,7 +541,7 @@ def test_what_verify_cannot_repair_is_an_error_and_the_rest_is_repaired(tool: Cl
     path = tool.repository / LOST
     before = path.stat()
     _flip(path)
-    (memory,) = (file for file in tool.cache.iterdir() if not file.name.endswith(".kernels.json"))
+    (memory,) = tool.memory
     document = json.loads(memory.read_text("ascii"))
     after = path.stat()
     document["files"][LOST][1:4] = next(entry.stamp for entry in scan(tool.repository) if entry.name == LOST)
@@ -1154,7 +1154,7 @@ def test_a_forged_memory_does_not_hide_foreign_bytes_where_files_have_no_change_
     right = path.read_bytes()
     path.write_bytes(bytes(len(right)))
     status = path.stat()
-    for file in (file for file in tool.cache.glob("*.json") if "kernels" not in file.name):
+    for file in tool.memory:
         document = json.loads(file.read_text(encoding="ascii"))
         document["files"][name][:4] = [status.st_size, status.st_mtime_ns, 0, status.st_ino]
         file.write_text(json.dumps(document), encoding="ascii")
