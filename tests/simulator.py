@@ -81,8 +81,8 @@ def _small_catalog_text() -> str:
 SMALL_CATALOG_TEXT: Final = _small_catalog_text()
 """Five packages with links at 9.64, 9.65 and 9.66; 9.63 is the oldest supported release."""
 
-SMALL: Final = catalog.parse(SMALL_CATALOG_TEXT)
 REAL: Final = catalog.parse(REAL_CATALOG_TEXT)
+SMALL: Final = catalog.parse(SMALL_CATALOG_TEXT).completed_by(REAL)
 
 
 def resolve(text: str) -> Answer:

@@ -51,8 +51,8 @@ def check(
     run.console.answer(f"{safe(str(run.catalog_path))}: sound ({counts})")
     if catalog.edition < catalogs.SCHEMA:
         run.console.note(
-            f"note: this is edition {catalog.edition} of the format; which package serves which system comes from the "
-            "tool's own catalog"
+            f"note: this is edition {catalog.edition} of the format; which package serves which system, and the "
+            "commands by hand, come from the tool's own catalog"
         )
 
 

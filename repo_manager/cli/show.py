@@ -51,7 +51,9 @@ def show(
     wanted = selections.choose_release(release, listing, run.catalog)
     file_name = _file_name(run, found, wanted, listing)
     guide = install_guide.guide(
+        run.catalog.guides,
         found.token,
+        found.family,
         wanted,
         file_name=file_name,
         classic=run.profile.classic,

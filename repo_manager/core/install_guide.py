@@ -1,77 +1,40 @@
 """The commands that install and register an agent by hand, as a value.
 
-`guide` picks the words that fit the release and fills in the real file name, the address and the
-paths; whatever is not known stays a placeholder such as `<CSIP>`. `placing` is the other chore: a
-package that the servers do not bring with them, put into the repository by hand. Nothing here
-knows a passphrase: only the path of the file that holds it.
-
-Evidence, named in short below:
-- *article 2020*: the overview article of the Mobility service, September 2020 (agent 9.37).
-- *article 2021*: the same, 2021-08-19 (agent 9.44), MicrosoftDocs/azure-docs.
-- *article 2023*: the same, after agent 9.55, MicrosoftDocs/azure-docs.
+The commands are rows of a table in the catalog. `guide` takes the rows that fit the family, the experience and the
+release, and fills in the real file name, the address and the paths; what is not known stays a placeholder such as
+`<CSIP>`. `placing` is the other chore: a package that the servers do not bring with them, put into the repository by
+hand. Nothing here knows a passphrase: only the path of the file that holds it.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from repo_manager.core import shell_words
 from repo_manager.core.errors import InputError
-from repo_manager.core.names import WINDOWS, Release
+from repo_manager.core.systems.support import Family
 
 if TYPE_CHECKING:
-    from repo_manager.core.names import Token
+    from collections.abc import Callable, Iterable, Mapping
+
+    from repo_manager.core.names import Release, Token
 
 CS_IP: Final = "<CSIP>"
 PASSPHRASE_FILE: Final = "<PassphraseFilePath>"  # noqa: S105 - a placeholder for a path, and no secret at all
 
-WINDOWS_INSTALL_DIR: Final = r"C:\Program Files (x86)\Microsoft Azure Site Recovery"
-LINUX_INSTALL_DIR: Final = "/usr/local/ASR"
+FILLED: Final = frozenset({"file_name", "install_dir", "role", "platform", "address", "passphrase_file"})
+"""The placeholders of a command that every guide fills; paths and words of the table are more of them."""
 
-# Evidence: the article of 2020 says MS and MT, the article of 2021 Agent and MasterTarget; 9.40 is the
-# first release of 2021. Doubt: the 9.48 installer refused Agent and asked for MS or MT
-# (MicrosoftDocs/azure-docs issue 90016), and the article of 2023 writes MS again. So a remark beside
-# the command always names the other words.
-RENAMED_SINCE: Final = Release(9, 40)
-
-# Evidence: article 2023, "set as default for the version 9.55 and above"; issues 112912 and 113315.
-LEGACY_SWITCH_SINCE: Final = Release(9, 55)
-# Evidence: article 2021 calls CSPrime mandatory for the preview, which 9.44 was the first to serve.
-PRIME_SWITCH_SINCE: Final = Release(9, 44)
-
-VSS_OPTIONAL_SINCE: Final = Release(9, 23)
-VM_AGENT_SINCE: Final = Release(9, 7)
-SHA2_SINCE: Final = Release(9, 30)
-
-WINDOWS_LOGS: Final = (
-    r"%ProgramData%\ASRSetupLogs\ASRUnifiedAgentInstaller.log",
-    r"%ProgramData%\ASRSetupLogs\ASRUnifiedAgentConfigurator.log",
-)
-
-_POSIX_PATH: Final = re.compile(r"/.*", re.DOTALL)
-_DRIVE_PATH: Final = re.compile(r"[A-Za-z]:\\.*", re.DOTALL)
-_UNC_PATH: Final = re.compile(r"\\\\[^\\]+\\[^\\]+\\.+", re.DOTALL)
-# cmd expands %NAME% even between quotes and has no way to write a quote between quotes; no Windows
-# path can hold the others.
-_NOT_ON_WINDOWS: Final = frozenset('"%<>|?*')
-_NOT_IN_A_FILE_NAME: Final = _NOT_ON_WINDOWS | frozenset("/\\:")
-# What cmd and the C runtime both read as one plain word.
-_PLAIN_WORD: Final = re.compile(r"[A-Za-z0-9_.:/\\+@~\-]+", re.ASCII)
-
-
-class System(StrEnum):
-    """The two families of machines."""
-
-    WINDOWS = "Windows"
-    LINUX = "Linux"
+PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
 
 
 class Shell(StrEnum):
-    """Who reads the commands, and so which quoting they carry."""
+    """What reads the commands, and so which quoting they carry."""
 
     CMD = "cmd"
     SH = "sh"
@@ -103,13 +66,108 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Commands to run one after the other in one shell. `remark` may be empty."""
+    """Commands to run one after the other in one shell. `remark` may be empty, `evidence` are keys of sources."""
 
     title: str
     shell: Shell
     commands: tuple[str, ...]
     parameters: tuple[Parameter, ...] = ()
     remark: str = ""
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a guide is asked for; `classic` is False for the modernized experience."""
+
+    family: Family
+    release: Release
+    classic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """What a row of the table is for; None where it is for all."""
+
+    family: Family | None = None
+    classic: bool | None = None
+    first: Release | None = None
+    last: Release | None = None
+
+    def fits(self, case: Case) -> bool:
+        """Whether the row counts for a case."""
+        return (
+            self.family in {None, case.family}
+            and self.classic in {None, case.classic}
+            and (self.first is None or self.first <= case.release)
+            and (self.last is None or case.release <= self.last)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """The commands of one action, with placeholders. Of the rows of an action the first that fits counts."""
+
+    when: When
+    action: str
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterRow:
+    """One switch of the commands of an action. Of the rows of a switch the first that fits counts."""
+
+    when: When
+    action: str
+    parameter: Parameter
+
+
+@dataclass(frozen=True, slots=True)
+class WordsRow:
+    """The installer's words for roles. The first row that fits counts; the last one is for all.
+
+    `others` are more placeholders with their words; `remark` is printed beside a command with a role, and may be empty.
+    """
+
+    when: When
+    agent: str
+    master_target: str
+    others: Mapping[str, str]
+    remark: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteRow:
+    """What to know besides the commands. Every row that fits counts."""
+
+    when: When
+    text: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyPaths:
+    """Where an agent is installed by default, its logs, and paths below the folder by the name of their placeholder."""
+
+    install_dir: str
+    logs: tuple[str, ...] = ()
+    below: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Guides:
+    """The whole table.
+
+    `modernized_assumed_since` is the release from which on an installer that is started by hand assumes the modernized
+    experience; None where no page says.
+    """
+
+    families: Mapping[Family, FamilyPaths] = field(default_factory=lambda: MappingProxyType({}))
+    words: tuple[WordsRow, ...] = ()
+    steps: tuple[StepRow, ...] = ()
+    parameters: tuple[ParameterRow, ...] = ()
+    notes: tuple[NoteRow, ...] = ()
+    modernized_assumed_since: Release | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +179,7 @@ class Guide:
 
     package: Token
     release: Release
-    system: System
+    system: Family
     file_name: str
     install_dir: str
     classic: bool
@@ -141,8 +199,10 @@ class Placing:
     sentences: tuple[str, ...]
 
 
-def guide(  # noqa: PLR0913 - each is one thing the operator may know, all but two by name
+def guide(  # noqa: PLR0913 - each is one thing the operator may know, all but four by name
+    table: Guides,
     token: Token,
+    family: Family,
     release: Release,
     *,
     file_name: str,
@@ -156,7 +216,9 @@ def guide(  # noqa: PLR0913 - each is one thing the operator may know, all but t
     """Write down the commands for one package of one release.
 
     Args:
-        token: decides between Windows and Linux.
+        table: the catalog's commands.
+        token: the package.
+        family: of the systems that it serves.
         release: decides which words and switches the installer understands.
         file_name: the installer's real name.
         classic: whether a configuration server is there; False for the modernized experience.
@@ -176,30 +238,37 @@ def guide(  # noqa: PLR0913 - each is one thing the operator may know, all but t
             "the modernized experience has no master target to install by hand",
             "choose the role agent, or a classic profile",
         )
-    _check_file_name(file_name)
-    system = System.WINDOWS if token == WINDOWS else System.LINUX
-    machine = _Machine(
-        release=release,
-        classic=classic,
-        file_name=file_name,
-        address=CS_IP if cs_ip is None else _address(cs_ip),
-        passphrase_file=_passphrase_file(passphrase_file, system),
-        install_dir=_install_dir(install_dir, system),
-        role=role,
-        platform=platform,
-    )
-    steps = _windows_steps(machine) if system is System.WINDOWS else _linux_steps(machine)
+    shell_words.check_file_name(file_name)
+    case = Case(family, release, classic)
+    words = next(row for row in table.words if row.when.fits(case))
+    paths = table.families[family]
+    shell = _SHELLS[family]
+    address = CS_IP if cs_ip is None else shell_words.address(cs_ip)
+    passphrase = shell_words.passphrase_file(passphrase_file, family)
+    folder = shell_words.install_dir(install_dir, family, paths.install_dir)
+    filled = {
+        **words.others,
+        **{name: shell.word(shell_words.below(folder, shell.separator, rest)) for name, rest in paths.below.items()},
+        "file_name": shell.word(file_name),
+        "install_dir": shell.folder(folder),
+        "role": words.master_target if role is Role.MASTER_TARGET else words.agent,
+        "platform": platform.value,
+        "address": address,
+        "passphrase_file": PASSPHRASE_FILE if passphrase is None else shell.word(passphrase),
+    }
+    steps = _first_fitting(table.steps, lambda row: row.action, case)
+    parameters = _first_fitting(table.parameters, lambda row: row.action + row.parameter.flag, case)
     return Guide(
         package=token,
         release=release,
-        system=system,
+        system=family,
         file_name=file_name,
-        install_dir=machine.install_dir,
+        install_dir=folder,
         classic=classic,
         registers=classic,
-        steps=steps,
-        logs=WINDOWS_LOGS if system is System.WINDOWS else (),
-        notes=_notes(system, machine),
+        steps=tuple([_step(row, shell.name, parameters, words.remark, filled) for row in steps]),
+        logs=paths.logs,
+        notes=tuple([row.text for row in table.notes if row.when.fits(case)]),
     )
 
 
@@ -214,9 +283,9 @@ def placing(file_name: str, folder: str, *, service: str = "InMage PushInstall")
     Raises:
         InputError: `not-a-file-name`.
 
-    Evidence: article 2020, the sections on SUSE 11 SP3, RHEL 5 and Debian 7.
+    Evidence: overview-2020-09, the sections on SUSE 11 SP3, RHEL 5 and Debian 7.
     """
-    _check_file_name(file_name)
+    shell_words.check_file_name(file_name)
     return Placing(
         title="Place the package by hand",
         file_name=file_name,
@@ -231,316 +300,53 @@ def placing(file_name: str, folder: str, *, service: str = "InMage PushInstall")
     )
 
 
-def quote_cmd(text: str) -> str:
-    """One argument for a program started at a cmd prompt, in double quotes.
-
-    The quotes are for cmd, to which `&`, `^`, `(` and a space mean something outside of them. A
-    backslash before the closing quote is doubled, because the C runtime would read it as an escape.
-
-    Raises:
-        InputError: `cannot-be-quoted`: there is no way to write this character at a prompt.
-    """
-    _check_printable(text)
-    for character in '"%':
-        if character in text:
-            raise _unquotable(text, character)
-    trailing = text[len(text.rstrip("\\")) :]
-    return f'"{text}{trailing}"'
-
-
 @dataclass(frozen=True, slots=True)
-class _Machine:
-    """What the steps are made of; every text has passed its check."""
+class _Writing:
+    """How commands are written for a shell: its words, and the folder of the agent."""
 
-    release: Release
-    classic: bool
-    file_name: str
-    address: str
-    passphrase_file: str | None
-    install_dir: str
-    role: Role
-    platform: Platform
-
-    @property
-    def roles(self) -> tuple[str, str]:
-        """The installer's words for agent and master target."""
-        return ("Agent", "MasterTarget") if self.release >= RENAMED_SINCE else ("MS", "MT")
-
-    @property
-    def role_word(self) -> str:
-        return self.roles[self.role is Role.MASTER_TARGET]
-
-    @property
-    def stack(self) -> str | None:
-        """The experience to tell the installer; None where it knows no such switch."""
-        if self.classic:
-            return "CSLegacy" if self.release >= LEGACY_SWITCH_SINCE else None
-        return "CSPrime" if self.release >= PRIME_SWITCH_SINCE else None
+    name: Shell
+    separator: str
+    word: Callable[[str], str]
+    folder: Callable[[str], str]
 
 
-def _windows_steps(machine: _Machine) -> tuple[Step, ...]:
-    # Evidence: the classic lines are the articles' own; the modernized experience starts
-    # UnifiedAgentInstaller.exe out of the same package (articles 2021 and 2023).
-    program = "UnifiedAgent.exe" if machine.classic else "UnifiedAgentInstaller.exe"
-    stack = f" /CSType {machine.stack}" if machine.stack else ""
-    where = f"/InstallLocation {quote_cmd(machine.install_dir)}"
-    extract = Step(
-        "Unpack the installer",
-        Shell.CMD,
-        (
-            r"cd C:\Temp",
-            f"ren {_word(machine.file_name)} MobilityServiceInstaller.exe",
-            r"MobilityServiceInstaller.exe /q /x:C:\Temp\Extracted",
-            r"cd C:\Temp\Extracted",
+_Row = TypeVar("_Row", StepRow, ParameterRow)
+
+
+def _first_fitting(rows: Iterable[_Row], key: Callable[[_Row], str], case: Case) -> list[_Row]:
+    """The first row that fits of each key, in the order of the keys."""
+    found: dict[str, _Row] = {}
+    for row in rows:
+        if row.when.fits(case):
+            found.setdefault(key(row), row)
+    return list(found.values())
+
+
+def _step(
+    row: StepRow, shell: Shell, parameters: Iterable[ParameterRow], role_remark: str, filled: Mapping[str, str]
+) -> Step:
+    has_role = any("{role}" in command for command in row.step.commands)
+    own = [each.parameter for each in parameters if each.action == row.action]
+    return replace(
+        row.step,
+        shell=shell,
+        commands=_fill_all(row.step.commands, filled),
+        parameters=tuple(
+            [replace(each, meaning=_fill(each.meaning, filled), values=_fill_all(each.values, filled)) for each in own]
         ),
-        remark=r"Copy the installer to C:\Temp first, and open the command prompt as an administrator.",
-    )
-    install = Step(
-        "Install the agent",
-        Shell.CMD,
-        (f'{program} /Role "{machine.role_word}" {where} /Platform "{machine.platform}" /Silent{stack}',),
-        _install_parameters(machine, "/Role", "/InstallLocation", "/Platform", "/Silent", "/CSType"),
-        _role_remark(machine),
-    )
-    if not machine.classic:
-        return (extract, install)
-    agent_dir = _below(machine.install_dir, "\\", "agent")
-    passphrase = PASSPHRASE_FILE if machine.passphrase_file is None else _word(machine.passphrase_file)
-    register = Step(
-        "Register the agent with the configuration server",
-        Shell.CMD,
-        (
-            f"cd /d {_word(agent_dir)}",
-            f"UnifiedAgentConfigurator.exe /CSEndPoint {machine.address} /PassphraseFilePath {passphrase}",
-        ),
-        (
-            Parameter("/CSEndPoint", True, "IP address of the configuration server"),
-            Parameter("/PassphraseFilePath", True, "local or UNC path of the file that holds the passphrase"),
-        ),
-        "With /d, cd changes the drive as well as the folder.",
-    )
-    return (extract, install, register)
-
-
-def _linux_steps(machine: _Machine) -> tuple[Step, ...]:
-    name = shlex.quote(machine.file_name)
-    stack = f" -c {machine.stack}" if machine.stack else ""
-    where = f"-d {shlex.quote(machine.install_dir)}"
-    extract = Step(
-        "Unpack the installer",
-        Shell.SH,
-        ("cd /tmp", f"tar -xvf {name}"),
-        # Found by trying: GNU tar 1.34 knows gzip and xz by their first bytes, but for LZMA it goes
-        # by the name, and a .tar.gz sends it to gzip.
-        remark="Copy the installer to /tmp first. Some archives hold xz or LZMA under this name, so leave out -z; "
-        f"if tar answers 'not in gzip format', run: tar --lzma -xvf {name}",
-    )
-    install = Step(
-        "Install the agent",
-        Shell.SH,
-        (f"sudo ./install {where} -r {machine.role_word} -v {machine.platform} -q{stack}",),
-        _install_parameters(machine, "-r", "-d", "-v", "-q", "-c"),
-        _role_remark(machine),
-    )
-    if not machine.classic:
-        return (extract, install)
-    configurator = shlex.quote(_below(machine.install_dir, "/", "Vx/bin/UnifiedAgentConfigurator.sh"))
-    passphrase = PASSPHRASE_FILE if machine.passphrase_file is None else shlex.quote(machine.passphrase_file)
-    register = Step(
-        "Register the agent with the configuration server",
-        Shell.SH,
-        # Evidence: article 2023 asks for -c CSLegacy here as well; only on Linux.
-        (f"sudo {configurator} -i {machine.address} -P {passphrase}{stack}",),
-        (
-            Parameter("-i", True, "IP address of the configuration server"),
-            Parameter("-P", True, "full path of the file that holds the passphrase"),
-            *_stack_parameters(machine, "-c"),
-        ),
-    )
-    return (extract, install, register)
-
-
-def _install_parameters(  # noqa: PLR0913, PLR0917 - the five switches, in the order the commands show them
-    machine: _Machine, role: str, where: str, platform: str, silent: str, stack: str
-) -> tuple[Parameter, ...]:
-    what = _ROLE_MEANING[machine.roles]
-    words = machine.roles if machine.classic else machine.roles[:1]
-    default = WINDOWS_INSTALL_DIR if where.startswith("/") else LINUX_INSTALL_DIR
-    return (
-        Parameter(role, True, what, words),
-        Parameter(where, False, f"where to install, any folder; usually {default}"),
-        Parameter(platform, True, _PLATFORM_MEANING, tuple(Platform)),
-        Parameter(silent, False, "install without asking"),
-        *_stack_parameters(machine, stack),
+        remark=_fill(row.step.remark, filled) or (role_remark if has_role else ""),
     )
 
 
-def _stack_parameters(machine: _Machine, flag: str) -> tuple[Parameter, ...]:
-    if machine.stack is None:
-        return ()
-    meaning = "CSLegacy for the classic experience, CSPrime for the modernized one"
-    if machine.release >= LEGACY_SWITCH_SINCE:
-        meaning += "; without it the modernized one is assumed"
-    return (
-        Parameter(flag, machine.classic or machine.release < LEGACY_SWITCH_SINCE, meaning, ("CSLegacy", "CSPrime")),
-    )
+def _fill_all(texts: Iterable[str], filled: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple([_fill(text, filled) for text in texts])
 
 
-def _role_remark(machine: _Machine) -> str:
-    if machine.release < RENAMED_SINCE:
-        return ""
-    return "The documents disagree on the role's spelling: if the installer refuses the word, write MS or MT."
+def _fill(text: str, filled: Mapping[str, str]) -> str:
+    return PLACEHOLDER.sub(lambda match: filled[match[1]], text)
 
 
-def _notes(system: System, machine: _Machine) -> tuple[str, ...]:
-    """What to know besides the commands. Evidence: article 2020 unless said otherwise."""
-    return (
-        *(() if machine.classic else (_MODERNIZED,)),
-        "The agent uses about 6 to 10 % of the machine's memory.",
-        *(_windows_notes(machine.release) if system is System.WINDOWS else (_LINUX_VM_AGENT,)),
-    )
-
-
-def _windows_notes(release: Release) -> tuple[str, ...]:
-    return (
-        r"Exclude C:\ProgramData\ASR\agent from the antivirus software of the machine.",
-        "A VSS provider is installed as well; if that fails, the agent is installed all the same, with a warning, and "
-        "only application-consistent recovery points are missing."
-        if release >= VSS_OPTIONAL_SINCE
-        else "A VSS provider is installed as well; if that fails, the agent is not installed. From release "
-        f"{VSS_OPTIONAL_SINCE} on it is only a warning.",
-        "The installer brings the Azure VM agent with it."
-        if release >= VM_AGENT_SINCE
-        else f"Install the Azure VM agent by hand: the installer brings it only from release {VM_AGENT_SINCE} on.",
-        # Evidence: what's new, update rollup 42 (9.30), 2019-11.
-        *(
-            ("Windows Server 2008 R2 SP1 needs the SHA-2 and servicing stack updates first.",)
-            if release >= SHA2_SINCE
-            else ()
-        ),
-        "For Azure machines replicated between regions use these commands, never the installer's windows.",
-    )
-
-
-_ROLE_MEANING: Final = {
-    ("MS", "MT"): "what to install: MS (also written Agent) or, for a master target, MT (also written MasterTarget)",
-    ("Agent", "MasterTarget"): "what to install: Agent (also written MS) or, for a master target, MasterTarget "
-    "(also written MT)",
+_SHELLS: Final = {
+    Family.WINDOWS: _Writing(Shell.CMD, "\\", shell_words.cmd_word, shell_words.quote_cmd),
+    Family.LINUX: _Writing(Shell.SH, "/", shlex.quote, shlex.quote),
 }
-_PLATFORM_MEANING: Final = (
-    "VmWare for VMware machines and physical servers, also for Azure machines treated as physical; Azure for Azure "
-    "machines"
-)
-_MODERNIZED: Final = (
-    "Registering with an IP address and a passphrase belongs to the classic experience. In the modernized one the "
-    "agent is registered with the configuration file that the appliance makes from the string the installer prints "
-    "(Agent Config Input); that step is not shown here."
-)
-# Evidence: article 2020 against articles 2021 and 2023, which say it is installed automatically.
-_LINUX_VM_AGENT: Final = (
-    "After failover the Azure machine needs the Azure Linux agent (WALinuxAgent): install it by hand unless it is "
-    "there; later documents say that it is installed automatically."
-)
-
-
-def _address(text: str) -> str:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError as error:
-        raise _not_an_address(text) from error
-    # A zone (fe80::1%eth0) means something on one machine only, and cmd would expand its percent sign.
-    if "%" in text:
-        raise _not_an_address(text)
-    return text
-
-
-def _not_an_address(text: str) -> InputError:
-    return InputError(
-        "not-an-ip-address",
-        f"{text[:80]!r} is not an IP address",
-        "give the configuration server's address, such as 10.0.0.4, not its name",
-    )
-
-
-def _passphrase_file(text: str | None, system: System) -> str | None:
-    if text is None:
-        return None
-    if system is System.WINDOWS:
-        example = r"C:\Temp\passphrase.txt or \\server\share\passphrase.txt"
-        _check_absolute(text, "passphrase file", example, _DRIVE_PATH, _UNC_PATH)
-        _check_windows_path(text)
-    else:
-        _check_absolute(text, "passphrase file", "/var/passphrase.txt", _POSIX_PATH)
-    _check_printable(text)
-    return text
-
-
-def _install_dir(text: str | None, system: System) -> str:
-    """The folder without separators at its end, so that a path below it can be written."""
-    if system is System.WINDOWS:
-        folder = WINDOWS_INSTALL_DIR if text is None else text
-        # No share: cmd cannot change into one, and no service starts from there.
-        _check_absolute(folder, "install folder", WINDOWS_INSTALL_DIR, _DRIVE_PATH)
-        _check_windows_path(folder)
-        _check_printable(folder)
-        stripped = folder.rstrip("\\")
-        return f"{stripped}\\" if stripped.endswith(":") else stripped
-    folder = LINUX_INSTALL_DIR if text is None else text
-    _check_absolute(folder, "install folder", LINUX_INSTALL_DIR, _POSIX_PATH)
-    _check_printable(folder)
-    return folder.rstrip("/") or "/"
-
-
-def _below(folder: str, separator: str, rest: str) -> str:
-    """A path below a folder, which ends in a separator only when it is a root."""
-    return folder + rest if folder.endswith(separator) else folder + separator + rest
-
-
-def _check_absolute(text: str, what: str, example: str, *shapes: re.Pattern[str]) -> None:
-    if not any(shape.fullmatch(text) for shape in shapes):
-        raise InputError(
-            "not-an-absolute-path",
-            f"the {what} {text[:120]!r} is not a full path on that machine",
-            f"write the whole path, such as {example}",
-        )
-
-
-def _check_windows_path(text: str) -> None:
-    # A slash would do in a path, but these programs read it as the start of a switch.
-    bad = next((character for character in text if character in _NOT_ON_WINDOWS or character == "/"), None)
-    if bad is not None:
-        raise _unquotable(text, bad)
-    if ":" in text[2:]:
-        raise _unquotable(text, ":")
-
-
-def _check_file_name(text: str) -> None:
-    if (
-        not text.strip(". ")
-        or text.startswith("-")
-        or not text.isprintable()
-        or any(character in _NOT_IN_A_FILE_NAME for character in text)
-    ):
-        raise InputError(
-            "not-a-file-name", f"{text[:120]!r} is not a file's name", "give the installer's name without a folder"
-        )
-
-
-def _check_printable(text: str) -> None:
-    """Refuse line breaks and every invisible character: what is pasted must be what was read."""
-    bad = next((character for character in text if not character.isprintable()), None)
-    if bad is not None:
-        raise _unquotable(text, bad)
-
-
-def _unquotable(text: str, character: str) -> InputError:
-    return InputError(
-        "cannot-be-quoted",
-        f"{text[:120]!r} holds {character!r}, which cannot be written in this command",
-        "choose a path without this character",
-    )
-
-
-def _word(text: str) -> str:
-    """An argument at a cmd prompt, quoted only where it must be."""
-    return text if _PLAIN_WORD.fullmatch(text) else quote_cmd(text)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.core import install_guide as manual
 from repo_manager.core import names
 from repo_manager.core.catalog import ForClassic, Standing
 from repo_manager.core.errors import InputError
@@ -291,7 +290,7 @@ def advise(start: Standpoint, target: Release, request: Request, catalog: Catalo
         tuple(_here(start, catalog, classic=request.classic)),
         tuple(_step(before, facts, start, request, catalog) for before, facts in zip(befores, way, strict=False)),
         tuple(LeftOut(release, why) for release, why in against.items() if why),
-        tuple(_notes(start, way, request)),
+        tuple(_notes(start, way, request, catalog.guides.modernized_assumed_since)),
     )
 
 
@@ -432,7 +431,7 @@ def _packages(release: Release, request: Request, catalog: Catalog) -> Iterator[
         )
 
 
-def _notes(start: Standpoint, way: Iterable[ReleaseFacts], request: Request) -> Iterator[str]:
+def _notes(start: Standpoint, way: Iterable[ReleaseFacts], request: Request, assumed: Release | None) -> Iterator[str]:
     releases = [facts.release for facts in way]
     if not releases:
         return
@@ -441,9 +440,9 @@ def _notes(start: Standpoint, way: Iterable[ReleaseFacts], request: Request) -> 
             "Reboot a machine after each upgrade of its agent. It is advised each time, and required once the release "
             "is more than four ahead of the one at the last reboot."
         )
-    if request.classic and start.agents < manual.LEGACY_SWITCH_SINCE <= releases[-1]:
+    if request.classic and assumed is not None and start.agents < assumed <= releases[-1]:
         yield (
-            f"From {manual.LEGACY_SWITCH_SINCE} on an installer that is started by hand assumes the modernized "
+            f"From {assumed} on an installer that is started by hand assumes the modernized "
             "experience, unless it is told CSLegacy: 'repo-manager show PACKAGE' prints the commands."
         )
     if request.classic:

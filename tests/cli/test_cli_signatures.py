@@ -127,7 +127,7 @@ def test_an_unsigned_program_is_placed_unless_signatures_are_required(
 
 def test_a_publisher_in_the_catalog_is_required_and_the_configuration_beats_it(tool: Cli) -> None:
     text = (ROOT_OF_THE_PROJECT / "catalog.yaml").read_text("utf-8")
-    head, windows, rest = text.partition("\n  Windows:\n")
+    head, windows, rest = text.partition("\n    extension: .exe\n")
     assert windows
     (tool.folder / "catalog.yaml").write_text(f"{head}{windows}    publisher: Somebody Else\n{rest}", "utf-8")
     offer(tool, signed("somebody-else"))

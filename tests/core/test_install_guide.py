@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import shlex
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from simulator import REAL
 
+from repo_manager.core import install_guide
 from repo_manager.core.errors import InputError
-from repo_manager.core.install_guide import Guide, Parameter, Platform, Role, Shell, System, guide, placing, quote_cmd
+from repo_manager.core.install_guide import Guide, Parameter, Platform, Role, Shell, placing
 from repo_manager.core.names import WINDOWS, Release, Token
+from repo_manager.core.shell_words import quote_cmd
+from repo_manager.core.systems.support import Family
 
 WINDOWS_FILE = r"C:\Temp\passphrase.txt"
 LINUX_FILE = "/var/passphrase.txt"
@@ -16,6 +21,10 @@ EXE = "Microsoft-ASR_UA_9.30.0.0_Windows_GA_22Oct2019_release.exe"
 TAR = "Microsoft-ASR_UA_9.30.0.0_UBUNTU-16.04-64_GA_22Oct2019_release.tar.gz"
 UBUNTU = Token("UBUNTU-16.04-64")
 DEFAULT = r"C:\Program Files (x86)\Microsoft Azure Site Recovery"
+
+
+def guide(token: Token, release: Release, **options: Any) -> Guide:  # noqa: ANN401 - as of the function itself
+    return install_guide.guide(REAL.guides, token, REAL.packages[token].family, release, **options)
 
 
 def windows(
@@ -392,9 +401,9 @@ def test_log_places_are_given_only_where_they_are_documented() -> None:
 def test_the_guide_says_what_it_is_for() -> None:
     answer = linux("9.66")
 
-    assert (answer.package, answer.release, answer.system) == (UBUNTU, Release(9, 66), System.LINUX)
+    assert (answer.package, answer.release, answer.system) == (UBUNTU, Release(9, 66), Family.LINUX)
     assert (answer.file_name, answer.install_dir, answer.classic) == (TAR, "/usr/local/ASR", True)
-    assert windows().system is System.WINDOWS
+    assert windows().system is Family.WINDOWS
 
 
 def test_every_word_is_ascii() -> None:

@@ -529,6 +529,7 @@ def test_every_schema_has_an_example() -> None:
         "repo-manager/journal/1",
         "repo-manager/records/1",
         "repo-manager/kernels/1",
+        "repo-manager/compiled-catalog/1",
         "repo-manager/reporting/1",
         "repo-manager/trust/1",
     }

@@ -33,6 +33,7 @@ from repo_manager.core.catalog import ForClassic, Standing
 from repo_manager.core.errors import InputError
 from repo_manager.core.inventory import Wording
 from repo_manager.core.service import ServiceState
+from repo_manager.core.systems.support import Family
 from repo_manager.core.upgrade import Part
 from repo_manager.report import documents
 from repo_manager.web import tokens
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = (ROOT / "docs" / "reference" / "json.md").read_text(encoding="utf-8")
 NOW: Final = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-OWN_FILES: Final = {"journal", "records", "digests", "kernels", "reporting", "trust", "tokens"}
+OWN_FILES: Final = {"journal", "records", "digests", "kernels", "compiled-catalog", "reporting", "trust", "tokens"}
 """What the tool writes for itself alone, and may write otherwise from one version to the next."""
 
 
@@ -100,7 +101,7 @@ WORDS: Final[dict[str, type[StrEnum]]] = {
     "serve-token role": tokens.Role,
     "serve-tokens token role": tokens.Role,
     "show standing": Standing,
-    "show guide system": install_guide.System,
+    "show guide system": Family,
     "show step shell": install_guide.Shell,
     "sync done result": transaction.Result,
     "sync service state": ServiceState,

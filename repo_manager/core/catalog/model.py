@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Final
 from repo_manager.core.catalog import strict_yaml
 from repo_manager.core.errors import InputError
 from repo_manager.core.names import Release, Token
+from repo_manager.core.systems.support import Family
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from packaging.version import Version
 
+    from repo_manager.core.install_guide import Guides
     from repo_manager.core.names import InstallerName
     from repo_manager.core.systems.support import Serves, Support
 
@@ -82,6 +84,11 @@ class Package:
     serves: tuple[Serves, ...] = ()
     publisher: str | None = None
 
+    @property
+    def family(self) -> Family:
+        """The family of its systems, which its installers' names tell."""
+        return Family.WINDOWS if self.extension == ".exe" else Family.LINUX
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -128,7 +135,7 @@ class Catalog:
 
     `aliases` are other spellings of a package seen in public, `look_alikes` the names that other
     products use; a look-alike without a package maps to None. `legacy` maps the tokens of older
-    lines to a word about them. `support` is empty in a catalog of edition 1: see `completed_by`.
+    lines to a word about them. `support` and `guides` are empty in a catalog of edition 1: see `completed_by`.
     """
 
     packages: Mapping[Token, Package]
@@ -142,11 +149,12 @@ class Catalog:
     vulnerable_below: Version
     support_window: int
     support: Support
+    guides: Guides
     edition: int
 
     def completed_by(self, own: Catalog) -> Catalog:
         """This catalog, with what an older edition has no place for taken from the tool's own catalog."""
-        return self if self.edition >= own.edition else replace(self, support=own.support)
+        return self if self.edition >= own.edition else replace(self, support=own.support, guides=own.guides)
 
     @cached_property
     def latest(self) -> Release:

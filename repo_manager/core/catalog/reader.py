@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Final
 from packaging.version import Version
 
 from repo_manager.core.catalog import strict_yaml
+from repo_manager.core.catalog.guides import read_guides
 from repo_manager.core.catalog.model import Catalog, ForClassic, Link, Manual, Package, ReleaseFacts
 from repo_manager.core.catalog.serves import SystemsReader
 from repo_manager.core.errors import InputError
+from repo_manager.core.install_guide import Guides
 from repo_manager.core.names import InstallerName, Release, Token, parse_version
 from repo_manager.core.names import parse as parse_name
 from repo_manager.core.redaction import shown
@@ -105,6 +107,7 @@ class _Reader:
             vulnerable_below=root.parsed("vulnerable_below", parse_version, _UNKNOWN_VERSION),
             support_window=root.integer("support_window", most=99),
             support=self._support(packages),
+            guides=read_guides(root.mapping("guides"), self._evidence) if self._systems else Guides(),
             edition=self._edition,
         )
         root.finish()

@@ -10,7 +10,7 @@ from typing import Any, Final
 import jsonschema
 import pytest
 import yaml
-from simulator import REAL, SMALL, resolve
+from simulator import REAL, SMALL_CATALOG_TEXT, resolve
 
 from repo_manager.core import catalog, systems
 from repo_manager.core.errors import DocumentError
@@ -70,6 +70,12 @@ DOCUMENT: dict[str, Any] = {
             "serves": [{"system": RED_HAT, "versions": ["12", "13.1"], "modernized_from": "12"}],
         },
     },
+    "guides": {
+        "families": {"Windows": {"install_dir": "C:\\Agent"}, "Linux": {"install_dir": "/agent"}},
+        "words": [{"agent": "A", "master_target": "B"}],
+        "steps": [],
+        "parameters": [],
+    },
     "releases": {"9.70": {"for_classic": "yes", "links": {"RHEL11-64": LINK}}},
 }
 
@@ -110,7 +116,7 @@ def test_an_entry_reads_as_it_was_written(small: catalog.Catalog) -> None:
     assert red_hat.since == ((Version(11, 0), Release(9, 70)), (Version(11, 2), Release(9, 71)))
     assert (red_hat.uncertainty, red_hat.resolved_by) == ("11.5 has no package", frozenset({"lts"}))
     assert (red_hat.note, red_hat.note_without_minor, red_hat.evidence) == ("new", "the minor matters", ("page",))
-    assert (fedora.minors, fedora.modernized_from) == (ANY, 0)
+    assert (fedora.minors, fedora.modernized_from, fedora.modernized_version) == (ANY, 0, "60")
     assert small.support.systems["Windows"].family is Family.WINDOWS
     jsonschema.Draft202012Validator(SCHEMA).validate(DOCUMENT)
 
@@ -275,11 +281,13 @@ def test_a_mistake_of_form_is_refused_by_the_loader_and_by_the_schema(change: tu
 
 
 def test_a_catalog_of_the_first_edition_is_completed_by_the_tools_own() -> None:
-    assert (SMALL.edition, dict(SMALL.support.systems)) == (1, {})
-    completed = SMALL.completed_by(REAL)
+    first = catalog.parse(SMALL_CATALOG_TEXT)
+    assert (first.edition, dict(first.support.systems), first.guides.steps) == (1, {}, ())
+    completed = first.completed_by(REAL)
     assert completed.support is REAL.support
-    assert completed.packages is SMALL.packages
-    assert REAL.completed_by(SMALL) is REAL
+    assert completed.guides is REAL.guides
+    assert completed.packages is first.packages
+    assert REAL.completed_by(first) is REAL
 
 
 def test_every_real_entry_names_versions_that_resolve_to_its_package() -> None:
