@@ -108,7 +108,7 @@ def publish(
         published = _publish(run, depot, ring, order, consent)
     finally:
         depot.close()
-    _report(run, str(dest), ring, published, missing)
+    _report(run, dest, ring, published, missing)
 
 
 def _names_release(text: str) -> bool:
@@ -187,7 +187,7 @@ def _check_places(dest: Address, keys: Path, repository: Path | None) -> None:
         )
 
 
-def _report(run: Run, dest: str, keys: Keys, published: Published, missing: Sequence[str]) -> None:
+def _report(run: Run, dest: Address, keys: Keys, published: Published, missing: Sequence[str]) -> None:
     damage = _damage(dest, published)
     run.console.made = f"the set was published, version {published.version}"
     document: dict[str, Any] = {
@@ -196,7 +196,7 @@ def _report(run: Run, dest: str, keys: Keys, published: Published, missing: Sequ
         "version": published.version,
         "packages": published.packages,
         "bytes_sent": published.bytes_sent,
-        "destination": dest,
+        "destination": str(dest),
         "expires": published.expires.isoformat(),
         "renewed": published.renewed,
         "deleted": published.deleted,
@@ -219,7 +219,7 @@ def _report(run: Run, dest: str, keys: Keys, published: Published, missing: Sequ
         run.console.note(
             f"{plural(len(missing), 'wanted package')} not in the repository, so not published: {', '.join(missing)}"
         )
-    place = safe(dest if "://" in dest else shown(dest))
+    place = safe(shown(dest.path) if isinstance(dest, Folder) else str(dest))
     unchanged = f"nothing to do: {place} has this set, version {published.version}"
     if published.rotated:
         unchanged = f"the set at {place} is unchanged, version {published.version}"
@@ -269,7 +269,7 @@ def _about_files(verified: Verified | None) -> Iterable[str]:
     yield from (f"  not part of the set, left alone: {safe(path)}" for path in verified.foreign)
 
 
-def _damage(dest: str, published: Published) -> VerificationError | None:
+def _damage(dest: Address, published: Published) -> VerificationError | None:
     """What could not be repaired, as an error."""
     if published.verified is None or not published.verified.damaged:
         return None
