@@ -90,8 +90,10 @@ def parse(text: str, *, secrets: bool = False, windows: bool = sys.platform == "
     """
     refuse_share(text, windows=windows)
     parts = split(text)
-    if not text.strip() or (parts is not None and not (parts.complete and parts.scheme in _SCHEMES)):
-        raise _unknown(text)
+    if parts is not None and not parts.complete:
+        raise _unknown(f"an address that begins with {parts.scheme}: needs // behind it")
+    if not text.strip() or (parts is not None and parts.scheme not in _SCHEMES):
+        raise _no_address(text)
     if not secrets and holds_secret(text):
         raise InputError(
             "secret-in-source",
@@ -103,7 +105,7 @@ def parse(text: str, *, secrets: bool = False, windows: bool = sys.platform == "
         return Folder(text)
     name, _, path = parts.rest.partition("/")
     if not name:
-        raise _unknown(text)
+        raise _no_address(text)
     if parts.scheme in _WEB:
         return _web(text.strip())
     return ObjectStore(parts.scheme, name, path.removesuffix("/"), text.strip())
@@ -117,7 +119,7 @@ def refuse_share(text: str, *, windows: bool = sys.platform == "win32") -> None:
     """
     parts = split(text)
     if parts is not None and parts.scheme == "smb":
-        raise NoSmbClientError(f"{shown(text)}: smb:// addresses are not supported")
+        raise NoSmbClientError(f"{shown(text)}: SMB addresses are not supported")
     if text.startswith("\\\\") and not windows:
         raise NoSmbClientError(f"{shown(text)}: only Windows opens UNC paths")
 
@@ -159,9 +161,11 @@ def _host_of(url: str) -> tuple[str, str, str]:
     return scheme, server, host_entry(scheme, server, parts.port) if _HOST.fullmatch(server) else ""
 
 
-def _unknown(text: str) -> InputError:
+def _no_address(text: str) -> InputError:
+    return _unknown(f"{shown(text)!r} is not the address of a folder, a web server or an object store")
+
+
+def _unknown(message: str) -> InputError:
     return InputError(
-        "unknown-source",
-        f"{shown(text)!r} is not the address of a folder, a web server or an object store",
-        "name a folder, https://server/path, az://container/path or s3://bucket/path",
+        "unknown-source", message, "name a folder, https://server/path, az://container/path or s3://bucket/path"
     )
