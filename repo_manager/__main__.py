@@ -10,7 +10,7 @@ def main() -> None:
     """Run the command line. `--version` alone is answered without loading it: people script it."""
     _have_streams(closed=sys.platform != "win32")
     if sys.argv[1:] == ["--version"]:
-        from repo_manager import __version__
+        from repo_manager.version import __version__
 
         try:
             print(f"repo-manager {__version__}", flush=True)  # noqa: T201 - the answer

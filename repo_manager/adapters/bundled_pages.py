@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import repo_manager
 from repo_manager.core import explanations
 from repo_manager.core.errors import MachineError
 from repo_manager.core.explanations import Book
@@ -33,6 +32,6 @@ def book() -> Book:
 
 def _reference() -> Path:
     """Where the pages lie: beside the modules of an installed tool, in the documentation of a source tree."""
-    package = Path(repo_manager.__file__).parent
+    package = Path(__file__).parents[1]
     inside = package / "reference"
     return inside if inside.is_dir() else package.parent / "docs" / "reference"

@@ -12,16 +12,15 @@ import json
 import os
 from functools import cached_property
 from importlib.util import source_hash
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import repo_manager
 from repo_manager.adapters.filesystem import user_cache
 from repo_manager.core.errors import InputError
 from repo_manager.core.systems import support as supports
+from repo_manager.version import __version__
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from repo_manager.core.catalog import Catalog, strict_yaml
     from repo_manager.core.systems import Support
 
@@ -73,7 +72,7 @@ class CatalogFile:
     def _head(self, rest: bytes) -> dict[str, str]:
         return {
             "schema": _SCHEMA,
-            "tool": repo_manager.__version__,
+            "tool": __version__,
             "catalog": _digest(self._data),
             "compiled": _digest(rest),
         }
@@ -82,6 +81,31 @@ class CatalogFile:
         support = supports.dumped(catalog.support) if catalog.support.systems else None
         rest = b"\n".join(json.dumps(part, separators=(",", ":")).encode() for part in (support, root.kept()))
         user_cache.write(self._file, json.dumps(self._head(rest)).encode() + b"\n" + rest)
+
+
+def own_catalog() -> Path:
+    """The catalog that comes with the tool: beside its modules where it is installed, else above them."""
+    package = Path(__file__).parents[1]
+    inside = package / "catalog.yaml"
+    return inside if inside.is_file() else package.parent / "catalog.yaml"
+
+
+def load(path: Path) -> Catalog:
+    """A catalog, without the compiled form. What an older edition has no place for comes from the tool's own.
+
+    Raises:
+        InputError: the file cannot be read.
+        DocumentError: with every mistake in it.
+    """
+    from repo_manager.core import catalog
+    from repo_manager.core.catalog import strict_yaml
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError("no-catalog", f"{path} cannot be read: {error.strerror}", "check the path") from error
+    loaded = catalog.parse(strict_yaml.decode(data, str(path), "invalid-catalog"), str(path))
+    return loaded if loaded.edition == catalog.SCHEMA else loaded.completed_by(load(own_catalog()))
 
 
 def _digest(data: bytes) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
-import repo_manager
 from repo_manager.adapters.status_reports.refusals import KEPT, Question
 from repo_manager.adapters.status_reports.send import REFUSALS
 from repo_manager.app.change import Voice
 from repo_manager.core import fleet
 from repo_manager.core.errors import RepoManagerError
 from repo_manager.core.fleet import Report, SetName
+from repo_manager.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -114,7 +114,7 @@ def compose(host: Host, at: datetime, ended: Ended, known: Known) -> Report:
     return Report(
         host=host,
         at=at.replace(microsecond=0),
-        tool=repo_manager.__version__,
+        tool=__version__,
         command=ended.command,
         exit_code=int(ended.exit_code),
         error=ended.error,

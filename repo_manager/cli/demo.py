@@ -16,6 +16,7 @@ import typer
 from repo_manager.adapters.filesystem.digests import Digests
 from repo_manager.adapters.filesystem.repository_folder import Folder
 from repo_manager.adapters.installers.inspect import Checker
+from repo_manager.adapters.interruptible import SystemClock
 from repo_manager.adapters.sources.download import Downloader, Policy
 from repo_manager.adapters.sources.fetching import Fetcher
 from repo_manager.app import tasks
@@ -26,7 +27,6 @@ from repo_manager.app.tasks import PlanContext
 from repo_manager.cli import options
 from repo_manager.cli.quoting import quoted
 from repo_manager.cli.root import run_of
-from repo_manager.cli.run import SystemClock
 from repo_manager.core.address import host_of, parse
 from repo_manager.core.audit import findings
 from repo_manager.core.audit.findings import Severity

@@ -8,7 +8,6 @@ import typer
 
 from repo_manager.cli import options
 from repo_manager.cli.root import run_of
-from repo_manager.cli.run import SystemClock
 from repo_manager.core import service
 from repo_manager.core.errors import ServiceError
 from repo_manager.core.plan import Plan, Restart
@@ -35,7 +34,7 @@ def restart(context: typer.Context, dry_run: options.DryRun = False, yes: option
         run.console.emit(documents.plan(plan))
         run.console.answer(f"restart the service {run.service.name} (now {run.service.state().value})")
         return
-    report = service.restart(run.service, SystemClock(), run.patience)
+    report = service.restart(run.service, run.clock, run.patience)
     run.console.made = "the service was restarted" if report.restarted else ""
     run.console.emit(
         {

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 from typer.core import TyperGroup, TyperOption
 
-from repo_manager import __version__
 from repo_manager.app import settings
 from repo_manager.app.settings import PREFIX
 from repo_manager.cli.global_options import GlobalOptions
 from repo_manager.core.errors import InputError
 from repo_manager.core.redaction import shown
+from repo_manager.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import repo_manager
+from repo_manager.adapters.catalog_files import own_catalog
 from repo_manager.adapters.filesystem import trusted_files
 from repo_manager.adapters.filesystem.paths import reachable, shown
 from repo_manager.adapters.filesystem.scan import scan
@@ -53,18 +52,6 @@ if TYPE_CHECKING:
     from repo_manager.core.selection import Request
     from repo_manager.core.service import Clock, Patience, Service
     from repo_manager.core.systems import Support
-
-
-class SystemClock:
-    """The machine's own time."""
-
-    def monotonic(self) -> float:
-        """Seconds from some fixed point."""
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        time.sleep(seconds)
 
 
 # Where a repository is welcome but not needed, these mean that there is none to look at.
@@ -163,7 +150,7 @@ class Run:
     def catalog_path(self) -> Path:
         """The catalog in use: the one that was named, or the tool's own."""
         named = self.options.option("catalog")
-        return Path(named) if named else _own_catalog()
+        return Path(named) if named else own_catalog()
 
     def catalog_text(self) -> str:
         """The catalog as it is written.
@@ -177,7 +164,7 @@ class Run:
 
     def _catalog_data(self, path: Path) -> bytes:
         try:
-            own = path == _own_catalog() or path.samefile(_own_catalog())
+            own = path == own_catalog() or path.samefile(own_catalog())
             return path.read_bytes() if own else trusted_files.read(path, correction=Correction(path))
         except OSError as error:
             raise InputError("no-catalog", f"{path} cannot be read: {error.strerror}", "check --catalog") from error
@@ -198,7 +185,7 @@ class Run:
         catalog = self._catalog_file(self.catalog_path).catalog()
         if catalog.edition == SCHEMA:
             return catalog
-        return catalog.completed_by(self._catalog_file(_own_catalog()).catalog())
+        return catalog.completed_by(self._catalog_file(own_catalog()).catalog())
 
     @cached_property
     def support(self) -> Support:
@@ -282,6 +269,8 @@ class Run:
     @cached_property
     def clock(self) -> Clock:
         """What measures and spends time while the run waits."""
+        from repo_manager.adapters.interruptible import SystemClock
+
         return SystemClock()
 
     def now(self) -> datetime:
@@ -483,10 +472,3 @@ class Run:
             retention=Retention(self.settings.retired_keep, self.settings.retired_days),
             voice=TerminalVoice(self.console, ask=None if yes else self.agreed),
         )
-
-
-def _own_catalog() -> Path:
-    """The catalog that comes with the tool: beside its modules where it is installed, else above them."""
-    package = Path(repo_manager.__file__).parent
-    inside = package / "catalog.yaml"
-    return inside if inside.is_file() else package.parent / "catalog.yaml"

@@ -9,13 +9,13 @@ from collections import Counter, defaultdict
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from repo_manager import __version__
 from repo_manager.core.audit.findings import Severity, State
 from repo_manager.core.audit.machine_readiness import Prospect
 from repo_manager.report.page import plural, render_page
 from repo_manager.report.rules import RULES
 from repo_manager.report.subjects import published, sentence, subjects
 from repo_manager.report.text import age, readings
+from repo_manager.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,13 +12,13 @@ from collections import Counter
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
 
-from repo_manager import __version__
 from repo_manager.core.audit.findings import Severity, State
 from repo_manager.core.audit.machine_readiness import Prospect
 from repo_manager.report.exposition import family
 from repo_manager.report.rules import RULES
 from repo_manager.report.subjects import published
 from repo_manager.report.text import safe
+from repo_manager.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

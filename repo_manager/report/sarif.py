@@ -19,7 +19,6 @@ from textwrap import indent
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from repo_manager import __version__
 from repo_manager.core.audit.comparison import identity
 from repo_manager.core.audit.findings import Code, Severity
 from repo_manager.core.explanations import Kind
@@ -27,6 +26,7 @@ from repo_manager.report.rules import RULES
 from repo_manager.report.subjects import sentence, subjects
 from repo_manager.report.text import plural, safe
 from repo_manager.report.uris import reference, segment
+from repo_manager.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

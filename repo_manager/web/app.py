@@ -15,10 +15,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-import repo_manager
 from repo_manager.core import fleet
 from repo_manager.core.errors import InputError, MachineError, RepoManagerError
 from repo_manager.report import fleet_page
+from repo_manager.version import __version__
 from repo_manager.web import metrics as numbers
 from repo_manager.web.limits import Entry, Guard, Rate, refused
 from repo_manager.web.sending import FileAnswer
@@ -320,7 +320,7 @@ class _Numbers:
         return Response(numbers.text(lines), headers={"Content-Type": numbers.MEDIA_TYPE, "Cache-Control": "no-store"})
 
     def _of_the_disk(self) -> Iterator[str]:
-        version = (("version", repo_manager.__version__),)
+        version = (("version", __version__),)
         yield from numbers.family("repo_manager_build_info", "gauge", "The version of the tool.", {version: 1})
         published = _published(self._site)
         yield from numbers.family(

@@ -24,8 +24,8 @@ from watch_world import LIMIT_S, planned, started
 from repo_manager.adapters import folder_events
 from repo_manager.adapters.filesystem.lock import Lock
 from repo_manager.adapters.filesystem.repository_folder import Folder
+from repo_manager.adapters.interruptible import SystemClock
 from repo_manager.app.watch_loop import Attendant, Orders, Senses
-from repo_manager.cli.run import SystemClock
 from repo_manager.core.errors import ExitCode
 from repo_manager.core.service import Patience
 from repo_manager.core.watch_state import Happening, Pace, What

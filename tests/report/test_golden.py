@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from assessment_world import compared, judged
 
-from repo_manager import __version__
 from repo_manager.report import documents, html, junit, prometheus, sarif, tables
+from repo_manager.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from processes import until
 
+from repo_manager.adapters.interruptible import SystemClock
 from repo_manager.adapters.windows import background, event_log, guarding
 from repo_manager.adapters.windows.background import SERVICE, this_python
 from repo_manager.adapters.windows.service_manager import WindowsManager, host
-from repo_manager.cli.run import SystemClock
 from repo_manager.core.audit.findings import Severity
 from repo_manager.core.errors import InputError
 from repo_manager.core.service import Patience, ServiceState, bring_up
