@@ -37,7 +37,7 @@ test-windows: .venv/ready  ## run the tests under Windows Python and Wine; sets 
 	embed=$$($(BIN)/python tests/windows/tier.py embed) && \
 	  $(MAKE) bundle PYTHON_EMBED=$$embed PYTHON_EMBED_SHA256=$$(sha256sum $$embed | cut -d ' ' -f 1)
 	$(BIN)/python tests/windows/tier.py test
-	PYTHONPATH=tests $(BIN)/python -m windows.console
+	PYTHONPATH=tests:tests/worlds $(BIN)/python -m windows.console
 
 test-stores: .venv/ready .stores/azurite-$(AZURITE)  ## test against a real Azurite and nginx; gets both
 	command -v nginx >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends nginx-light; }

@@ -82,7 +82,7 @@ def serve(place: Path) -> Iterator[Station]:
 def blob_store(place: Path) -> Iterator[Station]:
     """Azurite, Microsoft's own stand-in for Azure Blob Storage."""
     # The signing is the tests'; they are no package.
-    sys.path.append(str(ROOT / "tests"))
+    sys.path.append(str(ROOT / "tests" / "worlds"))
     from object_stores import Azurite, signature
 
     node = shutil.which("node")

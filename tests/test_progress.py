@@ -47,7 +47,7 @@ def test_the_tests_that_had_not_ended_are_named(tmp_path: Path, more: tuple[str,
     suite = tmp_path / "suite"
     suite.mkdir()
     (suite / "conftest.py").write_bytes((TESTS / "conftest.py").read_bytes())
-    (suite / "progress.py").write_bytes((TESTS / "progress.py").read_bytes())
+    (suite / "progress.py").write_bytes((TESTS / "worlds" / "progress.py").read_bytes())
     (suite / "test_it.py").write_text(SUITE, encoding="utf-8")
     command = [
         sys.executable,

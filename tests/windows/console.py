@@ -1,7 +1,7 @@
 """Types Ctrl-C into a console under Wine. A part of `make test-windows` that only the Linux side can play.
 
-Run as `PYTHONPATH=tests python -m windows.console`. A command of Windows Python runs in a terminal; Wine makes the
-terminal its console. Says a line per case, and ends with 1 if one failed.
+Run as `PYTHONPATH=tests:tests/worlds python -m windows.console`. A command of Windows Python runs in a terminal; Wine
+makes the terminal its console. Prints a line per case, and ends with 1 if one failed.
 """
 
 from __future__ import annotations

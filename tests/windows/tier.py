@@ -365,7 +365,7 @@ _LOOK_S: Final = 2.0
 
 
 def left(progress: str) -> list[str]:
-    """What `tests/progress.py` wrote down, as lines about the tests that had not ended: first those under way."""
+    """What `progress.py` wrote down, as lines about the tests that had not ended: first those under way."""
     known: dict[str, str] = {}
     for line in progress.splitlines():
         what, _, test = line.partition(" ")
@@ -471,7 +471,7 @@ def _test(arguments: argparse.Namespace) -> int:
 @contextlib.contextmanager
 def _s3_server() -> Iterator[int]:
     """A store as the tests want it, on this side: a program in Python takes long to start under Wine."""
-    sys.path.append(str(HERE.parent))
+    sys.path.append(str(HERE.parent / "worlds"))
     from object_stores import s3_server
 
     with s3_server() as server:

@@ -8,7 +8,7 @@ import struct
 from pathlib import Path
 from typing import Final
 
-SIGNED: Final = Path(__file__).parent / "data" / "signed"
+SIGNED: Final = Path(__file__).parents[1] / "data" / "signed"
 ROOT: Final = SIGNED / "root.pem"
 OTHER_ROOT: Final = SIGNED / "other-root.pem"
 PUBLISHER: Final = "Example Agents"

@@ -32,7 +32,7 @@ HOST: Final = "127.0.0.1"
 ACCOUNT: Final = "devstoreaccount1"
 KEY: Final = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
-_AZURITE: Final = Path(__file__).parents[1] / ".stores/node_modules/azurite/dist/src/blob/main.js"
+_AZURITE: Final = Path(__file__).parents[2] / ".stores/node_modules/azurite/dist/src/blob/main.js"
 _VERSION: Final = "2021-06-08"
 
 

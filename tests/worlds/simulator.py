@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from repo_manager.core.inventory import Inventory
     from repo_manager.core.systems import Answer
 
-REAL_CATALOG_TEXT: Final = (Path(__file__).parent.parent / "catalog.yaml").read_text(encoding="utf-8")
+REAL_CATALOG_TEXT: Final = (Path(__file__).parents[2] / "catalog.yaml").read_text(encoding="utf-8")
 
 TOKENS: Final = tuple(Token(token) for token in ("Windows", "RHEL9-64", "RHEL8-64", "OL6-64", "UBUNTU-24.04-64"))
 """Of the small catalog. RHEL9-64 and RHEL8-64 are placed by hand, the last is for the modernized experience alone."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, HttpCredentials, Page
 
-_ROOT: Final = Path(__file__).parents[1]
+_ROOT: Final = Path(__file__).parents[2]
 _AXE: Final = _ROOT / ".browser/node_modules/axe-core/axe.min.js"
 
 NOW: Final = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

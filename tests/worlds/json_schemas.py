@@ -12,7 +12,7 @@ from typing import Any, Final
 import jsonschema
 from referencing import Registry, Resource
 
-FOLDER: Final = Path(__file__).parents[1] / "docs" / "reference" / "schemas"
+FOLDER: Final = Path(__file__).parents[2] / "docs" / "reference" / "schemas"
 ALL: Final = tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
 SHOWN_ELSEWHERE: Final = frozenset(
     {

@@ -115,7 +115,7 @@ def inventory(*machines: Machine) -> Inventory:
 @cache
 def real_texts() -> tuple[str, ...]:
     """What the world calls systems: every line of the table of names."""
-    with (Path(__file__).parent / "data" / "os-names.csv").open(encoding="utf-8", newline="") as file:
+    with (Path(__file__).parents[1] / "data" / "os-names.csv").open(encoding="utf-8", newline="") as file:
         return tuple(line["text"] for line in csv.DictReader(file))
 
 

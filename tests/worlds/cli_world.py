@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from repo_manager.app.settings import Settings
     from repo_manager.core.service import Service
 
-ROOT: Final = Path(__file__).parent.parent
+ROOT: Final = Path(__file__).parents[2]
 CATALOG: Final = catalog.parse((ROOT / "catalog.yaml").read_text(encoding="utf-8"))
 NEW: Final = Release(9, 66)
 OLD: Final = Release(9, 64)
