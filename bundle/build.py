@@ -47,8 +47,8 @@ SHA256: Final = {
 }
 """Of `python-VERSION-embed-amd64.zip` on www.python.org."""
 
-EXTRAS: Final = ("signatures", "trust", "objects", "serve", "inventory")
-"""All but `smb`, which is empty."""
+EXTRAS: Final = ("signatures", "trust", "objects", "serve")
+"""All that have packages."""
 
 WITHOUT: Final = (
     *("pythonwin", "adodbapi", "isapi", "win32com", "win32comext", "win32/Demos", "PyWin32.chm", "bin"),
