@@ -8,6 +8,7 @@ as rows of their own. Where it may as well be a note, the record stays whole, an
 from __future__ import annotations
 
 import csv
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -18,13 +19,56 @@ from repo_manager.core.systems import names_system
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from repo_manager.adapters.inventory_files.lines import Lines
+# A note in an export may have some lines; one of hundreds is a quote that nobody closed.
+MAX_RECORD_LINES: Final = 300
 
 # So many lines with just the separators of a row are no prose.
 _MANY: Final = 10
 
 # So many lines of a note that begin as a row does are no coincidence.
 _SEVERAL: Final = 3
+
+
+class UnclosedError(Exception):
+    """A record that does not end."""
+
+
+class Lines:
+    """Iterates over lines. `record` has those of the record under way, `first` is the number of its first one."""
+
+    def __init__(self, source: Iterator[str]) -> None:
+        self.record: list[str] = []
+        self.first = 1
+        self._source = source
+        self._waiting: deque[str] = deque()
+        self._number = 0
+
+    def __iter__(self) -> Lines:
+        return self
+
+    def __next__(self) -> str:
+        if len(self.record) >= MAX_RECORD_LINES:
+            raise UnclosedError
+        line = self._waiting.popleft() if self._waiting else next(self._source)
+        self._number += 1
+        self.record.append(line)
+        return line
+
+    @property
+    def last(self) -> int:
+        """The number of the last line that was read."""
+        return self._number
+
+    def begin_record(self) -> None:
+        """What comes next is another record."""
+        self.record.clear()
+        self.first = self._number + 1
+
+    def back_to_second(self) -> None:
+        """Give the lines of a record that cannot be read once more, without its first."""
+        again = self.record[1:]
+        self._waiting.extendleft(reversed(again))
+        self._number -= len(again)
 
 
 @dataclass(frozen=True, slots=True)

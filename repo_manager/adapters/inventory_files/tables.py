@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.adapters.inventory_files import quotes
-from repo_manager.adapters.inventory_files.lines import Lines, UnclosedError
+from repo_manager.adapters.inventory_files.quotes import Lines, UnclosedError
 from repo_manager.core.errors import InputError
 from repo_manager.core.inventory import HEADING_ROWS, NESTED, NO_NUMBER, Finder, Record, Row, Trouble
 from repo_manager.core.strict_json import Object, loads_repeated

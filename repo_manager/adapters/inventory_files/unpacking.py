@@ -39,12 +39,14 @@ class Archive:
                 self._zip = zipfile.ZipFile(_Bounded(file))
             except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, struct.error) as error:
                 raise self.damaged("its list of contents cannot be read") from error
-            if len(self._zip.infolist()) != len(self._zip.NameToInfo):
+            infos = self._zip.infolist()
+            self._entries = {info.filename: info for info in infos}
+            if len(self._entries) != len(infos):
                 raise self.damaged("the same name stands in it twice")
             self.close = opened.pop_all().close
 
     def __contains__(self, entry: str) -> bool:
-        return entry in self._zip.NameToInfo
+        return entry in self._entries
 
     def pieces(self, entry: str, limit: int = MAX_UNPACKED) -> Iterator[bytes]:
         """An entry in small pieces, checked by its checksum in the end.
@@ -53,7 +55,7 @@ class Archive:
             InputError: `no-workbook` when it is not there, is damaged, or is protected by a password;
                 `inventory-too-large` as soon as there are more than `limit` bytes, or it unpacks like a bomb.
         """
-        info = self._zip.NameToInfo.get(entry)
+        info = self._entries.get(entry)
         if info is None:
             raise self.damaged(f"{entry} is missing")
         if info.flag_bits & _ENCRYPTED:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from inventory_world import RVTOOLS, csv_text, made_up, xlsx
 
 from repo_manager.adapters import inventory_files
-from repo_manager.adapters.inventory_files import lines, tables, texts
+from repo_manager.adapters.inventory_files import quotes, tables, texts
 from repo_manager.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -183,9 +183,9 @@ def test_a_broken_quote_in_the_headings_is_told(tmp_path: Path) -> None:
 
 
 def test_an_open_quote_does_not_swallow_a_long_file(tmp_path: Path) -> None:
-    many = "".join(f"vm{number},RHEL 8\n" for number in range(3 * lines.MAX_RECORD_LINES))
+    many = "".join(f"vm{number},RHEL 8\n" for number in range(3 * quotes.MAX_RECORD_LINES))
     found = read(tmp_path, f'name,os\n"bad,RHEL 7\n{many}'.encode())
-    assert len(found.machines) == 3 * lines.MAX_RECORD_LINES
+    assert len(found.machines) == 3 * quotes.MAX_RECORD_LINES
     assert [trouble.place for trouble in found.troubles] == ["line 2"]
 
 

@@ -146,6 +146,27 @@ def test_a_format_of_its_own_may_make_a_date_of_a_number(tmp_path: Path, code: s
     assert ("45000" in [machine.name for machine in found.machines]) is not is_date
 
 
+def test_what_is_behind_the_cells_is_not_read(tmp_path: Path) -> None:
+    links = "<hyperlinks>" + '<hyperlink ref="A1"/>' * 50_000 + "</hyperlinks>"
+    assert told(read(tmp_path, workbook({"vInfo": sheet_xml(PLAIN, after=links)}))) == list(PLAIN[1:])
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("4711", "4711"), ("7.50", "7.5"), ("1E3", "1000"), ("007", "7"), ("1e20", "1e+20"), ("12 a", "12 a"), (" ", "")],
+)
+def test_a_number_is_written_as_people_write_it(tmp_path: Path, value: str, shown: str) -> None:
+    found = read(tmp_path, xlsx([("VM", "OS"), ("web", f'<c r="{{place}}"><v>{value}</v></c>')]))
+    assert told(found) == [("web", shown)]
+
+
+def test_too_many_texts_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheet, "MAX_CELLS", 10)
+    shared = f"<sst>{'<si/>' * 11}</sst>"
+    refused = refusal(tmp_path, workbook({"vInfo": sheet_xml(PLAIN)}, shared=shared))
+    assert (refused.code, "too many texts" in refused.message) == ("inventory-too-large", True)
+
+
 def test_notes_to_the_right_of_the_headings_are_left_out(tmp_path: Path) -> None:
     found = read(tmp_path, xlsx([("VM", "OS"), ("web", "RHEL 8", "", "ask Ann first"), ("db",)]))
     assert (told(found), found.troubles) == ([("web", "RHEL 8"), ("db", "")], ())
@@ -459,6 +480,14 @@ def test_a_zip_of_something_else_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(made, "w") as archive:
         archive.writestr("export.csv", "name,os\n")
     assert "_rels/.rels is missing" in refusal(tmp_path, made.getvalue()).message
+
+
+@pytest.mark.parametrize("more", [-40, 5_000, 1 << 20])
+def test_a_list_of_contents_elsewhere_is_refused(tmp_path: Path, more: int) -> None:
+    data = bytearray(xlsx(PLAIN))
+    (at,) = struct.unpack("<I", data[-6:-2])
+    data[-6:-2] = struct.pack("<I", at + more)
+    assert refusal(tmp_path, bytes(data)).code == "no-workbook"
 
 
 @pytest.mark.parametrize("keep", [4, 100, 400, -30, -1])
