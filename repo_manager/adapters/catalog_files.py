@@ -22,7 +22,8 @@ from repo_manager.version import __version__
 
 if TYPE_CHECKING:
     from repo_manager.core.catalog import Catalog, strict_yaml
-    from repo_manager.core.systems import Support
+    from repo_manager.core.install_guide import Guides
+    from repo_manager.core.systems.resolver import Support
 
 _SCHEMA: Final = "repo-manager/compiled-catalog/1"
 # What reading other JSON of the right form can raise.
@@ -50,14 +51,36 @@ class CatalogFile:
         Raises:
             DocumentError: with every mistake in it.
         """
-        from repo_manager.core.catalog import parse_tree, strict_yaml
+        from repo_manager.core.catalog import parse_tree
 
         with contextlib.suppress(*_UNFIT):
-            return parse_tree(strict_yaml.restored(json.loads(self._compiled[1])), self._name)
-        root = strict_yaml.read(strict_yaml.decode(self._data, self._name, "invalid-catalog"))
+            return parse_tree(self._tree(), self._name, checked=True)
+        root = self._read()
         catalog = parse_tree(root, self._name)
         self._keep(catalog, root)
         return catalog
+
+    def guides(self) -> Guides | None:
+        """The commands that install an agent by hand; None in a catalog of edition 1.
+
+        Raises:
+            DocumentError: with every mistake in them.
+        """
+        from repo_manager.core.catalog import parse_guides
+
+        with contextlib.suppress(*_UNFIT):
+            return parse_guides(self._tree(), self._name)
+        return parse_guides(self._read(), self._name)
+
+    def _tree(self) -> strict_yaml.Mapping:
+        from repo_manager.core.catalog import strict_yaml
+
+        return strict_yaml.restored(json.loads(self._compiled[1]))
+
+    def _read(self) -> strict_yaml.Mapping:
+        from repo_manager.core.catalog import strict_yaml
+
+        return strict_yaml.read(strict_yaml.decode(self._data, self._name, "invalid-catalog"))
 
     @cached_property
     def _compiled(self) -> tuple[bytes, bytes]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from repo_manager.core.inventory import Inventory
     from repo_manager.core.names import Token
     from repo_manager.core.repository import Listing
-    from repo_manager.core.systems import Answer
+    from repo_manager.core.systems.resolver import Answer
 
 # More would make a line that nobody pastes.
 _MENDED_AT_ONCE: Final = 8

@@ -10,15 +10,15 @@ import typer
 from repo_manager.cli import options
 from repo_manager.cli.console import lines_from_stdin
 from repo_manager.cli.root import run_of
-from repo_manager.core import systems
 from repo_manager.core.errors import ExitCode, InputError
-from repo_manager.core.systems import Resolved, Status
+from repo_manager.core.systems import resolver as systems
+from repo_manager.core.systems.resolver import Resolved, Status
 from repo_manager.report.text import paragraph, safe
 
 if TYPE_CHECKING:
     from repo_manager.cli.run import Run
     from repo_manager.core.repository import Listing
-    from repo_manager.core.systems import Answer
+    from repo_manager.core.systems.resolver import Answer
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

@@ -48,10 +48,11 @@ if TYPE_CHECKING:
     from repo_manager.core.address import Address
     from repo_manager.core.catalog import Catalog
     from repo_manager.core.fleet import Expected
+    from repo_manager.core.install_guide import Guides
     from repo_manager.core.repository import Listing
     from repo_manager.core.selection import Request
     from repo_manager.core.service import Clock, Patience, Service
-    from repo_manager.core.systems import Support
+    from repo_manager.core.systems.resolver import Support
 
 
 # Where a repository is welcome but not needed, these mean that there is none to look at.
@@ -191,6 +192,12 @@ class Run:
     def support(self) -> Support:
         """Which package serves which system. Faster than the whole catalog."""
         return self._catalog_file(self.catalog_path).support() or self.catalog.support
+
+    @property
+    def guides(self) -> Guides:
+        """The commands that install an agent by hand: the catalog's, or those of the tool's own of an older edition."""
+        paths = (self.catalog_path, _own_catalog())
+        return next(guides for path in paths if (guides := self._catalog_file(path).guides()) is not None)
 
     # What only some commands need is imported where it is made: `list` and `resolve` start twice as fast.
 

@@ -51,7 +51,7 @@ def show(
     wanted = selections.choose_release(release, listing, run.catalog)
     file_name = _file_name(run, found, wanted, listing)
     guide = install_guide.guide(
-        run.catalog.guides,
+        run.guides,
         found.token,
         found.family,
         wanted,

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from repo_manager.core import shell_words
 from repo_manager.core.errors import InputError
@@ -31,6 +30,10 @@ FILLED: Final = frozenset({"file_name", "install_dir", "role", "platform", "addr
 """The placeholders of a command that every guide fills; paths and words of the table are more of them."""
 
 PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
+
+
+# Most commands load these classes with the catalog and make none of them, so they are named tuples: a class of them
+# takes a fifth of the time that a frozen dataclass takes.
 
 
 class Shell(StrEnum):
@@ -54,8 +57,7 @@ class Platform(StrEnum):
     AZURE = "Azure"
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One switch of a command. `values` are the words it takes; empty when it takes any text or none."""
 
     flag: str
@@ -64,8 +66,7 @@ class Parameter:
     values: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """Commands to run one after the other in one shell. `remark` may be empty, `evidence` are keys of sources."""
 
     title: str
@@ -76,8 +77,7 @@ class Step:
     evidence: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """What a guide is asked for; `classic` is False for the modernized experience."""
 
     family: Family
@@ -85,8 +85,7 @@ class Case:
     classic: bool
 
 
-@dataclass(frozen=True, slots=True)
-class When:
+class When(NamedTuple):
     """What a row of the table is for; None where it is for all."""
 
     family: Family | None = None
@@ -104,8 +103,7 @@ class When:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class StepRow:
+class StepRow(NamedTuple):
     """The commands of one action, with placeholders. Of the rows of an action the first that fits counts."""
 
     when: When
@@ -113,8 +111,7 @@ class StepRow:
     step: Step
 
 
-@dataclass(frozen=True, slots=True)
-class ParameterRow:
+class ParameterRow(NamedTuple):
     """One switch of the commands of an action. Of the rows of a switch the first that fits counts."""
 
     when: When
@@ -122,8 +119,7 @@ class ParameterRow:
     parameter: Parameter
 
 
-@dataclass(frozen=True, slots=True)
-class WordsRow:
+class WordsRow(NamedTuple):
     """The installer's words for roles. The first row that fits counts; the last one is for all.
 
     `others` are more placeholders with their words; `remark` is printed beside a command with a role, and may be empty.
@@ -136,8 +132,7 @@ class WordsRow:
     remark: str
 
 
-@dataclass(frozen=True, slots=True)
-class NoteRow:
+class NoteRow(NamedTuple):
     """What to know besides the commands. Every row that fits counts."""
 
     when: When
@@ -145,33 +140,25 @@ class NoteRow:
     evidence: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FamilyPaths:
+class FamilyPaths(NamedTuple):
     """Where an agent is installed by default, its logs, and paths below the folder by the name of their placeholder."""
 
     install_dir: str
     logs: tuple[str, ...] = ()
-    below: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    below: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Guides:
-    """The whole table.
+class Guides(NamedTuple):
+    """The whole table."""
 
-    `modernized_assumed_since` is the release from which on an installer that is started by hand assumes the modernized
-    experience; None where no page says.
-    """
-
-    families: Mapping[Family, FamilyPaths] = field(default_factory=lambda: MappingProxyType({}))
+    families: Mapping[Family, FamilyPaths] = MappingProxyType({})
     words: tuple[WordsRow, ...] = ()
     steps: tuple[StepRow, ...] = ()
     parameters: tuple[ParameterRow, ...] = ()
     notes: tuple[NoteRow, ...] = ()
-    modernized_assumed_since: Release | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Guide:
+class Guide(NamedTuple):
     """Everything to install one agent by hand. `logs` is empty where no document names a place.
 
     `registers` is False for the modernized experience: the steps end with the installation.
@@ -189,8 +176,7 @@ class Guide:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Placing:
+class Placing(NamedTuple):
     """How to put a package into the repository by hand, in sentences, in the order to do them."""
 
     title: str
@@ -300,8 +286,7 @@ def placing(file_name: str, folder: str, *, service: str = "InMage PushInstall")
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Writing:
+class _Writing(NamedTuple):
     """How commands are written for a shell: its words, and the folder of the agent."""
 
     name: Shell
@@ -327,12 +312,11 @@ def _step(
 ) -> Step:
     has_role = any("{role}" in command for command in row.step.commands)
     own = [each.parameter for each in parameters if each.action == row.action]
-    return replace(
-        row.step,
+    return row.step._replace(
         shell=shell,
         commands=_fill_all(row.step.commands, filled),
         parameters=tuple(
-            [replace(each, meaning=_fill(each.meaning, filled), values=_fill_all(each.values, filled)) for each in own]
+            [each._replace(meaning=_fill(each.meaning, filled), values=_fill_all(each.values, filled)) for each in own]
         ),
         remark=_fill(row.step.remark, filled) or (role_remark if has_role else ""),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Final
 
@@ -43,6 +42,9 @@ def address(text: str) -> str:
     Raises:
         InputError: `not-an-ip-address`.
     """
+    # Most commands load this module and need no address.
+    import ipaddress
+
     try:
         ipaddress.ip_address(text)
     except ValueError as error:

@@ -290,7 +290,7 @@ def advise(start: Standpoint, target: Release, request: Request, catalog: Catalo
         tuple(_here(start, catalog, classic=request.classic)),
         tuple(_step(before, facts, start, request, catalog) for before, facts in zip(befores, way, strict=False)),
         tuple(LeftOut(release, why) for release, why in against.items() if why),
-        tuple(_notes(start, way, request, catalog.guides.modernized_assumed_since)),
+        tuple(_notes(start, way, request, catalog.modernized_assumed_since)),
     )
 
 

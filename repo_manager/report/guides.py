@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from repo_manager.core.systems.support import spelled
@@ -35,8 +34,9 @@ def document(package: Package, catalog: Catalog, guide: Guide, placing: Placing 
             for facts in reversed(catalog.releases)
             if (link := facts.links.get(package.token)) is not None
         ],
-        "placing": asdict(placing) if placing else None,
-        "guide": {**asdict(guide), "release": str(guide.release)},
+        "placing": placing._asdict() if placing else None,
+        "guide": guide._asdict()
+        | {"release": str(guide.release), "steps": [_step_document(each) for each in guide.steps]},
     }
 
 
@@ -55,6 +55,10 @@ def serves(each: Serves) -> dict[str, Any]:
         "note_without_minor": each.note_without_minor,
         "evidence": list(each.evidence),
     }
+
+
+def _step_document(step: Step) -> dict[str, Any]:
+    return step._asdict() | {"parameters": [each._asdict() for each in step.parameters]}
 
 
 def text(package: Package, catalog: Catalog, guide: Guide, placing: Placing | None, width: int) -> str:

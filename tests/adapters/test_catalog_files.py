@@ -10,11 +10,11 @@ from importlib.util import source_hash
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from simulator import REAL, REAL_CATALOG_TEXT, SMALL_CATALOG_TEXT
+from simulator import GUIDES, REAL, REAL_CATALOG_TEXT, SMALL_CATALOG_TEXT
 
 from repo_manager.adapters.catalog_files import CatalogFile
-from repo_manager.core import systems
 from repo_manager.core.errors import DocumentError
+from repo_manager.core.systems import resolver as systems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +56,8 @@ def test_the_compiled_form_has_the_same_catalog_and_the_same_answers(cache: Path
     assert answers(opened(cache).support()) == answers(REAL.support)
     assert facts(opened(cache).catalog()) == facts(REAL)
     assert compiled(cache).read_bytes() == before
+    assert opened(cache).guides() == GUIDES
+    assert CatalogFile(cache / "x.yaml", TEXT, cache.parent / "other").guides() == GUIDES
     assert [json.loads(line) is not None for line in before.split(b"\n")] == [True, True, True]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from simulator import REAL
+from simulator import GUIDES, REAL
 
 from repo_manager.core import install_guide
 from repo_manager.core.errors import InputError
@@ -24,7 +24,7 @@ DEFAULT = r"C:\Program Files (x86)\Microsoft Azure Site Recovery"
 
 
 def guide(token: Token, release: Release, **options: Any) -> Guide:  # noqa: ANN401 - as of the function itself
-    return install_guide.guide(REAL.guides, token, REAL.packages[token].family, release, **options)
+    return install_guide.guide(GUIDES, token, REAL.packages[token].family, release, **options)
 
 
 def windows(

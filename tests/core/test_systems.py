@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulator import REAL, resolve
 
-from repo_manager.core import systems
-from repo_manager.core.systems import MAX_LENGTH, Ambiguous, Answer, Resolved, Status, Unknown, Unsupported
+from repo_manager.core.systems import resolver as systems
+from repo_manager.core.systems.resolver import MAX_LENGTH, Ambiguous, Answer, Resolved, Status, Unknown, Unsupported
 from repo_manager.core.systems.vocabulary import CODENAMES, GUEST_IDS, GUEST_IDS_IN_FULL, NAMES, OTHERS, TERSE_NAMES
 
 TOKENS = frozenset(REAL.support.order)

@@ -23,7 +23,6 @@ from repo_manager.core import (
     install_guide,
     plan,
     repository,
-    systems,
     transaction,
     watch_state,
 )
@@ -33,6 +32,7 @@ from repo_manager.core.catalog import ForClassic, Standing
 from repo_manager.core.errors import InputError
 from repo_manager.core.inventory import Wording
 from repo_manager.core.service import ServiceState
+from repo_manager.core.systems import resolver as systems
 from repo_manager.core.systems.support import Family
 from repo_manager.core.upgrade import Part
 from repo_manager.report import documents

@@ -10,21 +10,24 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from repo_manager.core import catalog, names, repository, selection, systems
+from repo_manager.core import catalog, names, repository, selection
 from repo_manager.core.audit import findings, machine_readiness
 from repo_manager.core.audit.findings import Audit, Circumstances, Code, Verdict
 from repo_manager.core.audit.result import Assessment
+from repo_manager.core.catalog import strict_yaml
 from repo_manager.core.errors import RepoManagerError, ServiceError
 from repo_manager.core.names import Token
 from repo_manager.core.repository import Entry, Listing
 from repo_manager.core.selection import Request, Selection
 from repo_manager.core.service import Clock, Patience, Service, ServiceState
+from repo_manager.core.systems import resolver as systems
 from repo_manager.core.transaction import Journal, Means, Store
 
 if TYPE_CHECKING:
     from repo_manager.core.catalog import Catalog
+    from repo_manager.core.install_guide import Guides
     from repo_manager.core.inventory import Inventory
-    from repo_manager.core.systems import Answer
+    from repo_manager.core.systems.resolver import Answer
 
 REAL_CATALOG_TEXT: Final = (Path(__file__).parents[2] / "catalog.yaml").read_text(encoding="utf-8")
 
@@ -81,7 +84,16 @@ def _small_catalog_text() -> str:
 SMALL_CATALOG_TEXT: Final = _small_catalog_text()
 """Five packages with links at 9.64, 9.65 and 9.66; 9.63 is the oldest supported release."""
 
+
+def guides_of(text: str) -> Guides:
+    """The commands by hand of a catalog."""
+    guides = catalog.parse_guides(strict_yaml.read(text))
+    assert guides is not None
+    return guides
+
+
 REAL: Final = catalog.parse(REAL_CATALOG_TEXT)
+GUIDES: Final = guides_of(REAL_CATALOG_TEXT)
 SMALL: Final = catalog.parse(SMALL_CATALOG_TEXT).completed_by(REAL)
 
 

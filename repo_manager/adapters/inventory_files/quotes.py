@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from repo_manager.core.inventory import Columns, Role, Row, Trouble
 from repo_manager.core.inventory.columns import SYSTEM_ROLES
-from repo_manager.core.systems import names_system
+from repo_manager.core.systems.resolver import names_system
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -14,9 +14,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.core import kernels as kernel_lists
-from repo_manager.core import systems
 from repo_manager.core.audit.findings import Code, Finding, PackageState, Severity, State
-from repo_manager.core.systems import Ambiguous, Resolved, Unsupported
+from repo_manager.core.systems import resolver as systems
+from repo_manager.core.systems.resolver import Ambiguous, Resolved, Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from repo_manager.core.inventory import Inventory, Machine, Trouble
     from repo_manager.core.kernels import Kernel, Supported
     from repo_manager.core.names import Token
-    from repo_manager.core.systems import Answer
+    from repo_manager.core.systems.resolver import Answer
 
 
 class Prospect(StrEnum):

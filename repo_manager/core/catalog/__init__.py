@@ -6,7 +6,7 @@ link stands twice, every host is an allowed one and every fact names a source th
 """
 
 from repo_manager.core.catalog.model import Catalog, ForClassic, Link, Manual, Package, ReleaseFacts, Standing
-from repo_manager.core.catalog.reader import SCHEMA, installer_at, parse, parse_tree
+from repo_manager.core.catalog.reader import SCHEMA, installer_at, parse, parse_guides, parse_tree
 
 __all__ = [
     "SCHEMA",
@@ -19,5 +19,6 @@ __all__ = [
     "Standing",
     "installer_at",
     "parse",
+    "parse_guides",
     "parse_tree",
 ]

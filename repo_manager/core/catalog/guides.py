@@ -64,10 +64,9 @@ class _Reader:
             steps=tuple([self._step(entry) for entry in view.mappings("steps")]),
             parameters=tuple([self._parameter(entry) for entry in view.mappings("parameters")]),
             notes=tuple([self._note(entry) for entry in view.mappings("notes", required=False)]),
-            modernized_assumed_since=(
-                view.release("modernized_assumed_since") if "modernized_assumed_since" in view else None
-            ),
         )
+        # The catalog itself reads this key.
+        "modernized_assumed_since" in view  # noqa: B015 - marks the key as known
         view.finish()
         return guides
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from packaging.version import Version
 
-    from repo_manager.core.install_guide import Guides
     from repo_manager.core.names import InstallerName
     from repo_manager.core.systems.support import Serves, Support
 
@@ -135,7 +134,8 @@ class Catalog:
 
     `aliases` are other spellings of a package seen in public, `look_alikes` the names that other
     products use; a look-alike without a package maps to None. `legacy` maps the tokens of older
-    lines to a word about them. `support` and `guides` are empty in a catalog of edition 1: see `completed_by`.
+    lines to a word about them. From release `modernized_assumed_since` on an installer that is started by
+    hand assumes the modernized experience. `support` is empty in a catalog of edition 1: see `completed_by`.
     """
 
     packages: Mapping[Token, Package]
@@ -149,12 +149,14 @@ class Catalog:
     vulnerable_below: Version
     support_window: int
     support: Support
-    guides: Guides
+    modernized_assumed_since: Release | None
     edition: int
 
     def completed_by(self, own: Catalog) -> Catalog:
         """This catalog, with what an older edition has no place for taken from the tool's own catalog."""
-        return self if self.edition >= own.edition else replace(self, support=own.support, guides=own.guides)
+        if self.edition >= own.edition:
+            return self
+        return replace(self, support=own.support, modernized_assumed_since=own.modernized_assumed_since)
 
     @cached_property
     def latest(self) -> Release:

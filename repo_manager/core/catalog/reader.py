@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Final
 from packaging.version import Version
 
 from repo_manager.core.catalog import strict_yaml
-from repo_manager.core.catalog.guides import read_guides
 from repo_manager.core.catalog.model import Catalog, ForClassic, Link, Manual, Package, ReleaseFacts
 from repo_manager.core.catalog.serves import SystemsReader
 from repo_manager.core.errors import InputError
-from repo_manager.core.install_guide import Guides
 from repo_manager.core.names import InstallerName, Release, Token, parse_version
 from repo_manager.core.names import parse as parse_name
 from repo_manager.core.redaction import shown
@@ -21,6 +19,8 @@ from repo_manager.core.systems.support import Support, modernized_only
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from repo_manager.core.install_guide import Guides
 
 SCHEMA: Final = 2
 """The newest edition of the format. Edition 1 had no `systems` and no `serves`, and is still read."""
@@ -67,13 +67,40 @@ def parse(text: str, name: str = "catalog.yaml") -> Catalog:
     return parse_tree(strict_yaml.read(text), name)
 
 
-def parse_tree(root: strict_yaml.Mapping, name: str = "catalog.yaml") -> Catalog:
-    """Read a catalog whose YAML was read before. The same as `parse` otherwise."""
-    catalog = _Reader(root).catalog()
+def parse_tree(root: strict_yaml.Mapping, name: str = "catalog.yaml", *, checked: bool = False) -> Catalog:
+    """Read a catalog whose YAML was read before.
+
+    Args:
+        root: its keys and values.
+        name: what messages call the document.
+        checked: whether it was parsed without a mistake before, so that the commands by hand need not be read.
+
+    Raises:
+        DocumentError: as of `parse`.
+    """
+    reader = _Reader(root)
+    catalog = reader.catalog()
+    if not checked:
+        reader.guides()
+    _raise_problems(root, name)
+    return catalog
+
+
+def parse_guides(root: strict_yaml.Mapping, name: str = "catalog.yaml") -> Guides | None:
+    """The commands by hand of a catalog whose YAML was read before; None in edition 1.
+
+    Raises:
+        DocumentError: as of `parse`, as far as these are concerned.
+    """
+    guides = _Reader(root).guides()
+    _raise_problems(root, name)
+    return guides
+
+
+def _raise_problems(root: strict_yaml.Mapping, name: str) -> None:
     root.raise_problems(
         "invalid-catalog", name, "mend the lines above, or get the catalog again that came with the tool"
     )
-    return catalog
 
 
 class _Reader:
@@ -107,11 +134,25 @@ class _Reader:
             vulnerable_below=root.parsed("vulnerable_below", parse_version, _UNKNOWN_VERSION),
             support_window=root.integer("support_window", most=99),
             support=self._support(packages),
-            guides=read_guides(root.mapping("guides"), self._evidence) if self._systems else Guides(),
+            modernized_assumed_since=self._modernized_assumed_since(),
             edition=self._edition,
         )
         root.finish()
         return catalog
+
+    def guides(self) -> Guides | None:
+        if self._systems is None:
+            return None
+        # Few commands need them.
+        from repo_manager.core.catalog.guides import read_guides
+
+        return read_guides(self._root.mapping("guides"), self._evidence)
+
+    def _modernized_assumed_since(self) -> Release | None:
+        if self._systems is None:
+            return None
+        guides = self._root.mapping("guides")
+        return guides.release("modernized_assumed_since") if "modernized_assumed_since" in guides else None
 
     def _read_sources(self) -> dict[str, str]:
         view = self._root.mapping("sources")

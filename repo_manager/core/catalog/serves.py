@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from repo_manager.core.catalog import strict_yaml
 from repo_manager.core.systems import vocabulary as known
-from repo_manager.core.systems.mentions import version_in
 from repo_manager.core.systems.support import (
     ANY,
     Exclusion,
@@ -19,6 +17,7 @@ from repo_manager.core.systems.support import (
     SystemFacts,
     Version,
     label,
+    parse_version,
     spelled,
 )
 
@@ -30,8 +29,7 @@ if TYPE_CHECKING:
 _MAJORS: Final = re.compile(r"([0-9]{1,5})(?: - ([0-9]{1,5}))?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class _Versions:
+class _Versions(NamedTuple):
     """One item of `versions`: a major number and the minors of it."""
 
     major: int
@@ -173,7 +171,7 @@ def _item(entry: strict_yaml.Mapping, system: str, text: str, index: int) -> _Ve
 
 
 def _version(entry: strict_yaml.Mapping, key: str, system: str, text: str, index: int | None = None) -> Version | None:
-    version = version_in(system, text)
+    version = parse_version(text)
     if version is not None and spelled(system, version) == text:
         return version
     meant = "" if version is None else f"; write {spelled(system, version)!r}"
@@ -192,7 +190,7 @@ def _since(entry: strict_yaml.Mapping, system: str, items: Sequence[_Versions]) 
         return
     view = entry.mapping("since")
     for key in view:
-        version = version_in(system, key)
+        version = parse_version(key)
         if version is None or spelled(system, version) != key or not any(item.has(version) for item in items):
             view.problem_at_key(key, f"since: {key[:40]!r} is not among the versions of this entry")
         else:

@@ -89,13 +89,6 @@ def _names(words: Sequence[str]) -> list[tuple[int, _Name]]:
     return found
 
 
-def version_in(system: str, text: str) -> Version | None:
-    """The version of a system that a whole text is: `7.9`, `12 SP5`, `2012 R2`; None where it is something else."""
-    words = words_of(text.casefold())
-    found = _version(system, words, 0)
-    return found[0] if found is not None and found[1] == len(words) else None
-
-
 def mentions_in(words: Sequence[str]) -> list[Mention]:
     """Every system that is named, in the order of the words; a release's name alone counts as one.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -18,6 +19,9 @@ ANY: Final = range(100_000)
 """Every number that a version can have."""
 
 R2: Final = 2
+_SPELLED: Final = re.compile(
+    r"(?P<major>[0-9]{1,5})(?:\.(?P<minor>[0-9]{1,5})| SP(?P<pack>[0-9]{1,5})|(?P<r2> R2))?", re.ASCII
+)
 _SERVER_YEARS: Final = range(2003, 2100)
 
 
@@ -205,6 +209,15 @@ def spelled(system: str, version: Version) -> str:
     if system == known.WINDOWS_SYSTEM and version.minor == R2 and version.major in _SERVER_YEARS:
         return f"{version.major} R2"
     return f"{version.major}.{version.minor}"
+
+
+def parse_version(text: str) -> Version | None:
+    """The version that a text spells for some system; None where it is something else."""
+    match = _SPELLED.fullmatch(text)
+    if match is None:
+        return None
+    pack, minor = match["pack"], match["minor"]
+    return Version(int(match["major"]), int(pack or minor) if pack or minor else R2 if match["r2"] else None)
 
 
 def label(system: str, version: Version) -> str:

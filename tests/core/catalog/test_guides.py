@@ -11,7 +11,7 @@ from typing import Any, Final
 import jsonschema
 import pytest
 import yaml
-from simulator import REAL
+from simulator import GUIDES, REAL, guides_of
 
 from repo_manager.core import catalog, install_guide
 from repo_manager.core.errors import DocumentError
@@ -95,7 +95,9 @@ def changed(*path_and_value: object) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def table() -> install_guide.Guides:
-    return catalog.parse(yaml.safe_dump(document(TABLE), sort_keys=False)).guides
+    text = yaml.safe_dump(document(TABLE), sort_keys=False)
+    assert catalog.parse(text).modernized_assumed_since == Release(9, 60)
+    return guides_of(text)
 
 
 def commands(
@@ -136,7 +138,6 @@ def test_switches_notes_and_remarks_follow_the_rows(table: install_guide.Guides)
     assert (old.notes, new.notes) == (("always",), ("always", "modernized", "one"))
     assert (old.logs, new.logs) == ((), ("C:\\log.txt",))
     assert new.steps[0].evidence == ("whats-new",)
-    assert table.modernized_assumed_since == Release(9, 60)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +209,7 @@ def test_every_real_row_counts_in_some_case() -> None:
         for release in releases
         for classic in (True, False)
     ]
-    guides = REAL.guides
+    guides = GUIDES
     tables: tuple[tuple[tuple[Any, ...], Callable[[Any], str]], ...] = (
         (guides.words, lambda _: ""),
         (guides.steps, lambda row: row.action),

@@ -12,10 +12,12 @@ import pytest
 import yaml
 from simulator import REAL, SMALL_CATALOG_TEXT, resolve
 
-from repo_manager.core import catalog, systems
+from repo_manager.core import catalog
+from repo_manager.core.catalog import strict_yaml
 from repo_manager.core.errors import DocumentError
 from repo_manager.core.names import Release, Token
-from repo_manager.core.systems import Ambiguous, Resolved, Unsupported
+from repo_manager.core.systems import resolver as systems
+from repo_manager.core.systems.resolver import Ambiguous, Resolved, Unsupported
 from repo_manager.core.systems.support import ANY, Family, Version
 
 ROOT = Path(__file__).parents[3]
@@ -225,6 +227,7 @@ SERVES: Final = ("packages", "RHEL11-64", "serves", 0)
         ((*SERVES, "system", "Windows"), "Windows is of the family Windows, and the package ends in .tar.gz"),
         ((*SERVES, "versions", "eleven"), "versions: 'eleven' is not a version of Red Hat Enterprise Linux"),
         ((*SERVES, "versions", "11.00"), "is not a version of Red Hat Enterprise Linux; write '11.0'"),
+        ((*SERVES, "versions", "11 SP3"), "is not a version of Red Hat Enterprise Linux; write '11.3'"),
         ((*SERVES, "versions", "11.0 - 12.4"), "is not a range within one major version"),
         ((*SERVES, "versions", "11 - 12"), "is not a range within one major version"),
         ((*SERVES, "versions", "11.0 - 11.1 - 11.2"), "is not a range within one major version"),
@@ -282,10 +285,11 @@ def test_a_mistake_of_form_is_refused_by_the_loader_and_by_the_schema(change: tu
 
 def test_a_catalog_of_the_first_edition_is_completed_by_the_tools_own() -> None:
     first = catalog.parse(SMALL_CATALOG_TEXT)
-    assert (first.edition, dict(first.support.systems), first.guides.steps) == (1, {}, ())
+    assert (first.edition, dict(first.support.systems), first.modernized_assumed_since) == (1, {}, None)
+    assert catalog.parse_guides(strict_yaml.read(SMALL_CATALOG_TEXT)) is None
     completed = first.completed_by(REAL)
     assert completed.support is REAL.support
-    assert completed.guides is REAL.guides
+    assert completed.modernized_assumed_since == Release(9, 55)
     assert completed.packages is first.packages
     assert REAL.completed_by(first) is REAL
 
