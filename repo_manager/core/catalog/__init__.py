@@ -6,7 +6,8 @@ link stands twice, every host is an allowed one and every fact names a source th
 """
 
 from repo_manager.core.catalog.model import Catalog, ForClassic, Link, Manual, Package, ReleaseFacts, Standing
-from repo_manager.core.catalog.reader import SCHEMA, installer_at, parse, parse_guides, parse_tree
+from repo_manager.core.catalog.reader import SCHEMA, parse, parse_guides, parse_tree
+from repo_manager.core.catalog.releases import installer_at
 
 __all__ = [
     "SCHEMA",
