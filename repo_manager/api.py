@@ -21,10 +21,11 @@ from repo_manager.app import change, tasks
 from repo_manager.app.mirror import installers
 from repo_manager.app.settings import Settings
 from repo_manager.app.tasks import PlanContext
-from repo_manager.core import names, systems
+from repo_manager.core import names
 from repo_manager.core.address import Web, parse
 from repo_manager.core.selection import Request
 from repo_manager.core.service import Patience
+from repo_manager.core.systems import resolver
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from repo_manager.core.plan import Plan
     from repo_manager.core.repository import Listing
     from repo_manager.core.service import Service
-    from repo_manager.core.systems import Answer
+    from repo_manager.core.systems.resolver import Answer
     from repo_manager.core.transaction import Outcome
 
 
@@ -65,7 +66,7 @@ def resolve(text: str, catalog: Catalog) -> Answer:
 
     The answer is a Resolved, Ambiguous, Unsupported or Unknown.
     """
-    return systems.resolve(text, catalog.support)
+    return resolver.resolve(text, catalog.support)
 
 
 def scan(repository: Path) -> Listing:

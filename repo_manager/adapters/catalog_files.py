@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final
 
 from repo_manager.adapters.filesystem import user_cache
 from repo_manager.core.errors import InputError
-from repo_manager.core.systems import support as supports
 from repo_manager.version import __version__
 
 if TYPE_CHECKING:
@@ -41,8 +40,10 @@ class CatalogFile:
 
     def support(self) -> Support | None:
         """Which package serves which system; None where no compiled form has it."""
+        from repo_manager.core.systems.support import loaded
+
         with contextlib.suppress(*_UNFIT):
-            return supports.loaded(json.loads(self._compiled[0]))
+            return loaded(json.loads(self._compiled[0]))
         return None
 
     def catalog(self) -> Catalog:
@@ -101,7 +102,9 @@ class CatalogFile:
         }
 
     def _keep(self, catalog: Catalog, root: strict_yaml.Mapping) -> None:
-        support = supports.dumped(catalog.support) if catalog.support.systems else None
+        from repo_manager.core.systems.support import dumped
+
+        support = dumped(catalog.support) if catalog.support.systems else None
         rest = b"\n".join(json.dumps(part, separators=(",", ":")).encode() for part in (support, root.kept()))
         user_cache.write(self._file, json.dumps(self._head(rest)).encode() + b"\n" + rest)
 

@@ -196,7 +196,7 @@ class Run:
     @property
     def guides(self) -> Guides:
         """The commands that install an agent by hand: the catalog's, or those of the tool's own of an older edition."""
-        paths = (self.catalog_path, _own_catalog())
+        paths = (self.catalog_path, own_catalog())
         return next(guides for path in paths if (guides := self._catalog_file(path).guides()) is not None)
 
     # What only some commands need is imported where it is made: `list` and `resolve` start twice as fast.
