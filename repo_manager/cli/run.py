@@ -10,7 +10,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.adapters.catalog_files import own_catalog
 from repo_manager.adapters.filesystem import trusted_files
 from repo_manager.adapters.filesystem.paths import reachable, shown
 from repo_manager.adapters.filesystem.scan import scan
@@ -151,7 +150,7 @@ class Run:
     def catalog_path(self) -> Path:
         """The catalog in use: the one that was named, or the tool's own."""
         named = self.options.option("catalog")
-        return Path(named) if named else own_catalog()
+        return Path(named) if named else _own_catalog()
 
     def catalog_text(self) -> str:
         """The catalog as it is written.
@@ -165,7 +164,7 @@ class Run:
 
     def _catalog_data(self, path: Path) -> bytes:
         try:
-            own = path == own_catalog() or path.samefile(own_catalog())
+            own = path == _own_catalog() or path.samefile(_own_catalog())
             return path.read_bytes() if own else trusted_files.read(path, correction=Correction(path))
         except OSError as error:
             raise InputError("no-catalog", f"{path} cannot be read: {error.strerror}", "check --catalog") from error
@@ -186,7 +185,7 @@ class Run:
         catalog = self._catalog_file(self.catalog_path).catalog()
         if catalog.edition == SCHEMA:
             return catalog
-        return catalog.completed_by(self._catalog_file(own_catalog()).catalog())
+        return catalog.completed_by(self._catalog_file(_own_catalog()).catalog())
 
     @cached_property
     def support(self) -> Support:
@@ -196,7 +195,7 @@ class Run:
     @property
     def guides(self) -> Guides:
         """The commands that install an agent by hand: the catalog's, or those of the tool's own of an older edition."""
-        paths = (self.catalog_path, own_catalog())
+        paths = (self.catalog_path, _own_catalog())
         return next(guides for path in paths if (guides := self._catalog_file(path).guides()) is not None)
 
     # What only some commands need is imported where it is made: `list` and `resolve` start twice as fast.
@@ -479,3 +478,9 @@ class Run:
             retention=Retention(self.settings.retired_keep, self.settings.retired_days),
             voice=TerminalVoice(self.console, ask=None if yes else self.agreed),
         )
+
+
+def _own_catalog() -> Path:
+    from repo_manager.adapters.catalog_files import own_catalog
+
+    return own_catalog()
