@@ -71,7 +71,7 @@ class Difference:
 
     `new_releases` are those the catalog knows nothing of, newest first; their links are among
     `added`. `kept` are links of the catalog that the list does not have: they stay. `unknown` are
-    links for packages that the catalog does not have: somebody must describe the package first.
+    links for packages that the catalog does not have: the package must be described first.
     """
 
     new_releases: tuple[Release, ...]
@@ -350,7 +350,7 @@ class _Amender:
         """The index behind the last character that belongs to `node`; comments below it do not."""
         while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
             node = node.value[-1][1] if isinstance(node, yaml.MappingNode) else node.value[-1]
-        # The mark of a folded text lies behind the blank lines that follow it.
+        # The mark of a folded text is behind the blank lines that follow it.
         return len(self._text[: node.end_mark.index].rstrip())
 
     def _line_start(self, index: int) -> int:

@@ -32,10 +32,10 @@ class ForClassic(StrEnum):
 
 
 class Standing(StrEnum):
-    """What there is to say of a release before anybody installs it."""
+    """What to know of a release before it is installed."""
 
     WITHDRAWN = "withdrawn"
-    """It was published for classic servers and taken back."""
+    """It was published for classic servers and withdrawn."""
 
     NOT_FOR_CLASSIC = "not-for-classic"
     CLASSIC_ONLY = "classic-only"

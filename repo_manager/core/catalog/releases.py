@@ -163,7 +163,7 @@ class ReleasesReader:
 
 
 def release_key(view: strict_yaml.Mapping, key: str) -> Release:
-    """A key that is a release; release 0.0, with the mistake noted, where it is none."""
+    """A key that is a release; release 0.0, with the mistake noted, where it is not."""
     try:
         return Release.parse(key)
     except InputError as error:

@@ -3,8 +3,8 @@
     root = read(text)                      # never raises; an unreadable text is an empty root
     title = root.text("title")             # each reader notes a mistake instead of raising
     depth = root.integer("depth", 3)       # a second argument is the default of an optional key
-    root.finish()                          # notes the keys nobody asked for
-    root.raise_problems("invalid-settings", "settings.yaml", "mend the lines above")
+    root.finish()                          # notes the keys that were not asked for
+    root.raise_problems("invalid-settings", "settings.yaml", "correct the lines above")
 
 What YAML guesses, this module refuses: an unquoted `9.50` is a number to YAML and would lose its
 zero, an unquoted `no` is false. Anchors, aliases, tags, merge keys and second documents are
