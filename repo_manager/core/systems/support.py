@@ -170,27 +170,15 @@ def loaded(items: list[Any]) -> Support:
     systems = {}
     for title, family, settled_by, note, served_as, exclusions, serves in items:
         excluded = tuple([Exclusion(frozenset(words), why, range(*majors)) for words, why, *majors in exclusions])
-        entries = tuple([_loaded_entry(*each) for each in serves])
+        entries = tuple([_loaded_entry(each) for each in serves])
         systems[title] = SystemFacts(Family(family), settled_by, note, served_as, excluded, entries)
     return Support(systems)
 
 
-def _loaded_entry(  # noqa: PLR0913, PLR0917 - the parts of an entry, in the order of `_dumped_entry`
-    token: Token,
-    system: str,
-    major: int,
-    first: int,
-    stop: int,
-    modernized_from: int | None,
-    uncertainty: str,
-    resolved_by: list[str],
-    note: str,
-    note_without_minor: str,
-) -> Serves:
-    return Serves(
-        token, system, major, range(first, stop), (), modernized_from, uncertainty, frozenset(resolved_by), note,
-        note_without_minor,
-    )  # fmt: skip
+def _loaded_entry(item: list[Any]) -> Serves:
+    token, system, major, first, stop, modernized_from, uncertainty, resolved_by, *notes = item
+    minors = range(first, stop)
+    return Serves(token, system, major, minors, (), modernized_from, uncertainty, frozenset(resolved_by), *notes)
 
 
 def modernized_only(serves: Sequence[Serves]) -> bool:
