@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 from repo_manager.core import fleet as fleets
-from repo_manager.core.errors import InputError, MachineError, RepoManagerError, TransferError
+from repo_manager.core.errors import MachineError, RepoManagerError, TransferError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,9 +75,7 @@ class FleetSurvey:
             (self.leader,) = at_once([lambda _alive: lead(depot, trust, self.at)], most=1, patience_s=self.patience_s)
             if self.leader is None:
                 self.problems.append(TransferError("stalled", f"{place}: nothing came for too long", "look at it"))
-        except (TransferError, InputError) as error:
-            if isinstance(error, InputError) and error.code not in {"no-set", "bad-set"}:
-                raise
+        except (TransferError, fleets.SetUnreadableError) as error:
             self.problems.append(error)
         finally:
             depot.close()
@@ -86,14 +84,14 @@ class FleetSurvey:
         """What the servers have reported. Where nobody said so, there need not be a place for it."""
         if place is None:
             return
-        from repo_manager.adapters.status_reports.collect import gather
+        from repo_manager.adapters.status_reports.collect import NoReportsError, gather
 
         try:
             self.gathered = gather(place, self.open_storage, self.at, self.patience_s)
         except RepoManagerError as error:
             if not self._looked_at:
                 raise
-            if asked or error.code != "no-reports-there":
+            if asked or not isinstance(error, NoReportsError):
                 self.problems.append(error)
 
     def look(self) -> None:

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from repo_manager.adapters.tuf.signed_set import Member, SignedSet
+from repo_manager.adapters.tuf.trust_store import TrustDamagedError
 from repo_manager.app.change import Seen, Task, Voice
 from repo_manager.app.status_report import Ended, Known, compose
 from repo_manager.core import names
 from repo_manager.core import plan as plans
 from repo_manager.core import selection as selections
 from repo_manager.core.audit.findings import Audit, Code, Verdict
-from repo_manager.core.errors import ExitCode, InputError, MachineError, RepoManagerError
+from repo_manager.core.errors import ExitCode, InputError, RepoManagerError
 from repo_manager.core.selection import Selection, Target
 from repo_manager.report.text import plural
 
@@ -167,9 +168,7 @@ class Follower:
         """
         try:
             memory = self.store.load()
-        except MachineError as error:
-            if error.code != "trust-damaged":
-                raise
+        except TrustDamagedError:
             self.voice.note("the damaged trust record is replaced; an older set than the last one cannot be noticed")
             return None
         anchor = self.trusting.anchor

@@ -10,7 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from repo_manager.core.errors import ExitCode, InputError, MachineError, RepoManagerError
+from repo_manager.core.errors import ExitCode, InputError, MachineError, RepoManagerError, UntrustedFileError
 from repo_manager.core.redaction import redacted, shown
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _document(error: RepoManagerError) -> dict[str, Any]:
 
 
 def _failed(error: RepoManagerError, arguments: Sequence[str], made: Sequence[GlobalOptions]) -> int:
-    if error.code == "untrusted-file" and made:
+    if isinstance(error, UntrustedFileError) and made:
         # Where the error arises, nothing is known of the options with which the run found the file.
         error.hint = error.hint.replace("'repo-manager doctor", f"'{made[-1].command} doctor")
     console = _console(arguments, made)

@@ -24,7 +24,7 @@ from repo_manager.core import selection as selections
 from repo_manager.core.audit import findings
 from repo_manager.core.audit.findings import Severity
 from repo_manager.core.audit.result import Assessment
-from repo_manager.core.errors import ExitCode, InputError
+from repo_manager.core.errors import DiskError, ExitCode, InputError
 from repo_manager.report import documents, tables
 
 if TYPE_CHECKING:
@@ -256,7 +256,7 @@ def _write(run: Run, assessed: Assessment, format_: Format, output: Path | None)
         write_where_told(output, f"{text}\n", newline="\n" if shared else None, mode=0o644 if shared else None)
     except OSError as error:
         refused = disk_error(error, output)
-        if refused.code in {"no-space", "read-only", "disk-error"}:
+        if isinstance(refused, DiskError):
             raise refused from error
         raise InputError("cannot-write", f"{output} cannot be written: {error.strerror}", "check --output") from error
     run.console.note(f"written to {output}")

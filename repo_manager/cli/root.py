@@ -16,7 +16,7 @@ from typer.core import TyperGroup, TyperOption
 from repo_manager.app import settings
 from repo_manager.app.settings import PREFIX
 from repo_manager.cli.global_options import GlobalOptions
-from repo_manager.core.errors import InputError
+from repo_manager.core.errors import InputError, UntrustedFileError
 from repo_manager.core.redaction import shown
 from repo_manager.version import __version__
 
@@ -131,7 +131,7 @@ class _Root(TyperGroup):
 
 def _works_without_configuration(command: str | None, error: InputError) -> bool:
     """Whether a command runs although the configuration cannot be used: it explains or corrects that."""
-    return command == "explain" or (command == "doctor" and error.code == "untrusted-file")
+    return command == "explain" or (command == "doctor" and isinstance(error, UntrustedFileError))
 
 
 def _was_given(ctx: Context, name: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from repo_manager.adapters.filesystem import trusted_files
 from repo_manager.adapters.filesystem.paths import reachable, shown
@@ -20,7 +20,7 @@ from repo_manager.cli.quoting import repeated
 from repo_manager.core import repository
 from repo_manager.core.address import Web, refuse_share
 from repo_manager.core.audit.signature_policy import Policy, Rules
-from repo_manager.core.errors import InputError, RepoManagerError
+from repo_manager.core.errors import InputError, NoRepositoryError, NoRightsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,10 +52,6 @@ if TYPE_CHECKING:
     from repo_manager.core.selection import Request
     from repo_manager.core.service import Clock, Patience, Service
     from repo_manager.core.systems.resolver import Support
-
-
-# Where a repository is welcome but not needed, these mean that there is none to look at.
-_NONE_TO_LOOK_AT: Final = frozenset({"no-repository", "no-rights"})
 
 
 @dataclass(frozen=True)
@@ -230,8 +226,8 @@ class Run:
         """
         try:
             return self.listing()
-        except RepoManagerError as error:
-            if self.options.option("repository") or error.code not in _NONE_TO_LOOK_AT:
+        except (NoRepositoryError, NoRightsError):
+            if self.options.option("repository"):
                 raise
             return None
 

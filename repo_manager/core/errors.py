@@ -62,6 +62,14 @@ class InputError(RepoManagerError):
     """Something the operator wrote: mend it and run again."""
 
 
+class NoRepositoryError(InputError):
+    """There is no repository here, or this user may not look at it."""
+
+
+class UntrustedFileError(InputError):
+    """Others than administrators and this user could have written a file that must be trusted."""
+
+
 class NoSmbClientError(InputError):
     """An address or a setting needs an SMB client, and the tool has none."""
 
@@ -116,10 +124,34 @@ class MachineError(RepoManagerError):
     exit_code = ExitCode.TRANSFER
 
 
+class DiskError(MachineError):
+    """The disk refused to write: it is full, write-protected or damaged."""
+
+
+class NoSpaceError(DiskError):
+    """The disk is full."""
+
+
+class NoRightsError(MachineError):
+    """This user has no rights to a file or folder."""
+
+
+class FileInUseError(MachineError):
+    """Another program has the file open."""
+
+
 class ServiceError(RepoManagerError):
     """The service did not stop, start or stay up."""
 
     exit_code = ExitCode.SERVICE
+
+
+class ServiceAbsentError(ServiceError):
+    """There is no such service."""
+
+
+class ServiceUnchangedError(ServiceError):
+    """The service is to be stopped and does not run, or to be started and runs."""
 
 
 class DeclinedError(RepoManagerError):

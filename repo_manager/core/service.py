@@ -6,11 +6,12 @@ The rules are here; a real service manager, and a twin that can hang, fail or di
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from repo_manager.core.errors import ServiceError
+from repo_manager.core.errors import ServiceError, ServiceUnchangedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,8 +32,8 @@ class Service(Protocol):
     """One service of the machine.
 
     `request_stop` and `request_start` return at once; both raise ServiceError when the service
-    manager refuses, with the code `service-not-active` where it does not run (any more), and
-    `service-already-running` where it does (already).
+    manager refuses: ServiceUnchangedError where a service that is to be stopped does not run (any more), and where one
+    that is to be started does (already).
     """
 
     @property
@@ -120,7 +121,7 @@ def bring_up(service: Service, clock: Clock, patience: Patience) -> None:
     if service.state() is ServiceState.STOPPING:
         _await(service, ServiceState.STOPPED, patience.stop_s, clock, patience)
     if service.state() not in {ServiceState.RUNNING, ServiceState.STARTING}:
-        _unless("service-already-running", service.request_start)
+        _unless_already(service.request_start)
     if not _await(service, ServiceState.RUNNING, patience.start_s, clock, patience):
         raise ServiceError(
             "service-did-not-start",
@@ -143,7 +144,7 @@ def _stop(service: Service, clock: Clock, patience: Patience) -> None:
     if service.state() is ServiceState.STARTING:
         _await(service, ServiceState.RUNNING, patience.start_s, clock, patience)
     if service.state() not in {ServiceState.STOPPING, ServiceState.STOPPED}:
-        _unless("service-not-active", service.request_stop)
+        _unless_already(service.request_stop)
     if not _await(service, ServiceState.STOPPED, patience.stop_s, clock, patience):
         raise ServiceError(
             "service-did-not-stop",
@@ -152,13 +153,10 @@ def _stop(service: Service, clock: Clock, patience: Patience) -> None:
         )
 
 
-def _unless(code: str, request: Callable[[], None]) -> None:
+def _unless_already(request: Callable[[], None]) -> None:
     """Ask for what may have come about by itself since the last look."""
-    try:
+    with contextlib.suppress(ServiceUnchangedError):
         request()
-    except ServiceError as error:
-        if error.code != code:
-            raise
 
 
 def _await(service: Service, wanted: ServiceState, limit_s: float, clock: Clock, patience: Patience) -> bool:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from repo_manager.adapters.filesystem.paths import inside, is_link, is_odd, place_of, reachable, shown
 from repo_manager.adapters.tuf.signed_set import belongs
 from repo_manager.core.errors import InputError
-from repo_manager.core.fleet import published_set
+from repo_manager.core.fleet import SetUnreadableError, published_set
 from repo_manager.web.http_values import Validators
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ class SignedFolder:
             InputError: there is none.
         """
         if not self._path.is_dir():
-            raise InputError("no-set", f"there is no folder {self._path}", "name the folder that publish has written")
+            raise SetUnreadableError(
+                "no-set", f"there is no folder {self._path}", "name the folder that publish has written"
+            )
 
     def keep_apart(self, own: Mapping[str, Path | None]) -> None:
         """Refuse to have what is the server's own, some of it secret, in the folders that are served.
@@ -107,7 +109,9 @@ class SignedFolder:
         """
         found = self._read("timestamp.json", published_set.SMALL_BYTES)
         if found is None:
-            raise InputError("no-set", "there is no timestamp.json in the set", "publish into this folder first")
+            raise SetUnreadableError(
+                "no-set", "there is no timestamp.json in the set", "publish into this folder first"
+            )
         validators, data = found
         if self._known is None or self._known[0] != validators:
             self._known = validators, published_set.published(data, self._bytes)
@@ -124,10 +128,12 @@ class SignedFolder:
                 return None
             with opened.file as file:
                 if opened.size > limit:
-                    raise InputError("bad-set", f"{name} is too large: {opened.size} bytes", "publish again")
+                    raise SetUnreadableError("bad-set", f"{name} is too large: {opened.size} bytes", "publish again")
                 return opened.validators, file.readall()
         except OSError as error:
-            raise InputError("bad-set", f"{name} cannot be read: {error.strerror}", "look at the folder") from error
+            raise SetUnreadableError(
+                "bad-set", f"{name} cannot be read: {error.strerror}", "look at the folder"
+            ) from error
 
 
 if sys.platform == "win32":

@@ -15,7 +15,7 @@ from repo_manager.core.audit import findings, machine_readiness
 from repo_manager.core.audit.findings import Audit, Circumstances, Code, Verdict
 from repo_manager.core.audit.result import Assessment
 from repo_manager.core.catalog import strict_yaml
-from repo_manager.core.errors import RepoManagerError, ServiceError
+from repo_manager.core.errors import RepoManagerError, ServiceError, ServiceUnchangedError
 from repo_manager.core.names import Token
 from repo_manager.core.repository import Entry, Listing
 from repo_manager.core.selection import Request, Selection
@@ -204,7 +204,7 @@ class MemoryService:
         self.asked.append("stop")
         self._refuse("stop")
         if self.was is ServiceState.STOPPED:
-            raise ServiceError("service-not-active", f"{self.name!r} is not running")
+            raise ServiceUnchangedError("service-not-active", f"{self.name!r} is not running")
         self.was = ServiceState.STOPPING
         self._timetable = [(self.clock.monotonic() + self.stop_takes_s, ServiceState.STOPPED)]
 
@@ -212,7 +212,7 @@ class MemoryService:
         self.asked.append("start")
         self._refuse("start")
         if self.was is not ServiceState.STOPPED:
-            raise ServiceError("service-already-running", f"{self.name!r} is {self.was}")
+            raise ServiceUnchangedError("service-already-running", f"{self.name!r} is {self.was}")
         now_s = self.clock.monotonic()
         how, *later = self.starts
         self.starts = tuple(later) or self.starts

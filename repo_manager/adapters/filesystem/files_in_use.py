@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager.adapters.filesystem.paths import shown
-from repo_manager.core.errors import MachineError
+from repo_manager.core.errors import FileInUseError, MachineError, NoRightsError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,8 +91,8 @@ def refusal(error: OSError, paths: Sequence[Path], examine: Examine) -> MachineE
         return _in_use(paths[0], Examined(Grip.HELD if code != DELETE_PENDING else Grip.VANISHING))
     for path, examined in seen:
         if examined.grip is Grip.FORBIDDEN:
-            return MachineError("no-rights", f"{shown(path)}: this user may not change it", _GET_RIGHTS)
-    return MachineError(
+            return NoRightsError("no-rights", f"{shown(path)}: this user may not change it", _GET_RIGHTS)
+    return NoRightsError(
         "no-rights",
         f"{shown(paths[0])}: access denied; either this user may not change it, or a program holds it:"
         " Windows does not say which",
@@ -111,7 +111,7 @@ def _in_use(path: Path, examined: Examined) -> MachineError:
     else:
         words = f"is in use by {who or 'another program'}"
     hint = f"close {examined.holders[0].name}, then run again" if len(examined.holders) == 1 else _CLOSE
-    return MachineError("file-in-use", f"{shown(path)} {words}", hint)
+    return FileInUseError("file-in-use", f"{shown(path)} {words}", hint)
 
 
 if sys.platform == "win32":

@@ -63,7 +63,7 @@ def journal_from_json(data: dict[str, Any]) -> Journal:
         undoes = str(data.get("undoes", ""))
         return Journal(identity, str(data["command"]), moves, ServiceState(data["service_was"]), undoes)
     except (KeyError, TypeError, ValueError, InputError) as error:
-        raise unreadable_journal() from error
+        raise UnreadableJournalError from error
 
 
 # `retired` and the transaction's identity.
@@ -92,13 +92,15 @@ def damaged(identity: str, reason: str) -> Journal:
     return Journal(identity, "unknown", (), damaged=reason)
 
 
-def unreadable_journal() -> MachineError:
-    """The last run has left something that nobody can act on."""
-    return MachineError(
-        "journal-unreadable",
-        "the journal of the last transaction cannot be read",
-        f"look into {SUBFOLDER}/journal.json, put the files back by hand and remove it",
-    )
+class UnreadableJournalError(MachineError):
+    """A journal is not as the tool writes it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "journal-unreadable",
+            "the journal of the last transaction cannot be read",
+            f"look into {SUBFOLDER}/journal.json, put the files back by hand and remove it",
+        )
 
 
 def records_to_json(records: Mapping[str, Record]) -> dict[str, Any]:

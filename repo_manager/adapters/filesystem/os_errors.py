@@ -9,21 +9,33 @@ from typing import TYPE_CHECKING, Final
 
 from repo_manager.adapters.filesystem.files_in_use import examine, refusal
 from repo_manager.adapters.filesystem.paths import shown
-from repo_manager.core.errors import MachineError
+from repo_manager.core.errors import DiskError, FileInUseError, MachineError, NoRightsError, NoSpaceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_NO_SPACE: Final = ("no-space", "free space on this volume, or choose a folder on a larger one")
-_NO_RIGHTS: Final = ("no-rights", "run as a user who may write here, or have the rights granted")
-_READ_ONLY: Final = ("read-only", "have the volume mounted for writing")
-_IN_USE: Final = ("file-in-use", "close the program that holds the file (antivirus, backup, viewer), then run again")
-_TOO_MANY: Final = ("too-many-files", "run fewer jobs at once, or raise the limit of open files")
-_AWAY: Final = ("folder-went-away", "make sure that the folder or share is there and reachable, then run again")
-_TOO_LONG: Final = ("name-too-long", "use a folder with a shorter path, or have the file renamed")
-_ELSEWHERE: Final = ("subfolder-on-another-volume", "keep the repository and its sub-folder on one volume")
-_DISK: Final = ("disk-error", "have the volume checked, then run again")
+_NO_SPACE: Final = (NoSpaceError, "no-space", "free space on this volume, or choose a folder on a larger one")
+_NO_RIGHTS: Final = (NoRightsError, "no-rights", "run as a user who may write here, or have the rights granted")
+_READ_ONLY: Final = (DiskError, "read-only", "have the volume mounted for writing")
+_IN_USE: Final = (
+    FileInUseError,
+    "file-in-use",
+    "close the program that holds the file (antivirus, backup, viewer), then run again",
+)
+_TOO_MANY: Final = (MachineError, "too-many-files", "run fewer jobs at once, or raise the limit of open files")
+_AWAY: Final = (
+    MachineError,
+    "folder-went-away",
+    "make sure that the folder or share is there and reachable, then run again",
+)
+_TOO_LONG: Final = (MachineError, "name-too-long", "use a folder with a shorter path, or have the file renamed")
+_ELSEWHERE: Final = (
+    MachineError,
+    "subfolder-on-another-volume",
+    "keep the repository and its sub-folder on one volume",
+)
+_DISK: Final = (DiskError, "disk-error", "have the volume checked, then run again")
 
 _BY_ERRNO: Final = {
     errno.ENOSPC: _NO_SPACE,
@@ -77,9 +89,9 @@ def disk_error(error: OSError, path: Path) -> MachineError:
     if sys.platform == "win32" and (known := refusal(error, [path], examine)) is not None:
         return known
     windows_code = getattr(error, "winerror", None)
-    code, hint = _BY_WINDOWS_CODE.get(windows_code or 0) or _BY_ERRNO.get(error.errno or 0, _DISK)
+    kind, code, hint = _BY_WINDOWS_CODE.get(windows_code or 0) or _BY_ERRNO.get(error.errno or 0, _DISK)
     reason = error.strerror or type(error).__name__
-    return MachineError(code, f"{shown(path)}: {reason}", hint)
+    return kind(code, f"{shown(path)}: {reason}", hint)
 
 
 @contextlib.contextmanager

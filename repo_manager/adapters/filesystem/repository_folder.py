@@ -45,7 +45,7 @@ from repo_manager.adapters.filesystem.paths import (
 from repo_manager.adapters.filesystem.rename import Mover
 from repo_manager.adapters.filesystem.retired import REASONS, Retired, timestamp
 from repo_manager.adapters.filesystem.scan import keeping_time, scan
-from repo_manager.core.errors import MachineError
+from repo_manager.core.errors import FileInUseError, MachineError
 from repo_manager.core.repository import Kind, survey
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ class Folder:
         data = self._read_json(self.sub / _JOURNAL)
         if data is None:
             if self.size(_JOURNAL) is not None:
-                raise journals.unreadable_journal()
+                raise journals.UnreadableJournalError
             return None
         journal = journals.journal_from_json(data)
         # Under its name among the transactions it is closed, even where its old name is still there.
@@ -382,7 +382,11 @@ class Folder:
             journal = journals.journal_from_json(data or {})
             damage = "" if journal.identity == identity else "it has the identity of another one"
         except MachineError as error:
-            damage = "it is not as the tool writes it" if error.code == "journal-unreadable" else error.message
+            damage = (
+                "it is not as the tool writes it"
+                if isinstance(error, journals.UnreadableJournalError)
+                else error.message
+            )
         if not damage:
             return journal
         return journals.damaged(identity, damage) if retirement.is_identity(identity) else None
@@ -413,11 +417,9 @@ class Folder:
                 with translated(self._resolve(file.path)):
                     self._step(f"delete {file.path}")
                     self._mover.delete(self._resolve(file.path))
-            except MachineError as error:
-                if error.code != "file-in-use":
-                    raise
-            else:
-                gone.append(file)
+            except FileInUseError:
+                continue
+            gone.append(file)
         for folder in _subfolders(self.sub / "retired"):
             with contextlib.suppress(OSError, MachineError):
                 beside = [path for path in folder.iterdir() if path.name in _BESIDE]

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from repo_manager.adapters.filesystem.paths import joined, reachable, shown
-from repo_manager.core.errors import InputError
+from repo_manager.core.errors import InputError, NoRepositoryError
 from repo_manager.core.repository import Entry
 
 if TYPE_CHECKING:
@@ -41,11 +41,11 @@ def _refused(error: OSError, folder: Path) -> RepoManagerError:
     if isinstance(error, NotADirectoryError) or os.path.isfile(folder):  # noqa: PTH113 - raises nothing
         return InputError("not-a-folder", f"{shown(folder)} is a file, not a folder", _NAME_IT)
     if isinstance(error, FileNotFoundError) or code in _NO_SUCH_PLACE:
-        return InputError("no-repository", f"there is no folder {shown(folder)}", _NAME_IT)
+        return NoRepositoryError("no-repository", f"there is no folder {shown(folder)}", _NAME_IT)
     # Windows' own code where there is one: Python makes a missing right of much that is none.
     if code in _NO_LEAVE or (code is None and isinstance(error, PermissionError)):
         words = f"{shown(folder)} may not be read by this user"
-        return InputError("no-rights", words, "run as an administrator of this server")
+        return NoRepositoryError("no-rights", words, "run as an administrator of this server")
     from repo_manager.adapters.filesystem.os_errors import disk_error
 
     return disk_error(error, folder)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.adapters.filesystem.paths import reachable, shown
-from repo_manager.core.errors import InputError
+from repo_manager.core.errors import UntrustedFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -112,14 +112,14 @@ def require(
         raise untrusted(path, found, correction)
 
 
-def untrusted(path: Path, found: Doubt, correction: Correction | None) -> InputError:
+def untrusted(path: Path, found: Doubt, correction: Correction | None) -> UntrustedFileError:
     """What to say of a file that is not believed."""
     whole = _whole(path)
     place = "it" if _whole(found.path) == whole else shown(found.path)
     own = correction is not None and _whole(found.path).is_relative_to(_whole(correction.own))
     command = f"run '{CORRECT}{correction.options}'" if correction and own else f"run: {found.correction}"
     message = f"{shown(whole)} is not trusted: {place} {found.what}"
-    return InputError("untrusted-file", message, f"check its contents, then {command}")
+    return UntrustedFileError("untrusted-file", message, f"check its contents, then {command}")
 
 
 def _whole(path: Path) -> Path:

@@ -36,6 +36,10 @@ _AT_ONCE: Final = 16
 _PATH: Final = re.compile(rf"{FOLDER}/report-[a-z0-9][a-z0-9._-]*\.json", re.ASCII)
 
 
+class NoReportsError(TransferError):
+    """The place takes no reports."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gathered:
     """All reports, the time at the place they were read from, and the names of files that hold none."""
@@ -83,7 +87,7 @@ def _asked(place: Web, open_at: Opener) -> Gathered:
     try:
         return Gathered(*fleet.all_of(blob.data if blob else b""))
     except InputError as error:
-        raise TransferError("no-reports-there", f"{place}: {error.message}", _HINT) from error
+        raise NoReportsError("no-reports-there", f"{place}: {error.message}", _HINT) from error
 
 
 def _listed(place: Address, open_at: Opener, now: datetime, alive: Callable[[], None], patience_s: float) -> Gathered:
@@ -147,5 +151,5 @@ def _refused(error: TransferError, place: Address) -> RepoManagerError:
             f"put a token of the role read into {TOKEN_VARIABLE}",
         )
     if error.code in {"not-at-source", "not-found"}:
-        return TransferError("no-reports-there", f"{place}: nobody takes reports there", _HINT)
+        return NoReportsError("no-reports-there", f"{place}: nobody takes reports there", _HINT)
     return error

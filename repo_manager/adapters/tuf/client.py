@@ -66,6 +66,14 @@ def _temporary() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+class SetExpiredError(VerificationError):
+    """The set is no longer valid."""
+
+
+class MixedSetError(VerificationError):
+    """The metadata do not fit each other. It may pass: the leader may have replaced a key between two of our reads."""
+
+
 class _Updater(Updater):
     def _update_root_symlink(self) -> None:
         # A link wants a right that scheduled tasks of Windows lack, or a file system that knows hard ones.
@@ -102,7 +110,7 @@ def _translated(where: str, *, first: bool) -> Iterator[None]:
     except (RepoManagerError, OSError):
         raise
     except exceptions.ExpiredMetadataError as error:
-        raise VerificationError("set-expired", f"{where}: {error}") from error
+        raise SetExpiredError("set-expired", f"{where}: {error}") from error
     except exceptions.BadVersionNumberError as error:
         raise VerificationError(
             "set-went-back",
@@ -110,13 +118,13 @@ def _translated(where: str, *, first: bool) -> Iterator[None]:
             "do not use it; have the leader publish again, or use the place that has the newest set",
         ) from error
     except exceptions.UnsignedMetadataError as error:
-        raise VerificationError(
+        raise MixedSetError(
             "wrong-signature",
             f"{where}: not signed with the keys that are trusted here ({error})",
             _TELL if first else _ASK,
         ) from error
     except exceptions.LengthOrHashMismatchError as error:
-        raise VerificationError(
+        raise MixedSetError(
             "set-mixed", f"{where}: its metadata do not belong together", "run again; if it stays so, tell the owner"
         ) from error
     except Exception as error:

@@ -30,6 +30,10 @@ FILES: Final = ("root.json", "targets.json", "snapshot.json", "timestamp.json")
 _SCHEMA: Final = "repo-manager/trust/1"
 
 
+class TrustDamagedError(MachineError):
+    """What a repository remembers of the set that it follows cannot be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """What was verified last.
@@ -71,7 +75,7 @@ class TrustStore:
                 return None
         memory = None if data is None else _from_state(data)
         if memory is None:
-            raise MachineError(
+            raise TrustDamagedError(
                 "trust-damaged",
                 f"{shown(self._path)}: what this repository remembers of the set that it follows is damaged, so an"
                 " older set than it has seen could not be told",
@@ -89,10 +93,9 @@ class TrustStore:
         try:
             if memory == self.load():
                 return
-        except MachineError as error:
+        except TrustDamagedError:
             # Whoever trusts anew replaces what is damaged.
-            if error.code != "trust-damaged":
-                raise
+            pass
         with translated(self._path):
             refuse_elsewhere(self._path.parent, self._repository)
             with replacing(self._path, step=self._step) as file:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from repo_manager.adapters.tuf.client import MixedSetError, SetExpiredError
 from repo_manager.adapters.tuf.signed_set import (
     ABSENT,
     NO_NEWER_ROOT,
@@ -116,19 +117,13 @@ def follow(
     try:
         try:
             return _refreshed(depot, memory, anchor, courier, time)
-        except VerificationError as error:
-            if error.code not in _PASSING:
-                raise
+        except MixedSetError:
+            pass
         # Between our reading two of its files the leader may have replaced a key.
         courier = _Courier(depot, None)
         return _refreshed(depot, memory, anchor, courier, time)
-    except VerificationError as error:
-        if error.code == "set-expired":
-            raise _expired(depot, now, min(courier.ends, default=None)) from error
-        raise
-
-
-_PASSING: Final = frozenset({"wrong-signature", "set-mixed"})
+    except SetExpiredError as error:
+        raise _expired(depot, now, min(courier.ends, default=None)) from error
 
 
 def _timestamp(depot: Depot, memory: Memory) -> Blob | None:
@@ -195,10 +190,10 @@ def _set_of(files: Mapping[str, bytes], root: str, where: str) -> SignedSet:
     )
 
 
-def _expired(depot: Depot, now: datetime, when: datetime | None) -> VerificationError:
+def _expired(depot: Depot, now: datetime, when: datetime | None) -> SetExpiredError:
     ended = when is not None and when <= now
     over = f"the time of this set was over on {when:%Y-%m-%d %H:%M} UTC" if ended else "the time of this set is over"
-    return VerificationError(
+    return SetExpiredError(
         "set-expired",
         f"{depot.name}: {over}; this machine's clock says {now.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
         "have the leader publish again, check the clock, or add --accept-expired for a set that was carried here",

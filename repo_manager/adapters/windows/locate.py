@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from repo_manager.core import names
-from repo_manager.core.errors import InputError, MachineError, RepoManagerError
+from repo_manager.core.errors import InputError, MachineError, NoRepositoryError, NoRightsError, RepoManagerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -171,7 +171,7 @@ class Search:
             for found in near_misses(place)
         ]
         several = "s" if len(self.looked) > 1 else ""
-        return InputError(
+        return NoRepositoryError(
             "no-repository",
             f"no repository found for the profile{several} {names}"
             + "".join(f"\n  {line}" for line in dict.fromkeys((*lines, *near))),
@@ -343,6 +343,6 @@ def _refusal(error: OSError, path: Path) -> MachineError:
     from repo_manager.adapters.filesystem.os_errors import disk_error
 
     found = disk_error(error, path)
-    if found.code != "no-rights":
+    if not isinstance(found, NoRightsError):
         return found
-    return MachineError("no-rights", f"{path} may not be read by this user", "run as an administrator of this server")
+    return NoRightsError("no-rights", f"{path} may not be read by this user", "run as an administrator of this server")

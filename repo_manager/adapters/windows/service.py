@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from repo_manager.adapters.filesystem.scan import changed_at
-from repo_manager.core.errors import ServiceError
+from repo_manager.core.errors import ServiceAbsentError, ServiceError, ServiceUnchangedError
 from repo_manager.core.service import Service, ServiceState
 
 if TYPE_CHECKING:
@@ -119,10 +119,8 @@ class WindowsService:
         }
         try:
             status = self._status()
-        except ServiceError as error:
-            if error.code == "service-not-installed":
-                return ServiceState.ABSENT
-            raise
+        except ServiceAbsentError:
+            return ServiceState.ABSENT
         return states.get(status["CurrentState"], ServiceState.PAUSED)
 
     def started_at(self) -> float | None:
@@ -252,11 +250,18 @@ def _running_dependents(manager: Any, key: str) -> str:  # noqa: ANN401 - a pywi
 
 def _refusal(name: str, number: int, words: str) -> ServiceError:
     code, hint = _REFUSALS.get(number, (f"service-error-{number}", "look into the Windows event log"))
-    return ServiceError(code, f"{name!r}: {words} (error {number})", hint)
+    kind = _CLASSES.get(code, ServiceError)
+    return kind(code, f"{name!r}: {words} (error {number})", hint)
 
 
 _LOG = "look into the Windows event log"
 _AGAIN = "wait a minute, then run the same command again"
+
+_CLASSES: Final = {
+    "service-already-running": ServiceUnchangedError,
+    "service-not-active": ServiceUnchangedError,
+    "service-not-installed": ServiceAbsentError,
+}
 
 # Windows' own numbers. Evidence: "System Error Codes (1000-1299)" on Microsoft Learn.
 _REFUSALS: Final = {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from repo_manager.core.fleet.expected import Expected, Inventory, Role
 from repo_manager.core.fleet.probe import Look, present
-from repo_manager.core.fleet.published_set import Published, published
+from repo_manager.core.fleet.published_set import Published, SetUnreadableError, published
 from repo_manager.core.fleet.report import (
     ALL_SCHEMA,
     LIMIT_BYTES,
@@ -53,6 +53,7 @@ __all__ = [
     "Role",
     "Server",
     "SetName",
+    "SetUnreadableError",
     "Wanted",
     "all_of",
     "consensus",

@@ -28,6 +28,10 @@ LARGEST_BYTES: Final = 16 * 1024 * 1024
 _ROOTS_MOST: Final = 1000
 
 
+class SetUnreadableError(InputError):
+    """There is no published set, or it cannot be understood."""
+
+
 @dataclass(frozen=True, slots=True)
 class Published:
     """What a set says of itself.
@@ -95,7 +99,7 @@ def _roots(read: Reader) -> list[bytes]:
 def _there(read: Reader, name: str, limit: int) -> bytes:
     data = read(name, limit)
     if data is None:
-        raise InputError("no-set", f"there is no {name} in the set", "publish there first")
+        raise SetUnreadableError("no-set", f"there is no {name} in the set", "publish there first")
     return data
 
 
@@ -114,5 +118,5 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _bad() -> InputError:
-    return InputError("bad-set", "the metadata of the set cannot be understood", "publish again")
+def _bad() -> SetUnreadableError:
+    return SetUnreadableError("bad-set", "the metadata of the set cannot be understood", "publish again")
