@@ -12,7 +12,7 @@ from tuf.api import exceptions
 from tuf.ngclient import FetcherInterface, Updater
 
 from repo_manager.adapters.filesystem.os_errors import disk_error
-from repo_manager.adapters.tuf.signed_set import malformed
+from repo_manager.adapters.tuf.signed_set import MixedSetError, SetExpiredError, malformed
 from repo_manager.adapters.tuf.trust_store import FILES
 from repo_manager.core.errors import RepoManagerError, VerificationError
 
@@ -64,14 +64,6 @@ def _temporary() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-class SetExpiredError(VerificationError):
-    """The set is no longer valid."""
-
-
-class MixedSetError(VerificationError):
-    """The metadata do not fit each other. It may pass: the leader may have replaced a key between two of our reads."""
 
 
 class _Updater(Updater):

@@ -42,6 +42,14 @@ _METADATA: Final = re.compile(r"metadata/([1-9][0-9]{0,17})\.(root|targets|snaps
 _LARGEST: Final = 8 << 30
 
 
+class SetExpiredError(VerificationError):
+    """The set is no longer valid."""
+
+
+class MixedSetError(VerificationError):
+    """The metadata do not fit each other. It may pass: the leader may have replaced a key between two of our reads."""
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """One installer of a set. `sha256` in lower-case hex; None for a plain folder, which says nothing of it."""

@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.adapters.tuf.client import MixedSetError, SetExpiredError
 from repo_manager.adapters.tuf.signed_set import (
     ABSENT,
     NO_NEWER_ROOT,
     ROOT_LIMIT,
     TIMESTAMP,
     TIMESTAMP_LIMIT,
+    MixedSetError,
+    SetExpiredError,
     SignedSet,
     check_json,
     members,
