@@ -47,7 +47,7 @@ def serve() -> None:
     from repo_manager.adapters import signals
     from repo_manager.adapters.windows import event_log, service_manager
 
-    words = event_log.LastWords()
+    words = event_log.OutputTail()
 
     def run() -> int:
         sys.stderr = words

@@ -24,14 +24,14 @@ from repo_manager.app.tasks import PlanContext
 from repo_manager.core import names
 from repo_manager.core.address import Web, parse
 from repo_manager.core.selection import Request
-from repo_manager.core.service import Patience
+from repo_manager.core.service import Timeouts
 from repo_manager.core.systems import resolver
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from repo_manager.adapters.sources.fetching import Fetcher
-    from repo_manager.app.change import Voice, Workbench
+    from repo_manager.app.change import ChangeContext, Progress
     from repo_manager.core.address import Address
     from repo_manager.core.audit.findings import Audit
     from repo_manager.core.catalog import Catalog
@@ -95,7 +95,7 @@ def audit(repository: Path, catalog: Catalog, request: Request | None = None, *,
     listing = folder.listing()
     verdicts = _checker(folder).read(listing, installers(listing)) if deep else {}
     context = PlanContext(catalog)
-    return context.audit(change.Seen(folder, listing, verdicts), context.select(request or Request(), listing))
+    return context.audit(change.Snapshot(folder, listing, verdicts), context.select(request or Request(), listing))
 
 
 def plan(repository: Path, catalog: Catalog, request: Request | None = None, *, source: str | None = None) -> Plan:
@@ -115,7 +115,7 @@ def sync(  # noqa: PLR0913 - what is needed, then the adapters
     *,
     source: str | None = None,
     service: Service | None = None,
-    progress: Voice | None = None,
+    progress: Progress | None = None,
 ) -> Outcome:
     """Make a repository complete, current and clean, as one transaction. Asks no question.
 
@@ -143,22 +143,22 @@ def _sync(  # noqa: PLR0913, PLR0917 - see `sync`
     request: Request | None,
     source: str | None,
     service: Service | None = None,
-    progress: Voice | None = None,
-) -> tuple[change.Task, Workbench]:
+    progress: Progress | None = None,
+) -> tuple[change.Task, ChangeContext]:
     address = None if source is None else parse(source, secrets=True)
     tasks.check_source(address, repository)
     task = tasks.sync(PlanContext(catalog), request or Request(), address, restart=service is not None)
-    bench = change.Workbench(
+    bench = change.ChangeContext(
         folder=Folder(repository),
         catalog=catalog,
         checker=_checker,
         fetcher=_fetcher(catalog, address),
         service=service or AbsentService(""),
         clock=SystemClock(),
-        patience=Patience(),
+        patience=Timeouts(),
         now=lambda: datetime.now(UTC),
         owner={"pid": os.getpid(), "host": socket.gethostname()},
-        voice=progress or change.Voice(),
+        voice=progress or change.Progress(),
     )
     return task, bench
 
@@ -168,8 +168,8 @@ def _checker(folder: Folder) -> Checker:
 
 
 def _fetcher(catalog: Catalog, source: Address | None) -> Fetcher:
-    from repo_manager.adapters.sources.download import Downloader, Policy
+    from repo_manager.adapters.sources.download import Downloader, HttpPolicy
     from repo_manager.adapters.sources.fetching import Fetcher
 
     hosts = catalog.hosts | ({source.host} if isinstance(source, Web) else set())
-    return Fetcher(lambda: Downloader(Policy(hosts=frozenset(hosts))), reserve_bytes=Settings().reserve_bytes)
+    return Fetcher(lambda: Downloader(HttpPolicy(hosts=frozenset(hosts))), reserve_bytes=Settings().reserve_bytes)

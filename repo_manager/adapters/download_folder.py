@@ -29,7 +29,7 @@ SUMS: Final = "SHA256SUMS"
 LOCK: Final = ".download.lock"
 
 
-class Carrier:
+class DownloadFolder:
     """The staging area of `download`: a file has its name as soon as it is whole."""
 
     def __init__(self, folder: Path) -> None:

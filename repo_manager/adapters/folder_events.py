@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
 
 
-class Bell:
+class QueueWakeSignal:
     """Wakes the one who watches. `ring` and `stop` may be called from any thread, as often as anybody likes.
 
     Ten thousand rings are one: there is nothing to store.
@@ -84,14 +84,14 @@ class Bell:
 _TURN_S: Final = 0.5
 
 
-class Kind(StrEnum):
+class EventMethod(StrEnum):
     """How events are learned of."""
 
     NATIVE = "native"
     POLLING = "polling"
 
 
-class Observation:
+class FolderEvents:
     """A folder's events, from construction until `stop`; each rings.
 
     `native` makes the system's own observer, which is not asked where `polling` is wanted, and which
@@ -165,7 +165,7 @@ _EVENTS: Final[tuple[type[FileSystemEvent], ...]] = (
 
 def _started(
     folder: Path, handler: _Handler, native: Callable[[], BaseObserver] | None, poll_s: float
-) -> tuple[Kind, BaseObserver]:
+) -> tuple[EventMethod, BaseObserver]:
     """An observer at work: the system's own, or one that looks every `poll_s` seconds."""
     if native is not None and folder.is_dir():
         observer: BaseObserver | None = None
@@ -176,13 +176,13 @@ def _started(
             events = [*_EVENTS] if sys.platform == "linux" else [*_EVENTS, FileModifiedEvent]
             observer.schedule(handler, str(folder), event_filter=events)
             observer.start()
-            return Kind.NATIVE, observer
+            return EventMethod.NATIVE, observer
         if observer is not None:
             _end(observer)
     polled = PollingObserver(timeout=poll_s)
     polled.schedule(handler, str(folder), event_filter=[*_EVENTS, FileModifiedEvent])
     polled.start()
-    return Kind.POLLING, polled
+    return EventMethod.POLLING, polled
 
 
 def _end(observer: BaseObserver) -> None:

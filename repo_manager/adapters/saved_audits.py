@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from repo_manager.core.audit.comparison import Earlier
+    from repo_manager.core.audit.comparison import PreviousAudit
 
 # The largest honest one, of a hundred thousand machines, has a quarter of that.
 _MOST_BYTES: Final = 256 * 1024 * 1024
@@ -50,7 +50,7 @@ class Latest:
     `passed_over` says what is wrong with newer ones, a sentence each.
     """
 
-    audit: Earlier | None
+    audit: PreviousAudit | None
     passed_over: tuple[str, ...] = ()
 
 
@@ -75,7 +75,7 @@ class KeptAudits:
                 passed_over.append(error.message)
         return Latest(None, tuple(passed_over))
 
-    def draft(self, text: str, at: datetime) -> Draft:
+    def draft(self, text: str, at: datetime) -> UnsavedAudit:
         """Write an audit down without giving it its name yet. Of the same second there may be several.
 
         Raises:
@@ -95,7 +95,7 @@ class KeptAudits:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise disk_error(error, self._folder) from error
-        return Draft(self, temporary, path)
+        return UnsavedAudit(self, temporary, path)
 
     def tidy(self) -> None:
         """Delete the oldest beyond the bound, and what broken runs left. What cannot be deleted stays."""
@@ -122,7 +122,7 @@ class KeptAudits:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class UnsavedAudit:
     """An audit on the disk, whole, that does not count yet."""
 
     _kept: KeptAudits
@@ -177,7 +177,7 @@ def _age(path: Path) -> tuple[str, int]:
     return stamp, int(number[0]) if number else 1
 
 
-def read(path: Path) -> Earlier:
+def read(path: Path) -> PreviousAudit:
     """Read the audit in a file that somebody names.
 
     Raises:

@@ -58,7 +58,7 @@ def by_force() -> str:
     return f"taskkill /F /PID {os.getpid()}" if sys.platform == "win32" else f"kill -9 {os.getpid()}"
 
 
-class Told:
+class StopRequests:
     """What came while a command was listening."""
 
     def __init__(self, stop: Callable[[], None]) -> None:
@@ -71,39 +71,39 @@ class Told:
         self._stop()
 
 
-class _Standing:
+class _Listener:
     """The command that wants to be told, and whether somebody asked before it said so."""
 
-    told: Told | None = None
+    told: StopRequests | None = None
     asked = False
 
 
 def request() -> None:
     """Ask the command of this process to end, from any thread. One that has not begun to listen ends when it does."""
-    _Standing.asked = True
-    if _Standing.told is not None:
-        _Standing.told.ask()
+    _Listener.asked = True
+    if _Listener.told is not None:
+        _Listener.told.ask()
 
 
 @contextlib.contextmanager
-def told_to_stop(stop: Callable[[], None]) -> Iterator[Told]:
+def told_to_stop(stop: Callable[[], None]) -> Iterator[StopRequests]:
     """Inside, the first request to end calls `stop`, and the second is a KeyboardInterrupt as usual.
 
     `stop` must not block: it may be called from another thread or in the middle of anything.
     """
-    told = Told(stop)
-    _Standing.told = told
+    told = StopRequests(stop)
+    _Listener.told = told
     with _signals_to(told):
-        if _Standing.asked:
+        if _Listener.asked:
             told.ask()
         try:
             yield told
         finally:
-            _Standing.told = None
+            _Listener.told = None
 
 
 @contextlib.contextmanager
-def _signals_to(told: Told) -> Iterator[None]:
+def _signals_to(told: StopRequests) -> Iterator[None]:
     import threading
 
     if threading.current_thread() is not threading.main_thread():

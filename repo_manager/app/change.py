@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from repo_manager.adapters.filesystem.lock import Lock, holder
 from repo_manager.adapters.filesystem.os_errors import no_rights
 from repo_manager.adapters.filesystem.paths import shown
-from repo_manager.adapters.filesystem.repository_folder import Record, timestamp
+from repo_manager.adapters.filesystem.repository_folder import PlacedRecord, timestamp
 from repo_manager.adapters.filesystem.retired import reasons_text
 from repo_manager.adapters.windows.service import serves_older_set
 from repo_manager.core.errors import (
@@ -29,7 +29,7 @@ from repo_manager.core.errors import (
 )
 from repo_manager.core.plan import Download, Place, Plan, Restart, Retire
 from repo_manager.core.service import ServiceReport, ServiceState
-from repo_manager.core.transaction import Means, Outcome, Result, carry_out, recover
+from repo_manager.core.transaction import ActionResult, Outcome, TransactionIO, carry_out, recover
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,17 +37,17 @@ if TYPE_CHECKING:
 
     from repo_manager.adapters.filesystem.repository_folder import Folder
     from repo_manager.adapters.installers.inspect import Checker
-    from repo_manager.adapters.sources.fetching import Collected, Fetcher, Stage
-    from repo_manager.core.audit.findings import Verdict
+    from repo_manager.adapters.sources.fetching import Collected, Fetcher, StagedFile
+    from repo_manager.core.audit.findings import FileVerdict
     from repo_manager.core.catalog import Catalog
     from repo_manager.core.names import Token
     from repo_manager.core.plan import Action
     from repo_manager.core.repository import File, Listing
-    from repo_manager.core.service import Clock, Patience, Service
+    from repo_manager.core.service import Clock, Service, Timeouts
     from repo_manager.core.transaction import Journal
 
 
-class Voice:
+class Progress:
     """How an operation speaks to whoever started it. This one is silent and agrees to everything."""
 
     def note(self, text: str) -> None:
@@ -76,7 +76,7 @@ class Voice:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Snapshot:
     """What an operation sees: the folder, its files, and what reading them showed.
 
     `locked` is False in a preview: then nothing may be kept of what was seen.
@@ -84,11 +84,11 @@ class Seen:
 
     folder: Folder
     listing: Listing
-    verdicts: Mapping[str, Verdict]
+    verdicts: Mapping[str, FileVerdict]
     locked: bool = False
 
 
-Planner = Callable[[Seen], Plan]
+Planner = Callable[[Snapshot], Plan]
 """Makes a plan of what is seen. Called again afterwards, when it must find nothing left to do."""
 
 Matter = Callable[["Listing"], "tuple[File, ...]"]
@@ -104,7 +104,7 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
-class Workbench:
+class ChangeContext:
     """What every operation on one repository is handed."""
 
     folder: Folder
@@ -113,15 +113,15 @@ class Workbench:
     fetcher: Fetcher
     service: Service
     clock: Clock
-    patience: Patience
+    patience: Timeouts
     now: Callable[[], datetime]
     owner: Mapping[str, str | int]
     retention: Retention = Retention()
-    voice: Voice = field(default_factory=Voice)
+    voice: Progress = field(default_factory=Progress)
 
-    def means(self) -> Means:
+    def means(self) -> TransactionIO:
         """The part that a transaction needs."""
-        return Means(self.folder, self.service, self.clock, self.patience, self.voice.detail)
+        return TransactionIO(self.folder, self.service, self.clock, self.patience, self.voice.detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class Rehearsal:
     interrupted: Journal | None = None
 
 
-def preview(bench: Workbench, task: Task) -> Plan:
+def preview(bench: ChangeContext, task: Task) -> Plan:
     """The plan, without changing anything.
 
     Raises:
@@ -172,7 +172,7 @@ def preview(bench: Workbench, task: Task) -> Plan:
     return _planned(bench, task, _look(bench, task))
 
 
-def after_recovery(bench: Workbench) -> Workbench:
+def after_recovery(bench: ChangeContext) -> ChangeContext:
     """The workbench with the folder as `perform` finds it after it has undone an interrupted run.
 
     Raises:
@@ -183,7 +183,7 @@ def after_recovery(bench: Workbench) -> Workbench:
     return replace(bench, folder=recovered.after_recovery(bench.folder))
 
 
-def rehearse(bench: Workbench, task: Task) -> Rehearsal:
+def rehearse(bench: ChangeContext, task: Task) -> Rehearsal:
     """What `perform` would do and what would stop it. Leaves no trace in the folder.
 
     The plan is made for the folder after recovery.
@@ -218,7 +218,7 @@ def rehearse(bench: Workbench, task: Task) -> Rehearsal:
     return Rehearsal(_with_sizes(plan, ahead.sizes), (*obstacles, *ahead.errors), interrupted)
 
 
-def _in_the_way(bench: Workbench) -> tuple[RepoManagerError, ...]:
+def _in_the_way(bench: ChangeContext) -> tuple[RepoManagerError, ...]:
     """What would stop any run before it looks: missing rights, or another run."""
     try:
         found = [no_rights(part) for part in unwritable(bench.folder)[:1]]
@@ -239,7 +239,7 @@ def unwritable(folder: Folder) -> list[Path]:
     return [part for part in (folder.path, *folder.look_at_parts()) if not may_write(part)]
 
 
-def perform(bench: Workbench, task: Task) -> Outcome:
+def perform(bench: ChangeContext, task: Task) -> Outcome:
     """Do it. A failure after the plan was made is in the outcome, and the folder is as it was.
 
     Raises:
@@ -258,7 +258,7 @@ def perform(bench: Workbench, task: Task) -> Outcome:
         if plan.actions:
             task.admit(plan)
         if plan.actions and not bench.voice.agree(plan):
-            results = tuple((action, Result.SKIPPED) for action in (*plan.actions, *plan.skipped))
+            results = tuple((action, ActionResult.SKIPPED) for action in (*plan.actions, *plan.skipped))
             return Outcome(identity, results, _state(bench), DeclinedError())
         if not plan.actions:
             _tidy(bench)
@@ -280,7 +280,7 @@ def perform(bench: Workbench, task: Task) -> Outcome:
 LEFT_ALONE: Final = frozenset({ServiceState.STOPPED, ServiceState.ABSENT})
 
 
-def _forget_undone(bench: Workbench) -> None:
+def _forget_undone(bench: ChangeContext) -> None:
     """Remove the records of what the newest `restore` moved out. Repeated by the next run, for one that was killed."""
     for journal in bench.folder.journals()[-1:]:
         if journal.undoes:
@@ -292,22 +292,24 @@ def exit_code(outcome: Outcome) -> ExitCode:
     """What a run with this outcome returns."""
     if outcome.error is not None:
         return outcome.error.exit_code
-    left_alone = any(result is Result.SKIPPED for action, result in outcome.results if not isinstance(action, Restart))
+    left_alone = any(
+        result is ActionResult.SKIPPED for action, result in outcome.results if not isinstance(action, Restart)
+    )
     return ExitCode.FINDINGS if left_alone else ExitCode.DONE
 
 
-def _look(bench: Workbench, task: Task, *, locked: bool = False) -> Seen:
+def _look(bench: ChangeContext, task: Task, *, locked: bool = False) -> Snapshot:
     listing = bench.folder.listing()
     files = task.matter(listing)
     checker = bench.checker(bench.folder)
     progress = bench.voice.reading(checker.unread_bytes(files))
     try:
-        return Seen(bench.folder, listing, checker.read(listing, files, progress), locked)
+        return Snapshot(bench.folder, listing, checker.read(listing, files, progress), locked)
     finally:
         bench.voice.finished()
 
 
-def _planned(bench: Workbench, task: Task, seen: Seen) -> Plan:
+def _planned(bench: ChangeContext, task: Task, seen: Snapshot) -> Plan:
     plan = _marked(task.planner(seen), seen.verdicts)
     _guard(plan, seen.listing, task.drop)
     if not task.restart:
@@ -315,7 +317,7 @@ def _planned(bench: Workbench, task: Task, seen: Seen) -> Plan:
     return plan.with_restart(bench.service.name, pending=_pending(bench, task))
 
 
-def _pending(bench: Workbench, task: Task) -> bool:
+def _pending(bench: ChangeContext, task: Task) -> bool:
     """Whether the service runs and may not have seen the set as it is."""
     interrupted = bench.folder.interrupted
     if interrupted is not None and interrupted.restarts:
@@ -358,7 +360,9 @@ def _guard(plan: Plan, listing: Listing, drop: frozenset[Token]) -> None:
         )
 
 
-def _apply(bench: Workbench, task: Task, plan: Plan, identity: str, lock: Lock) -> tuple[Outcome, Mapping[str, Stage]]:
+def _apply(
+    bench: ChangeContext, task: Task, plan: Plan, identity: str, lock: Lock
+) -> tuple[Outcome, Mapping[str, StagedFile]]:
     collected = _fetch(bench, plan)
     error = collected.worst
     if error is not None:
@@ -369,7 +373,7 @@ def _apply(bench: Workbench, task: Task, plan: Plan, identity: str, lock: Lock) 
         return Outcome(identity, results, _state(bench), error), {}
     sizes = {name: stage.size_bytes for name, stage in collected.staged.items()}
     sized = _with_sizes(plan, sizes, {name: stage.sha256 for name, stage in collected.staged.items()})
-    records = {name: Record(stage.sha256, stage.size_bytes) for name, stage in collected.staged.items()}
+    records = {name: PlacedRecord(stage.sha256, stage.size_bytes) for name, stage in collected.staged.items()}
     lock.confirm()
     if records and (aside := bench.folder.remember(records, identity)) is not None:
         bench.voice.note(
@@ -378,7 +382,7 @@ def _apply(bench: Workbench, task: Task, plan: Plan, identity: str, lock: Lock) 
     return carry_out(sized, identity, task.command, bench.means(), confirm=task.confirm), collected.staged
 
 
-def _fetch(bench: Workbench, plan: Plan) -> Collected:
+def _fetch(bench: ChangeContext, plan: Plan) -> Collected:
     wanted = (*plan.downloads, *_brought(plan))
     progress = bench.voice.fetching(wanted)
     try:
@@ -398,10 +402,10 @@ def _brought(plan: Plan) -> tuple[Download, ...]:
     )
 
 
-def _result(action: object, collected: Collected) -> Result:
+def _result(action: object, collected: Collected) -> ActionResult:
     if isinstance(action, Download | Place) and action.name in collected.errors:
-        return Result.FAILED
-    return Result.DONE if isinstance(action, Download) else Result.SKIPPED
+        return ActionResult.FAILED
+    return ActionResult.DONE if isinstance(action, Download) else ActionResult.SKIPPED
 
 
 def _with_sizes(plan: Plan, sizes: Mapping[str, int], digests: Mapping[str, str] = MappingProxyType({})) -> Plan:
@@ -416,7 +420,7 @@ def _with_sizes(plan: Plan, sizes: Mapping[str, int], digests: Mapping[str, str]
     return replace(plan, actions=tuple(map(sized, plan.actions)))
 
 
-def _marked(plan: Plan, verdicts: Mapping[str, Verdict]) -> Plan:
+def _marked(plan: Plan, verdicts: Mapping[str, FileVerdict]) -> Plan:
     """The plan, with a mark on the files that go out and were found damaged: `restore` must not bring them back."""
 
     def marked(action: Action) -> Action:
@@ -428,7 +432,7 @@ def _marked(plan: Plan, verdicts: Mapping[str, Verdict]) -> Plan:
     return replace(plan, actions=tuple(map(marked, plan.actions)))
 
 
-def _explain(bench: Workbench, plan: Plan, identity: str, command: str) -> None:
+def _explain(bench: ChangeContext, plan: Plan, identity: str, command: str) -> None:
     """Lay the reasons beside what was retired. They are for people: the change stands without them."""
     reasons = {move.name: move.reason for move in plan.moves if isinstance(move, Retire)}
     try:
@@ -438,7 +442,7 @@ def _explain(bench: Workbench, plan: Plan, identity: str, command: str) -> None:
         bench.voice.note(f"the reasons could not be written down: {error.message}")
 
 
-def _tidy(bench: Workbench) -> None:
+def _tidy(bench: ChangeContext) -> None:
     """When the goal is reached: bound the retired area, give back old staging space."""
     gone = bench.folder.trim(keep=bench.retention.keep, days=bench.retention.days, now=bench.now())
     if gone:
@@ -446,7 +450,7 @@ def _tidy(bench: Workbench) -> None:
     bench.folder.sweep(bench.now())
 
 
-def _look_again(bench: Workbench, task: Task) -> None:
+def _look_again(bench: ChangeContext, task: Task) -> None:
     """Exit 0 means that the goal was looked at and holds."""
     if not task.converges:
         return
@@ -466,7 +470,7 @@ class GoalMissedError(TransferError):
     exit_code = ExitCode.FINDINGS
 
 
-def _state(bench: Workbench) -> ServiceReport:
+def _state(bench: ChangeContext) -> ServiceReport:
     try:
         state = bench.service.state()
     except RepoManagerError as error:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from repo_manager.adapters.installers.inspect import Checker
-    from repo_manager.adapters.status_reports.collect import Gathered
-    from repo_manager.adapters.status_reports.probe import Leader
-    from repo_manager.adapters.storage import Depot
+    from repo_manager.adapters.status_reports.collect import CollectedReports
+    from repo_manager.adapters.status_reports.probe import PublishedState
+    from repo_manager.adapters.storage import Storage
     from repo_manager.core.address import Address
-    from repo_manager.core.fleet import Expected, Look
+    from repo_manager.core.fleet import ExpectedServer, ProbeResult
 
 SILENT_AFTER: Final = timedelta(hours=48)
 """A server that has not reported for so long is silent, where no other time is given."""
@@ -51,16 +51,16 @@ class FleetSurvey:
         at: the time of the survey.
     """
 
-    servers: tuple[Expected, ...]
-    open_storage: Callable[[Address], Depot]
+    servers: tuple[ExpectedServer, ...]
+    open_storage: Callable[[Address], Storage]
     cache: Path
     patience_s: float
     progress: Counter
     at: datetime
     deep: bool = False
-    leader: Leader | None = None
-    gathered: Gathered | None = None
-    looks: tuple[Look, ...] = ()
+    leader: PublishedState | None = None
+    gathered: CollectedReports | None = None
+    looks: tuple[ProbeResult, ...] = ()
     problems: list[RepoManagerError] = field(default_factory=list)
 
     def lead(self, place: Address | None, trust: str | None) -> None:
@@ -98,9 +98,9 @@ class FleetSurvey:
         """What is seen of the servers."""
         if not self._looked_at:
             return
-        from repo_manager.adapters.status_reports.probe import Sight, look_at
+        from repo_manager.adapters.status_reports.probe import ProbeContext, look_at
 
-        sight = Sight(self.open_storage, self._checker, self.deep)
+        sight = ProbeContext(self.open_storage, self._checker, self.deep)
         count = sum(server.repository is not None for server in self.servers)
         try:
             self.looks = look_at(

@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from repo_manager.adapters.tuf.signed_set import Member, SignedSet
+from repo_manager.adapters.tuf.signed_set import SetMember, SignedSet
 from repo_manager.adapters.tuf.trust_store import TrustDamagedError
-from repo_manager.app.change import Seen, Task, Voice
-from repo_manager.app.status_report import Ended, Known, compose
+from repo_manager.app.change import Progress, Snapshot, Task
+from repo_manager.app.status_report import RunFacts, RunResult, compose
 from repo_manager.core import names
 from repo_manager.core import plan as plans
 from repo_manager.core import selection as selections
-from repo_manager.core.audit.findings import Audit, Code, Verdict
+from repo_manager.core.audit.findings import Audit, Code, FileVerdict
 from repo_manager.core.errors import ExitCode, InputError, RepoManagerError
 from repo_manager.core.selection import Selection, Target
 from repo_manager.report.text import plural
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from repo_manager.adapters.filesystem.repository_folder import Folder
     from repo_manager.adapters.installers.inspect import Checker
-    from repo_manager.adapters.storage import Depot
-    from repo_manager.adapters.tuf.trust_store import Memory, TrustStore
-    from repo_manager.adapters.tuf.verified_set import Anchor
+    from repo_manager.adapters.storage import Storage
+    from repo_manager.adapters.tuf.trust_store import TrustRecord, TrustStore
+    from repo_manager.adapters.tuf.verified_set import TrustAnchor
     from repo_manager.app.status_report import Reporter
     from repo_manager.core.catalog import Catalog
     from repo_manager.core.fleet import Host
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from repo_manager.core.plan import Plan
     from repo_manager.core.repository import File, Listing
 
-Judge = Callable[[Seen, Selection], Audit]
+Judge = Callable[[Snapshot, Selection], Audit]
 """The audit that a plan is made of."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class MirrorRequest:
     """What of the set is asked for: a release or `auto`, and packages, none for all."""
 
     release: str = selections.AUTO
@@ -49,13 +49,13 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Trusting:
+class TrustOptions:
     """Whom to trust. `anchor` is needed on first contact; `afresh` forgets what was trusted before.
 
     `unsigned` takes what lies there, whoever put it there.
     """
 
-    anchor: Anchor | None = None
+    anchor: TrustAnchor | None = None
     accept_expired: bool = False
     afresh: bool = False
     unsigned: bool = False
@@ -69,20 +69,20 @@ class Follower:
     made of.
     """
 
-    depot: Depot
+    depot: Storage
     store: TrustStore
     catalog: Catalog
     checker: Callable[[Folder], Checker]
     judge: Judge
     now: Callable[[], datetime]
-    trusting: Trusting
-    wanted: Wanted = Wanted()
-    voice: Voice = field(default_factory=Voice)
+    trusting: TrustOptions
+    wanted: MirrorRequest = MirrorRequest()
+    voice: Progress = field(default_factory=Progress)
     found: SignedSet | None = None
-    seen: Seen | None = field(default=None, repr=False)
+    seen: Snapshot | None = field(default=None, repr=False)
     judged: Audit | None = field(default=None, repr=False)
-    _members: tuple[Member, ...] | None = field(default=None, repr=False)
-    _unsaved: Memory | None = field(default=None, repr=False)
+    _members: tuple[SetMember, ...] | None = field(default=None, repr=False)
+    _unsaved: TrustRecord | None = field(default=None, repr=False)
 
     def task(self, *, opens_in_s: int = 0, restart: bool = True) -> Task:
         """Make the repository what the leader has.
@@ -98,7 +98,7 @@ class Follower:
 
         return Task("mirror", self.plan, installers, restart=restart and not opens_in_s, admit=admit)
 
-    def plan(self, seen: Seen) -> Plan:
+    def plan(self, seen: Snapshot) -> Plan:
         """What makes the repository what the leader has. Asks the leader at the first call.
 
         What was learned of the set is remembered only under the caller's lock.
@@ -133,13 +133,13 @@ class Follower:
             facts["set"] = {"root": found.root, "version": found.version, "expires": found.expires.isoformat()}
         return facts
 
-    def _asked_for(self, *, locked: bool) -> tuple[Member, ...]:
+    def _asked_for(self, *, locked: bool) -> tuple[SetMember, ...]:
         if self._members is None:
             listed = self._plain() if self.trusting.unsigned else self._signed(locked=locked)
             self._members = self._limited(listed)
         return self._members
 
-    def _signed(self, *, locked: bool) -> tuple[Member, ...]:
+    def _signed(self, *, locked: bool) -> tuple[SetMember, ...]:
         from repo_manager.adapters.tuf.keys import require_trust
         from repo_manager.adapters.tuf.verified_set import follow
 
@@ -161,7 +161,7 @@ class Follower:
         )
         return self.found.members
 
-    def _afresh(self) -> Memory | None:
+    def _afresh(self) -> TrustRecord | None:
         """What stays of the memory where the operator names keys to trust: all of it, where they are the same keys.
 
         An older set is no more welcome for being trusted once more.
@@ -186,10 +186,10 @@ class Follower:
         )
         return None
 
-    def _plain(self) -> tuple[Member, ...]:
+    def _plain(self) -> tuple[SetMember, ...]:
         """The newest installer of each package in a plain folder."""
         self.voice.note(f"{self.depot.name} is not signed: nobody vouches for these installers")
-        newest: dict[Token, Member] = {}
+        newest: dict[Token, SetMember] = {}
         for path, size_bytes in self._listed():
             try:
                 name = names.parse(path)
@@ -197,7 +197,7 @@ class Follower:
                 continue
             there = newest.get(name.token)
             if size_bytes and (there is None or name.order > there.name.order):
-                newest[name.token] = Member(name, None, size_bytes)
+                newest[name.token] = SetMember(name, None, size_bytes)
         return tuple(newest.values())
 
     def _listed(self) -> tuple[tuple[str, int], ...]:
@@ -212,7 +212,7 @@ class Follower:
                 "publish a signed set there, or name a folder or a share",
             ) from error
 
-    def _limited(self, listed: tuple[Member, ...]) -> tuple[Member, ...]:
+    def _limited(self, listed: tuple[SetMember, ...]) -> tuple[SetMember, ...]:
         """What was asked for of what there is.
 
         Raises:
@@ -237,11 +237,11 @@ class Follower:
             )
         return tuple(member for member in listed if not packages or member.name.token in packages)
 
-    def _target(self, member: Member) -> Target:
+    def _target(self, member: SetMember) -> Target:
         source = f"{self.depot.name}/{member.path}"
         return Target(member.name.token, member.name, (source,), member.sha256, member.size_bytes)
 
-    def _against_digests(self, seen: Seen, members: tuple[Member, ...]) -> Mapping[str, Verdict]:
+    def _against_digests(self, seen: Snapshot, members: tuple[SetMember, ...]) -> Mapping[str, FileVerdict]:
         """What is known of the files, and whether those of the set are the very ones."""
         verdicts = dict(seen.verdicts)
         checker = self.checker(seen.folder)
@@ -251,7 +251,7 @@ class Follower:
                 continue
             verdict = verdicts.get(file.name)
             if (verdict is None or verdict.good) and checker.sha256(file) != member.sha256:
-                verdicts[file.name] = Verdict(Code.CORRUPT, "its digest differs from that of the set")
+                verdicts[file.name] = FileVerdict(Code.CORRUPT, "its digest differs from that of the set")
         return verdicts
 
 
@@ -266,21 +266,21 @@ class MirrorStatus:
 
     def report(self, code: ExitCode, error: RepoManagerError | None) -> Mapping[str, object]:
         """Send the report. Returns what became of it, for the document of the command."""
-        known = self._known() if self.reporter.destination.place else Known()
-        ended = Ended("mirror", code, error.code if error else None)
+        known = self._known() if self.reporter.destination.place else RunFacts()
+        ended = RunResult("mirror", code, error.code if error else None)
         report = compose(self.host, self.follower.now(), ended, known)
         sent = self.reporter.report(report, reached=self.follower.found is not None)
         return {"report": {"sent": sent.sent, "to": sent.to, "why": sent.why}}
 
-    def _known(self) -> Known:
+    def _known(self) -> RunFacts:
         """What the run has learned; where it ended before the scan, what a scan shows now."""
         seen, found = self.follower.seen, self.follower.found
         if seen is not None:
-            return Known(found, seen.listing, seen.verdicts, self.follower.judged)
+            return RunFacts(found, seen.listing, seen.verdicts, self.follower.judged)
         try:
-            return Known(found, self.listing())
+            return RunFacts(found, self.listing())
         except RepoManagerError:
-            return Known(found)
+            return RunFacts(found)
 
 
 class ClosedWindowError(RepoManagerError):

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from repo_manager.adapters.filesystem.lock import Lock
 from repo_manager.adapters.filesystem.repository_folder import timestamp
-from repo_manager.adapters.tuf.publisher import Item, Leader
-from repo_manager.adapters.tuf.signed_set import Member
+from repo_manager.adapters.tuf.publisher import InstallerToPublish, Publisher
+from repo_manager.adapters.tuf.signed_set import SetMember
 from repo_manager.core import names
 from repo_manager.core.errors import InputError, MachineError, VerificationError
 
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from repo_manager.adapters.installers.inspect import Checker
-    from repo_manager.adapters.storage import Depot
+    from repo_manager.adapters.storage import Storage
     from repo_manager.adapters.tuf.keys import Keys
-    from repo_manager.adapters.tuf.publisher import Order, Published
-    from repo_manager.app.change import Voice
-    from repo_manager.core.audit.findings import Verdict
+    from repo_manager.adapters.tuf.publisher import PublishOrder, PublishResult
+    from repo_manager.app.change import Progress
+    from repo_manager.core.audit.findings import FileVerdict
     from repo_manager.core.names import Release, Token
     from repo_manager.core.repository import File, Listing
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PublishRequest:
     """What is to be published.
 
     `among` are the packages that may be. `asked` are those that were named, so that they must be; `expected` those
@@ -56,7 +56,7 @@ class Chosen:
     missing: tuple[Token, ...]
 
 
-def candidates(listing: Listing, wish: Wish) -> tuple[File, ...]:
+def candidates(listing: Listing, wish: PublishRequest) -> tuple[File, ...]:
     """The files whose bytes must be known before it can be chosen among them."""
     return tuple(
         file
@@ -67,7 +67,7 @@ def candidates(listing: Listing, wish: Wish) -> tuple[File, ...]:
     )
 
 
-def choose(listing: Listing, wish: Wish, verdicts: Mapping[str, Verdict]) -> Chosen:
+def choose(listing: Listing, wish: PublishRequest, verdicts: Mapping[str, FileVerdict]) -> Chosen:
     """The newest installer of every package that is to be published.
 
     Where that one is not whole, an older one is no answer: all who follow would go back to it, and nobody would know.
@@ -101,7 +101,7 @@ def choose(listing: Listing, wish: Wish, verdicts: Mapping[str, Verdict]) -> Cho
     return Chosen(tuple(files.values()), missing)
 
 
-def _refuse_broken(file: File, repository: str, verdict: Verdict | None, command: str, *, older: bool) -> None:
+def _refuse_broken(file: File, repository: str, verdict: FileVerdict | None, command: str, *, older: bool) -> None:
     if file.entry.size_bytes and (verdict is None or verdict.good):
         return
     if verdict is not None and not verdict.read:
@@ -119,30 +119,32 @@ def _refuse_broken(file: File, repository: str, verdict: Verdict | None, command
     )
 
 
-def items_of(chosen: Chosen, folder: Path, checker: Checker) -> tuple[Item, ...]:
+def items_of(chosen: Chosen, folder: Path, checker: Checker) -> tuple[InstallerToPublish, ...]:
     """The chosen installers with their digests, which are read only where nobody remembers them.
 
     Raises:
         RepoManagerError: a file cannot be read, or is not whole.
     """
     return tuple(
-        Item(Member(names.parse(file.name), checker.sha256(file), file.entry.size_bytes), folder / file.name)
+        InstallerToPublish(
+            SetMember(names.parse(file.name), checker.sha256(file), file.entry.size_bytes), folder / file.name
+        )
         for file in chosen.files
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Press:
+class PublishJob:
     """What publishing is handed: the keys, the depot, the time, and how to speak to the person who started it.
 
     `again` tells how to run the same command with more options.
     """
 
     keys: Keys
-    depot: Depot
+    depot: Storage
     now: datetime
     owner: Mapping[str, str | int]
-    voice: Voice
+    voice: Progress
     again: Callable[..., str]
 
 
@@ -158,17 +160,18 @@ class Consent:
     drop: tuple[str, ...] = ()
 
 
-def publish(press: Press, order: Order, consent: Consent) -> Published:
+def publish(press: PublishJob, order: PublishOrder, consent: Consent) -> PublishResult:
     """Bring the depot to what is ordered.
 
     Raises:
-        InputError: `would-empty-set`, `would-drop-packages`, `would-publish-older`, and what `Leader.publish` raises.
-        RepoManagerError: see `Leader.publish`; `locked` where another run publishes with these keys.
+        InputError: `would-empty-set`, `would-drop-packages`, `would-publish-older`, and what `Publisher.publish`
+            raises.
+        RepoManagerError: see `Publisher.publish`; `locked` where another run publishes with these keys.
     """
     press.keys.prepare()
     owner = {**press.owner, "command": "publish", "since": timestamp(press.now)}
     with Lock(press.keys.folder / "lock", owner):
-        leader = Leader(press.keys, press.depot, press.now, verify=order.verify)
+        leader = Publisher(press.keys, press.depot, press.now, verify=order.verify)
         dropped: tuple[Token, ...] = ()
         if order.items is not None:
             dropped = guard(leader.last, order.items, press.depot.name, consent.drop, press.again)
@@ -190,7 +193,11 @@ _SUSPICIOUS: Final = 2
 
 
 def guard(
-    current: tuple[Member, ...], items: tuple[Item, ...], place: str, drop: Iterable[str], again: Callable[..., str]
+    current: tuple[SetMember, ...],
+    items: tuple[InstallerToPublish, ...],
+    place: str,
+    drop: Iterable[str],
+    again: Callable[..., str],
 ) -> tuple[Token, ...]:
     """Refuse to take packages away from all followers, but those that were named; returns the ones that go.
 
@@ -221,7 +228,7 @@ def guard(
 
 
 def _without_effect(
-    current: tuple[Member, ...], items: tuple[Item, ...], drop: Iterable[str], place: str
+    current: tuple[SetMember, ...], items: tuple[InstallerToPublish, ...], drop: Iterable[str], place: str
 ) -> Iterable[str]:
     """What to say of packages that were named to be dropped and are not."""
     coming = {item.member.name.token.casefold() for item in items}
@@ -233,7 +240,7 @@ def _without_effect(
             yield f"--drop {token} has no effect: the package is not in the published set of {place}"
 
 
-def guard_versions(current: tuple[Member, ...], items: tuple[Item, ...], place: str) -> None:
+def guard_versions(current: tuple[SetMember, ...], items: tuple[InstallerToPublish, ...], place: str) -> None:
     """Refuse to take all followers back to an older installer that nobody has asked for.
 
     Raises:

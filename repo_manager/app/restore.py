@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from repo_manager.adapters.filesystem.os_errors import disk_error
-from repo_manager.app.change import Seen, Task, Voice
+from repo_manager.app.change import Progress, Snapshot, Task
 from repo_manager.core import history, names, plan
 from repo_manager.core.errors import InputError, MachineError, VerificationError
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from repo_manager.adapters.filesystem.repository_folder import Folder
     from repo_manager.core.catalog import Catalog
-    from repo_manager.core.history import Entry, Version
+    from repo_manager.core.history import MovedFile, PastTransaction
     from repo_manager.core.names import Token
     from repo_manager.core.plan import Plan
     from repo_manager.core.repository import File, Listing
 
 
-def find(entries: tuple[Entry, ...], wanted: str, command: str = "repo-manager") -> Entry:
+def find(entries: tuple[PastTransaction, ...], wanted: str, command: str = "repo-manager") -> PastTransaction:
     """The transaction of that identity; of `last`, the newest that is no restore and is not undone.
 
     Raises:
@@ -61,7 +61,7 @@ def _add(*options: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Undoing:
+class Restore:
     """Undoing the transaction `wanted` of a repository.
 
     `drop` are the packages that may be left without a complete installer; `command` is how a command to paste begins.
@@ -73,7 +73,7 @@ class Undoing:
     wanted: str
     drop: frozenset[Token] = frozenset()
     command: str = "repo-manager"
-    voice: Voice = field(default_factory=Voice)
+    voice: Progress = field(default_factory=Progress)
     again: Callable[..., str] = _add
     _looked: dict[str, _Looked] = field(default_factory=dict)
     _coming: list[plan.Place] = field(default_factory=list)
@@ -93,7 +93,7 @@ class Undoing:
             confirm=self._confirm,
         )
 
-    def _entries(self) -> tuple[Entry, ...]:
+    def _entries(self) -> tuple[PastTransaction, ...]:
         return history.read(self.folder.journals())
 
     def _matter(self, listing: Listing) -> tuple[File, ...]:
@@ -107,7 +107,7 @@ class Undoing:
         token = names.token_of(name)
         return token if token is not None and self.catalog.known(token) else None
 
-    def _plan(self, seen: Seen) -> Plan:
+    def _plan(self, seen: Snapshot) -> Plan:
         entries = self._entries()
         entry = find(entries, self.wanted, self.command)
         kept = {file.path: "" for file in seen.folder.retired()}
@@ -123,7 +123,7 @@ class Undoing:
         self._coming[:] = made.places
         return made
 
-    def _would_drop(self, entry: Entry, lost: tuple[Token, ...]) -> InputError:
+    def _would_drop(self, entry: PastTransaction, lost: tuple[Token, ...]) -> InputError:
         refused = [token for token in lost if token not in self.drop]
         count = "1 package" if len(refused) == 1 else f"{len(refused)} packages"
         options = [word for token in refused for word in ("--drop", token)]
@@ -135,7 +135,7 @@ class Undoing:
 
     # What comes back
 
-    def _expected(self, entries: Iterable[Entry], entry: Entry) -> Mapping[str, str]:
+    def _expected(self, entries: Iterable[PastTransaction], entry: PastTransaction) -> Mapping[str, str]:
         """The digests of the retired files, by path, where they are known.
 
         Journals of version 0.1 have none. Then the record of the name counts, if no later file had the name.
@@ -155,7 +155,9 @@ class Undoing:
                 expected[version.path] = record.sha256
         return expected
 
-    def _unfit(self, folder: Folder, entry: Entry, expected: Mapping[str, str], coming: set[str]) -> Mapping[str, str]:
+    def _unfit(
+        self, folder: Folder, entry: PastTransaction, expected: Mapping[str, str], coming: set[str]
+    ) -> Mapping[str, str]:
         """Which retired files must not come back, by path, with the reason.
 
         Raises:
@@ -187,7 +189,7 @@ class Undoing:
             raise self._damaged(entry, damaged)
         return unfit
 
-    def _look(self, path: Path, version: Version, sha256: str | None, progress: Callable[[int], None]) -> _Looked:
+    def _look(self, path: Path, version: MovedFile, sha256: str | None, progress: Callable[[int], None]) -> _Looked:
         """Look at a retired file and read the bytes of an installer, whatever is remembered of them."""
         mark = _mark_of(path)
         known = self._looked.get(version.path)
@@ -196,7 +198,7 @@ class Undoing:
         return known
 
     def _read(
-        self, version: Version, path: Path, mark: tuple[int, ...], sha256: str | None, progress: Callable[[int], None]
+        self, version: MovedFile, path: Path, mark: tuple[int, ...], sha256: str | None, progress: Callable[[int], None]
     ) -> _Looked:
         size_bytes = mark[_SIZE]
         if version.size_bytes not in {None, size_bytes}:
@@ -216,7 +218,7 @@ class Undoing:
             raise disk_error(error, path) from error
         return _Looked(mark, found, "" if sha256 in {None, found} else "has other bytes than the file that was placed")
 
-    def _damaged(self, entry: Entry, damaged: Mapping[str, str]) -> VerificationError:
+    def _damaged(self, entry: PastTransaction, damaged: Mapping[str, str]) -> VerificationError:
         reasons = "".join(f"\n.repo-manager/{path}: {reason}" for path, reason in damaged.items())
         tokens = sorted({str(self._package(path.rpartition("/")[2])) for path in damaged})
         options = [word for token in tokens for word in ("--drop", token)]
@@ -239,7 +241,7 @@ class Undoing:
             path = self.folder.place(f"../{place.name}")
             if _mark_of(path) == looked.mark:
                 continue
-            version = history.Version(place.name, place.size_bytes)
+            version = history.MovedFile(place.name, place.size_bytes)
             again = self._read(version, path, _mark_of(path), looked.sha256 or None, lambda _: None)
             if again.wrong:
                 raise VerificationError(

@@ -24,7 +24,7 @@ from repo_manager.core.transaction import Outcome
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from repo_manager.app.change import Seen, Voice, Workbench
+    from repo_manager.app.change import ChangeContext, Progress, Snapshot
     from repo_manager.app.tasks import PlanContext
     from repo_manager.core.repository import Listing
 
@@ -46,7 +46,7 @@ class SecondFolder:
         """How messages name it."""
         return f"the second folder {shown(self.path)}"
 
-    def perform(self, bench: Workbench, voice: Voice) -> Outcome:
+    def perform(self, bench: ChangeContext, voice: Progress) -> Outcome:
         """Give it what the repository has. An error is in the outcome."""
         there = replace(self._bench(bench), voice=voice)
         try:
@@ -55,11 +55,11 @@ class SecondFolder:
         except RepoManagerError as error:
             return Outcome("", (), ServiceReport(restarted=False, state=ServiceState.ABSENT), error)
 
-    def preview(self, bench: Workbench) -> Plan:
+    def preview(self, bench: ChangeContext) -> Plan:
         """What `perform` would do now."""
         return preview(after_recovery(self._bench(bench)), self._task(bench.folder.listing()))
 
-    def rehearse(self, bench: Workbench, plan: Plan) -> Rehearsal:
+    def rehearse(self, bench: ChangeContext, plan: Plan) -> Rehearsal:
         """What `perform` would do, and what would stop it, after `plan` was carried out in the repository."""
         unknown = {place.name for place in plan.places if place.size_bytes is None}
         task = self._task(plans.carried_out(plan, after_recovery(bench).folder.listing()), unknown)
@@ -69,7 +69,7 @@ class SecondFolder:
         except RepoManagerError as error:
             return Rehearsal(Plan(), (error,))
 
-    def _bench(self, bench: Workbench) -> Workbench:
+    def _bench(self, bench: ChangeContext) -> ChangeContext:
         return replace(bench, folder=Folder(self.path), service=AbsentService(""))
 
     def _check(self) -> None:
@@ -86,7 +86,7 @@ class SecondFolder:
                 "check second_folder in the configuration; where it is right, copy one installer there by hand",
             )
 
-    def _beside(self, bench: Workbench, plan: Plan) -> int:
+    def _beside(self, bench: ChangeContext, plan: Plan) -> int:
         """The bytes that a change of the repository takes on the volume of this folder."""
         try:
             same = self.path.stat().st_dev == bench.folder.path.stat().st_dev
@@ -112,7 +112,7 @@ class SecondFolder:
         wanted = {target.token: target for target in targets}
         selected = Selection(release, tuple(wanted), wanted)
 
-        def planner(seen: Seen) -> Plan:
+        def planner(seen: Snapshot) -> Plan:
             # The repository may have lost what this folder still has: only a person takes that away.
             audit = self.context.audit(seen, selected)
             return plans.mirror(seen.listing, targets, audit, seen.verdicts, plans.Others.KEEP_COMPLETE)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from repo_manager.core.catalog.strict_yaml import Mapping as Section
     from repo_manager.core.names import Release
-    from repo_manager.core.service import Patience
+    from repo_manager.core.service import Timeouts
 
 PREFIX: Final = "REPO_MANAGER_"
 
@@ -157,7 +157,7 @@ class Settings:
     retired_days: int = 365
     audits_keep: int = 30
     reserve_bytes: int = 256 * 1024 * 1024
-    patience: Patience | None = None
+    patience: Timeouts | None = None
 
     def profile(self, name: str) -> Profile:
         """The profile of that name.
@@ -210,7 +210,7 @@ def parse(text: str, name: str) -> Settings:
         retired_days=root.integer("retired_days", 365, most=36500),
         audits_keep=root.integer("audits_keep", 30, least=1, most=1000),
         reserve_bytes=root.integer("reserve_mb", 256, most=1_000_000) * 1024 * 1024,
-        patience=restart.Patience(
+        patience=restart.Timeouts(
             stop_s=root.integer("stop_timeout", 120, least=1, most=86400),
             start_s=root.integer("start_timeout", 120, least=1, most=86400),
             steady_s=root.integer("steady_time", 5, most=3600),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from repo_manager.adapters.status_reports.refusals import KEPT, Question
 from repo_manager.adapters.status_reports.send import REFUSALS
-from repo_manager.app.change import Voice
+from repo_manager.app.change import Progress
 from repo_manager.core import fleet
 from repo_manager.core.errors import RepoManagerError
 from repo_manager.core.fleet import Report, SetName
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from repo_manager.adapters.status_reports.refusals import Refusal, Refusals
     from repo_manager.adapters.tuf.signed_set import SignedSet
     from repo_manager.core.address import Address
-    from repo_manager.core.audit.findings import Audit, Verdict
+    from repo_manager.core.audit.findings import Audit, FileVerdict
     from repo_manager.core.errors import ExitCode
-    from repo_manager.core.fleet import Host, Line
+    from repo_manager.core.fleet import Host, ReportedPackage
     from repo_manager.core.repository import Listing
 
 SWITCHED_OFF: Final = "switched-off"
@@ -53,7 +53,7 @@ class Sender(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class RunFacts:
     """What a run has learned of its repository: what lies there, what is known of the bytes, what an audit says.
 
     Each may be missing where the run ended before.
@@ -61,7 +61,7 @@ class Known:
 
     found: SignedSet | None = None
     listing: Listing | None = None
-    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    verdicts: Mapping[str, FileVerdict] = field(default_factory=dict)
     judged: Audit | None = None
 
 
@@ -99,7 +99,7 @@ def destination(source: Address, named: Address | None, *, wanted: bool, signed:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class RunResult:
     """How a run ended. `error` is the code of what went wrong, None where nothing did."""
 
     command: str
@@ -107,7 +107,7 @@ class Ended:
     error: str | None = None
 
 
-def compose(host: Host, at: datetime, ended: Ended, known: Known) -> Report:
+def compose(host: Host, at: datetime, ended: RunResult, known: RunFacts) -> Report:
     """The report of a run."""
     judged, found = known.judged, known.found
     errors, warnings, infos = fleet.counts(judged) if judged else (0, 0, 0)
@@ -127,7 +127,7 @@ def compose(host: Host, at: datetime, ended: Ended, known: Known) -> Report:
     )
 
 
-def _lines(known: Known) -> tuple[Line, ...]:
+def _lines(known: RunFacts) -> tuple[ReportedPackage, ...]:
     """What the audit says of each package; of those that it does not know, and without one, what lies there."""
     judged = fleet.summary(known.judged) if known.judged else ()
     there = fleet.present(known.listing, known.verdicts) if known.listing else ()
@@ -145,7 +145,7 @@ class Reporter:
     sender: Sender
     refusals: Refusals
     now: Callable[[], datetime]
-    voice: Voice = field(default_factory=Voice)
+    voice: Progress = field(default_factory=Progress)
 
     def report(self, report: Report, *, reached: bool) -> Sent:
         """Send it. `reached` says whether the run itself could read at its source.

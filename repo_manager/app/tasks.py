@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.adapters.filesystem.paths import place_of, reachable, real, shown
-from repo_manager.app.change import Seen, Task
+from repo_manager.app.change import Snapshot, Task
 from repo_manager.core import names, selection
 from repo_manager.core import plan as plans
 from repo_manager.core.address import Folder
 from repo_manager.core.audit import findings
-from repo_manager.core.audit.findings import Circumstances
+from repo_manager.core.audit.findings import AuditFacts
 from repo_manager.core.errors import InputError
 from repo_manager.core.plan import Arrival
 from repo_manager.core.watch_state import Scope
@@ -39,9 +39,9 @@ class PlanContext:
     """What every plan depends on beside the folder: the catalog, and what is known of the server."""
 
     catalog: Catalog
-    circumstances: Circumstances = field(default_factory=Circumstances)
+    circumstances: AuditFacts = field(default_factory=AuditFacts)
 
-    def audit(self, seen: Seen, wanted: Selection) -> Audit:
+    def audit(self, seen: Snapshot, wanted: Selection) -> Audit:
         """The audit that a plan is made from."""
         return findings.audit(seen.listing, wanted, self.catalog, replace(self.circumstances, verdicts=seen.verdicts))
 
@@ -69,7 +69,7 @@ def sync(context: PlanContext, request: Request, source: Address | None = None, 
     The planner raises InputError where a requested package cannot be had: `nothing-wanted`, `no-links`.
     """
 
-    def planner(seen: Seen) -> Plan:
+    def planner(seen: Snapshot) -> Plan:
         selected = context.select(request, seen.listing, source)
         _require_available(context.catalog, seen.listing, selected)
         return plans.sync(seen.listing, selected, context.audit(seen, selected), seen.verdicts)
@@ -85,13 +85,13 @@ def sync(context: PlanContext, request: Request, source: Address | None = None, 
 def prune(context: PlanContext, request: Request, *, restart: bool = True) -> Task:
     """Retire what is superseded, partial or stray."""
 
-    def planner(seen: Seen) -> Plan:
+    def planner(seen: Snapshot) -> Plan:
         return clean_up(context, request, seen)
 
     return Task("prune", planner, _duplicates, restart=restart)
 
 
-def clean_up(context: PlanContext, request: Request, seen: Seen, scope: Scope = Scope.ALL) -> Plan:
+def clean_up(context: PlanContext, request: Request, seen: Snapshot, scope: Scope = Scope.ALL) -> Plan:
     """What leaves the folder: everything superseded, partial and stray, or only what is harmful."""
     selected = context.select(request, seen.listing)
     plan = plans.prune if scope is Scope.ALL else plans.dangers
@@ -116,7 +116,7 @@ def add(arrivals: tuple[Arrival, ...], repository: Path, *, allow_older: bool = 
                 "run 'repo-manager audit --deep' to check it",
             )
 
-    def planner(seen: Seen) -> Plan:
+    def planner(seen: Snapshot) -> Plan:
         if not allow_older:
             _refuse_older(arrivals, seen.listing)
         return plans.add(seen.listing, arrivals, seen.verdicts)

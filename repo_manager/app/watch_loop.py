@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Final, Protocol
 from repo_manager.adapters.filesystem.paths import inside, shown
 from repo_manager.adapters.filesystem.scan import changed_at
 from repo_manager.app import change
-from repo_manager.app.change import Seen, Task, Voice
+from repo_manager.app.change import Progress, Snapshot, Task
 from repo_manager.core import repository, watch_state
 from repo_manager.core.audit.findings import Severity
 from repo_manager.core.errors import LockedError, RepoManagerError, ServiceError
 from repo_manager.core.plan import Plan, Restart, Retire
-from repo_manager.core.transaction import Result as Done
-from repo_manager.core.watch_state import Happening, Result, Scope, What
+from repo_manager.core.transaction import ActionResult
+from repo_manager.core.watch_state import BatchResult, Scope, WatchEvent, WatchEventKind
 from repo_manager.report.text import safe
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from repo_manager.adapters.filesystem.repository_folder import Folder
-    from repo_manager.app.change import Workbench
-    from repo_manager.core.repository import Entry, File, Listing
+    from repo_manager.app.change import ChangeContext
+    from repo_manager.core.repository import File, FolderEntry, Listing
     from repo_manager.core.service import Clock
     from repo_manager.core.transaction import Outcome
-    from repo_manager.core.watch_state import Pace, Tend
+    from repo_manager.core.watch_state import Batch, WatchTiming
 
 
-class Bell(Protocol):
+class WakeSignal(Protocol):
     """What wakes the watch."""
 
     @property
@@ -63,7 +63,7 @@ class Bell(Protocol):
         ...
 
 
-class Observation(Protocol):
+class ObservedFolder(Protocol):
     """Events of a folder, which ring."""
 
     @property
@@ -82,20 +82,20 @@ class Observation(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Senses:
+class FolderMonitor:
     """How the folder is perceived. `pulse` changes when the folder itself does, and is None when it cannot be seen.
 
     `observe` makes the bell ring from now on, or raises OSError. `pulse_s` is how often the pulse is felt.
     """
 
-    observe: Callable[[Callable[[], None]], Observation]
+    observe: Callable[[Callable[[], None]], ObservedFolder]
     held_open: Callable[[Path], bool]
     pulse: Callable[[Path], tuple[int, int, int] | None]
     pulse_s: float
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class WatchConfig:
     """What to do, and how far to go.
 
     `bench` is asked anew for every tending: the catalog may be another by then. `plan` makes a plan of
@@ -105,28 +105,28 @@ class Orders:
     """
 
     folder: Folder
-    bench: Callable[[], Workbench]
-    plan: Callable[[Seen, Scope], Plan]
+    bench: Callable[[], ChangeContext]
+    plan: Callable[[Snapshot, Scope], Plan]
     opens_in: Callable[[], float] = lambda: 0.0
-    afterwards: Callable[[Workbench], None] = lambda _: None
+    afterwards: Callable[[ChangeContext], None] = lambda _: None
     remarks: Callable[[], Iterable[str]] = tuple
     restart: bool = True
     dry_run: bool = False
 
 
-class Attendant:
+class Watcher:
     """Watches one repository. Everything worth knowing is handed to `tell`, one value for each thing."""
 
     def __init__(  # noqa: PLR0913 - the parts of the world, each by name
         self,
-        orders: Orders,
-        senses: Senses,
+        orders: WatchConfig,
+        senses: FolderMonitor,
         *,
-        bell: Bell,
+        bell: WakeSignal,
         clock: Clock,
         now: Callable[[], datetime],
-        pace: Pace,
-        tell: Callable[[Happening], None],
+        pace: WatchTiming,
+        tell: Callable[[WatchEvent], None],
     ) -> None:
         self._orders = orders
         self._senses = senses
@@ -135,11 +135,11 @@ class Attendant:
         self._now = now
         self._tell = tell
         self._watch = watch_state.begin(clock.monotonic(), pace)
-        self._observation: Observation | None = None
+        self._observation: ObservedFolder | None = None
         self._pulse: tuple[int, int, int] | None = None
         self._observed: tuple[int, int] | None = None
         self._said: dict[str, object] = {"unread": {}}
-        self._arrived: Mapping[str, Entry] = {}
+        self._arrived: Mapping[str, FolderEntry] = {}
         self._unread: Mapping[str, str] = {}
         self._remarked: tuple[str, ...] = ()
         self._knows = False
@@ -152,12 +152,12 @@ class Attendant:
             KeyboardInterrupt: somebody asked for the end in another way; a change under way was put back.
         """
         try:
-            self._say(What.STARTED, f"watching {self._place}", repository=self._place)
+            self._say(WatchEventKind.STARTED, f"watching {self._place}", repository=self._place)
             while not self._bell.stopped:
                 self._turn()
         finally:
             self._unobserve()
-            self._say(What.STOPPED, f"no longer watching {self._place}")
+            self._say(WatchEventKind.STOPPED, f"no longer watching {self._place}")
 
     def _turn(self) -> None:
         """Look if it is time, and otherwise wait for a moment."""
@@ -206,7 +206,7 @@ class Attendant:
             return
         try:
             if self._orders.folder.pending() is not None:
-                bench = replace(self._orders.bench(), voice=_Voice(self._note))
+                bench = replace(self._orders.bench(), voice=_BatchProgress(self._note))
                 change.perform(bench, Task("watch", lambda _: Plan(), lambda _: (), restart=False))
         except LockedError:
             # It is not half done but under way.
@@ -223,12 +223,12 @@ class Attendant:
         self._knows = False
         self._unobserve()
         if self._news("away", why="away"):
-            self._say(What.AWAY, f"{why}; waiting until it is back", Severity.WARNING)
+            self._say(WatchEventKind.AWAY, f"{why}; waiting until it is back", Severity.WARNING)
 
     def _find(self) -> None:
         """See to it that events come, and from the folder that lies there now."""
         if self._said.pop("away", None):
-            self._say(What.BACK, f"{self._place} is back", repository=self._place)
+            self._say(WatchEventKind.BACK, f"{self._place} is back", repository=self._place)
         self._pulse = self._senses.pulse(self._orders.folder.path)
         place = self._pulse and self._pulse[:2]
         if self._observation is not None and (place != self._observed or self._observation.broken):
@@ -239,7 +239,9 @@ class Attendant:
                 self._observation = self._senses.observe(self._bell.ring)
                 self._observed = place
                 if self._news("observer", why=self._observation.kind):
-                    self._say(What.NOTE, f"changes are learned of by {_WORDS.get(self._observation.kind, 'events')}")
+                    self._say(
+                        WatchEventKind.NOTE, f"changes are learned of by {_WORDS.get(self._observation.kind, 'events')}"
+                    )
 
     def _unobserve(self) -> None:
         if self._observation is not None:
@@ -254,24 +256,24 @@ class Attendant:
         if tend is not None:
             result, gone = self._tended(tend, now)
             self._watch = self._watch.tended(self._clock.monotonic(), tend, result, gone)
-            self._knows = self._knows or (result is Result.DONE and tend.scope is Scope.ALL)
+            self._knows = self._knows or (result is BatchResult.DONE and tend.scope is Scope.ALL)
 
-    def _tended(self, tend: Tend, now: float) -> tuple[Result, tuple[str, ...]]:
+    def _tended(self, tend: Batch, now: float) -> tuple[BatchResult, tuple[str, ...]]:
         try:
             result, gone = self._carry_out(tend, now)
         except LockedError as error:
             if self._news("locked", why=error.message):
-                self._say(What.WAITING, error.message)
-            return Result.LOCKED, ()
+                self._say(WatchEventKind.WAITING, error.message)
+            return BatchResult.LOCKED, ()
         except RepoManagerError as error:
             self._fail(error)
-            return Result.FAILED, ()
+            return BatchResult.FAILED, ()
         self._said.pop("locked", None)
         return result, gone
 
-    def _carry_out(self, tend: Tend, now: float) -> tuple[Result, tuple[str, ...]]:
+    def _carry_out(self, tend: Batch, now: float) -> tuple[BatchResult, tuple[str, ...]]:
         """Plan, and make one transaction of it where there is anything to do. Returns also the names that went out."""
-        bench = replace(self._orders.bench(), voice=_Voice(self._note))
+        bench = replace(self._orders.bench(), voice=_BatchProgress(self._note))
         task = self._task(tend, now)
         plan = change.preview(bench, task)
         self._tell_remarks()
@@ -281,27 +283,27 @@ class Attendant:
         if self._orders.dry_run:
             self._tell_planned(plan)
         if self._orders.dry_run or not plan.actions:
-            return Result.DONE, ()
+            return BatchResult.DONE, ()
         outcome = change.perform(bench, task)
         if outcome.error is not None:
             self._fail(outcome.error, outcome.service.remark)
-            return Result.FAILED, ()
+            return BatchResult.FAILED, ()
         gone = self._tell_done(outcome)
         if gone or tend.arrived:
             try:
                 self._orders.afterwards(bench)
             except RepoManagerError as error:
                 self._fail(error)
-        return Result.DONE, gone
+        return BatchResult.DONE, gone
 
-    def _task(self, tend: Tend, now: float) -> Task:
+    def _task(self, tend: Batch, now: float) -> Task:
         """What may be done, with every file left out that is not as it was when it had settled."""
 
         def settled(listing: Listing) -> Listing:
             files = [file for file in listing.files if tend.settled.get(file.name) == file.entry]
             return repository.survey(listing.repository, [file.entry for file in files])
 
-        def planner(seen: Seen) -> Plan:
+        def planner(seen: Snapshot) -> Plan:
             listing = settled(seen.listing)
             known = {file.name: seen.verdicts[file.name] for file in listing.files if file.name in seen.verdicts}
             # Nobody is at hand to say whether it is the file that is broken, or the way to it.
@@ -310,7 +312,7 @@ class Attendant:
             entries = [file.entry for file in listing.files if file.name not in unread]
             known = {name: verdict for name, verdict in known.items() if verdict.read}
             return self._orders.plan(
-                Seen(seen.folder, repository.survey(listing.repository, entries), known), tend.scope
+                Snapshot(seen.folder, repository.survey(listing.repository, entries), known), tend.scope
             )
 
         def matter(listing: Listing) -> tuple[File, ...]:
@@ -330,9 +332,9 @@ class Attendant:
 
     # Telling
 
-    def _say(self, what: What, message: str, severity: Severity = Severity.INFO, **facts: str) -> None:
+    def _say(self, what: WatchEventKind, message: str, severity: Severity = Severity.INFO, **facts: str) -> None:
         said = {name: _one_line(fact) for name, fact in facts.items()}
-        self._tell(Happening(self._now(), what, severity, safe(_one_line(message)), said))
+        self._tell(WatchEvent(self._now(), what, severity, safe(_one_line(message)), said))
 
     def _news(self, topic: str, *, why: object) -> bool:
         """Whether this is the first time, or another than the last, that there is this to say of the topic."""
@@ -340,10 +342,10 @@ class Attendant:
         return last != why
 
     def _note(self, text: str) -> None:
-        self._say(What.NOTE, text)
+        self._say(WatchEventKind.NOTE, text)
 
     def _fail(self, error: RepoManagerError, remark: str = "") -> None:
-        what = What.SERVICE_FAILED if isinstance(error, ServiceError) else What.FAILED
+        what = WatchEventKind.SERVICE_FAILED if isinstance(error, ServiceError) else WatchEventKind.FAILED
         message = f"{error.message}; {remark}" if remark else error.message
         self._say(what, message, Severity.ERROR, code=error.code, hint=error.hint)
 
@@ -351,14 +353,18 @@ class Attendant:
         known = self._said.get("held")
         before = known if isinstance(known, frozenset) else frozenset()
         for name in sorted(held - before):
-            self._say(What.WAITING, f"{name} is held open by another program; it is left alone until then", file=name)
+            self._say(
+                WatchEventKind.WAITING,
+                f"{name} is held open by another program; it is left alone until then",
+                file=name,
+            )
         # Those that are not asked for just now are still held, as far as anybody knows.
         self._said["held"] = held | (before & self._watch.unsettled.keys())
 
     def _tell_unread(self) -> None:
         if self._news("unread", why=self._unread):
             for name, why in sorted(self._unread.items()):
-                self._say(What.WAITING, f"{name} {why}; it is left alone", file=name)
+                self._say(WatchEventKind.WAITING, f"{name} {why}; it is left alone", file=name)
 
     def _tell_remarks(self) -> None:
         remarks = tuple(self._orders.remarks())
@@ -367,16 +373,16 @@ class Attendant:
                 self._note(remark)
         self._remarked = remarks or self._remarked
 
-    def _tell_arrived(self, tend: Tend, plan: Plan) -> None:
+    def _tell_arrived(self, tend: Batch, plan: Plan) -> None:
         going = {move.name for move in plan.moves} | self._unread.keys()
         arrived = {name: tend.settled[name] for name in sorted(tend.arrived - going)}
         for name, entry in arrived.items():
             # The next try after a failure is about the same files.
             if self._arrived.get(name) != entry:
-                self._say(What.ARRIVED, f"{name} is whole and stays", file=name)
+                self._say(WatchEventKind.ARRIVED, f"{name} is whole and stays", file=name)
         self._arrived = arrived
 
-    def _tell_waiting(self, tend: Tend, bench: Workbench) -> None:
+    def _tell_waiting(self, tend: Batch, bench: ChangeContext) -> None:
         """Say once that something waits for the maintenance window."""
         seconds = self._orders.opens_in()
         if tend.scope is Scope.ALL or seconds <= 0:
@@ -385,7 +391,7 @@ class Attendant:
         rest = change.preview(bench, self._task(replace(tend, scope=Scope.ALL), self._clock.monotonic()))
         if rest.actions and self._news("window", why="closed"):
             words = f"{len(rest.actions)} actions wait for the maintenance window, in {seconds / 3600:.1f} hours"
-            self._say(What.WAITING, words)
+            self._say(WatchEventKind.WAITING, words)
 
     def _tell_planned(self, plan: Plan) -> None:
         if not self._news("plan", why=plan):
@@ -393,10 +399,10 @@ class Attendant:
         for action in plan.actions:
             if isinstance(action, Retire):
                 words = f"would retire {action.name}: {action.reason}"
-                self._say(What.PLANNED, words, action="retire", file=action.name, reason=action.reason)
+                self._say(WatchEventKind.PLANNED, words, action="retire", file=action.name, reason=action.reason)
             elif isinstance(action, Restart):
                 words = f"would restart {action.service}: {action.reason}"
-                self._say(What.PLANNED, words, action="restart", service=action.service, reason=action.reason)
+                self._say(WatchEventKind.PLANNED, words, action="restart", service=action.service, reason=action.reason)
 
     def _tell_done(self, outcome: Outcome) -> tuple[str, ...]:
         gone = []
@@ -405,16 +411,16 @@ class Attendant:
             if isinstance(action, Retire):
                 gone.append(action.name)
                 facts = {"file": action.name, "reason": action.reason, "transaction": identity}
-                self._say(What.RETIRED, f"{action.name}: {action.reason}", Severity.WARNING, **facts)
-            elif isinstance(action, Restart) and result is Done.DONE:
+                self._say(WatchEventKind.RETIRED, f"{action.name}: {action.reason}", Severity.WARNING, **facts)
+            elif isinstance(action, Restart) and result is ActionResult.DONE:
                 words = f"restarted {action.service}: {action.reason}"
-                self._say(What.RESTARTED, words, service=action.service, transaction=identity)
+                self._say(WatchEventKind.RESTARTED, words, service=action.service, transaction=identity)
             elif outcome.service.remark and self._news("service", why=outcome.service.remark):
                 self._note(outcome.service.remark)
         return tuple(gone)
 
 
-class _Voice(Voice):
+class _BatchProgress(Progress):
     """What an operation says goes where everything goes."""
 
     def __init__(self, note: Callable[[str], None]) -> None:

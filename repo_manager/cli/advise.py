@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from repo_manager.cli.run import Run
-    from repo_manager.core.upgrade import Stand, Standpoint
+    from repo_manager.core.upgrade import ServerPosition, StartingPoint
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -76,7 +76,7 @@ def advise(
         raise typer.Exit(ExitCode.PARTIAL)
 
 
-def _start(run: Run, named: list[str], fleet: Path | None) -> Standpoint:
+def _start(run: Run, named: list[str], fleet: Path | None) -> StartingPoint:
     """Where it begins. A server's own release that the configuration names counts for the servers in any case."""
     server = run.settings.server_release
     if named:
@@ -86,7 +86,7 @@ def _start(run: Run, named: list[str], fleet: Path | None) -> Standpoint:
     return upgrade.standpoint(run.listing_if_any(), run.catalog, server)
 
 
-def _stands(run: Run, fleet: Path) -> Iterator[Stand]:
+def _stands(run: Run, fleet: Path) -> Iterator[ServerPosition]:
     """The servers of fleet.yaml, from their reports and a look at their repositories. Problems are printed."""
     from repo_manager.adapters.status_reports.expected import load
 

@@ -23,7 +23,7 @@ from repo_manager.cli.root import run_of
 from repo_manager.core import selection as selections
 from repo_manager.core.audit import findings
 from repo_manager.core.audit.findings import Severity
-from repo_manager.core.audit.result import Assessment
+from repo_manager.core.audit.result import AuditResult
 from repo_manager.core.errors import DiskError, ExitCode, InputError
 from repo_manager.report import documents, tables
 
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from repo_manager.adapters.installers.inspect import Checker
     from repo_manager.cli.inventories import Survey
     from repo_manager.cli.run import Run
-    from repo_manager.core.audit.findings import Audit, Circumstances, Verdict
-    from repo_manager.core.audit.machine_readiness import Outlooks
+    from repo_manager.core.audit.findings import Audit, AuditFacts, FileVerdict
+    from repo_manager.core.audit.machine_readiness import InventoryReadiness
     from repo_manager.core.repository import Listing
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
-class Format(StrEnum):
+class AuditFormat(StrEnum):
     """How an audit is written."""
 
     TABLE = "table"
@@ -79,7 +79,7 @@ def audit(
         options.option("--deep", "Read every byte of every installer."),
     ] = False,
     signatures: options.Signatures = None,
-    format_: Annotated[Format, options.option("--format", "How it is written.")] = Format.TABLE,
+    format_: Annotated[AuditFormat, options.option("--format", "How it is written.")] = AuditFormat.TABLE,
     output: Annotated[
         Path | None,
         options.option("--output", "Write to this file, not to stdout.", metavar="FILE"),
@@ -106,7 +106,10 @@ def audit(
 ) -> None:
     """Say what is missing, outdated, doubled, stray or corrupt, and how to mend it. Changes nothing."""
     run = run_of(
-        context, given={"json": True} if format_ is Format.JSON else {}, changing=False, signature_policy=signatures
+        context,
+        given={"json": True} if format_ is AuditFormat.JSON else {},
+        changing=False,
+        signature_policy=signatures,
     )
     run.signatures.insist()
     since = history.LAST if since is None and fail_on is FailOn.NEW else since
@@ -137,7 +140,7 @@ def audit(
         judged, outlooks = survey.judged_with(judged, run, circumstances)
     _say_pending(run)
     run.say_of_signatures()
-    assessed = Assessment(
+    assessed = AuditResult(
         judged,
         run.profile.name,
         datetime.now(UTC).replace(microsecond=0),
@@ -165,7 +168,7 @@ def _survey(run: Run, paths: list[Path], listing: Listing, checker: Checker) -> 
     return inventories.survey(run, paths, listing, checker)
 
 
-def _fixes(judged: Audit, outlooks: Outlooks | None, about: Circumstances) -> tuple[str, ...]:
+def _fixes(judged: Audit, outlooks: InventoryReadiness | None, about: AuditFacts) -> tuple[str, ...]:
     """The commands that fix most of it: errors of the repository, or else what machines lack."""
     if judged.fixes or outlooks is None:
         return judged.fixes
@@ -182,26 +185,26 @@ def _named(run: Run, packages: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(run.catalog.require(text).token) for text in packages))
 
 
-def _verdicts(run: Run, checker: Checker, listing: Listing, *, deep: bool) -> Mapping[str, Verdict]:
-    from repo_manager.cli.voice import TerminalVoice
+def _verdicts(run: Run, checker: Checker, listing: Listing, *, deep: bool) -> Mapping[str, FileVerdict]:
+    from repo_manager.cli.voice import TerminalProgress
 
     if not deep:
         return checker.known(listing)
     files = tuple(file for file in listing.files if file.installer is not None)
-    voice = TerminalVoice(run.console)
+    voice = TerminalProgress(run.console)
     try:
         return checker.read(listing, files, voice.reading(checker.unread_bytes(files)))
     finally:
         voice.finished()
 
 
-def _unread(listing: Listing, verdicts: Mapping[str, Verdict]) -> tuple[str, ...]:
+def _unread(listing: Listing, verdicts: Mapping[str, FileVerdict]) -> tuple[str, ...]:
     """The installers of whose bytes this audit cannot say whether they are right. An empty one needs no reading."""
     installers = [file for file in listing.files if file.installer is not None and file.entry.size_bytes]
     return tuple(file.name for file in installers if file.name not in verdicts or not verdicts[file.name].read)
 
 
-def _readings(listing: Listing, verdicts: Mapping[str, Verdict]) -> tuple[datetime | None, ...]:
+def _readings(listing: Listing, verdicts: Mapping[str, FileVerdict]) -> tuple[datetime | None, ...]:
     """When the bytes of each installer were read last."""
     names = [file.name for file in listing.files if file.installer is not None]
     return tuple(verdicts[name].read_at if name in verdicts else None for name in names)
@@ -238,21 +241,21 @@ def _refuse_to_overwrite(output: Path, repository: Path, inventories: Sequence[P
         raise InputError("cannot-write", f"{output} is the inventory itself", "name another file after --output")
 
 
-def _write(run: Run, assessed: Assessment, format_: Format, output: Path | None) -> None:
+def _write(run: Run, assessed: AuditResult, format_: AuditFormat, output: Path | None) -> None:
     if output is None and run.console.json_wanted:
-        if format_ not in {Format.TABLE, Format.JSON}:
+        if format_ not in {AuditFormat.TABLE, AuditFormat.JSON}:
             run.console.note(f"note: --json beats --format {format_} on stdout; leave it out, or add --output FILE")
         run.console.emit(documents.audit(assessed))
         return
     text = _text(run, assessed, format_, painted=output is None)
     if output is None:
-        if format_ is not Format.TABLE:
+        if format_ is not AuditFormat.TABLE:
             run.console.speak_utf8()
         run.console.answer(text)
         return
     try:
         # What a collector of metrics reads has these line ends on every system, and is read by another account.
-        shared = format_ is Format.PROMETHEUS
+        shared = format_ is AuditFormat.PROMETHEUS
         write_where_told(output, f"{text}\n", newline="\n" if shared else None, mode=0o644 if shared else None)
     except OSError as error:
         refused = disk_error(error, output)
@@ -262,29 +265,29 @@ def _write(run: Run, assessed: Assessment, format_: Format, output: Path | None)
     run.console.note(f"written to {output}")
 
 
-def _text(run: Run, assessed: Assessment, format_: Format, *, painted: bool) -> str:
+def _text(run: Run, assessed: AuditResult, format_: AuditFormat, *, painted: bool) -> str:
     """The audit in a format, without a line break at the end."""
     match format_:
-        case Format.CSV:
+        case AuditFormat.CSV:
             return tables.audit_sheet(assessed)
-        case Format.HTML | Format.JUNIT | Format.SARIF | Format.PROMETHEUS:
+        case AuditFormat.HTML | AuditFormat.JUNIT | AuditFormat.SARIF | AuditFormat.PROMETHEUS:
             return _rendered(assessed, format_)
-        case Format.JSON:
+        case AuditFormat.JSON:
             return json.dumps(documents.audit(assessed), indent=2)
-        case Format.TABLE if run.console.json_wanted:
+        case AuditFormat.TABLE if run.console.json_wanted:
             return json.dumps(documents.audit(assessed), indent=2)
-        case Format.TABLE:
+        case AuditFormat.TABLE:
             paint = run.console.coloured if painted else lambda line, _severity: line
             return tables.audit(assessed, run.console.width, paint)
 
 
-def _rendered(assessed: Assessment, format_: Format) -> str:
+def _rendered(assessed: AuditResult, format_: AuditFormat) -> str:
     """The formats for other programs. Each is loaded by those alone who ask for it."""
-    if format_ is Format.HTML:
+    if format_ is AuditFormat.HTML:
         from repo_manager.report.html import render
-    elif format_ is Format.JUNIT:
+    elif format_ is AuditFormat.JUNIT:
         from repo_manager.report.junit import render
-    elif format_ is Format.SARIF:
+    elif format_ is AuditFormat.SARIF:
         from repo_manager.adapters.bundled_pages import book
         from repo_manager.report import sarif
 

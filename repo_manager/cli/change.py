@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from repo_manager.app.change import Rehearsal, Task, after_recovery, exit_code, perform, preview, rehearse
-from repo_manager.cli.voice import TerminalVoice
+from repo_manager.cli.voice import TerminalProgress
 from repo_manager.core.errors import DeclinedError, ExitCode, RepoManagerError
 from repo_manager.report import documents, tables
 from repo_manager.report.text import paragraph
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from repo_manager.adapters.sources.fetching import Fetcher
-    from repo_manager.app.change import Voice, Workbench
+    from repo_manager.app.change import ChangeContext, Progress
     from repo_manager.app.second_folder import SecondFolder
     from repo_manager.cli.run import Run
     from repo_manager.core.transaction import Outcome
@@ -77,7 +77,11 @@ def change(
 
 
 def _rehearse(
-    run: Run, bench: Workbench, task: Task, facts: Callable[[], Mapping[str, object]], foreign: RepoManagerError | None
+    run: Run,
+    bench: ChangeContext,
+    task: Task,
+    facts: Callable[[], Mapping[str, object]],
+    foreign: RepoManagerError | None,
 ) -> ExitCode:
     """Say what a run would do to both folders and what would stop it. Returns the exit code of that run."""
     found = rehearse(bench, task)
@@ -127,7 +131,7 @@ def _show(run: Run, found: Rehearsal) -> None:
     run.console.answer(tables.plan(found.plan, run.console.width))
 
 
-def _refuse_unconfirmed(run: Run, bench: Workbench, task: Task) -> None:
+def _refuse_unconfirmed(run: Run, bench: ChangeContext, task: Task) -> None:
     """Without `--yes` and a terminal a run may only find that there is nothing to do.
 
     Raises:
@@ -148,7 +152,7 @@ def _refuse_unconfirmed(run: Run, bench: Workbench, task: Task) -> None:
 
 
 def copy_to_second_folder(
-    run: Run, bench: Workbench, voice: Voice | None = None, *, ask: Callable[[str, str], bool] | None = None
+    run: Run, bench: ChangeContext, voice: Progress | None = None, *, ask: Callable[[str, str], bool] | None = None
 ) -> Outcome | None:
     """Give the second folder what the repository has, where the configuration names one and it exists."""
     folder = run.second_folder
@@ -157,7 +161,7 @@ def copy_to_second_folder(
     if not folder.exists:
         (voice or run.console).note(_absent(folder))
         return None
-    return folder.perform(bench, voice or TerminalVoice(run.console, ask=ask, title=_title(folder)))
+    return folder.perform(bench, voice or TerminalProgress(run.console, ask=ask, title=_title(folder)))
 
 
 def _absent(folder: SecondFolder) -> str:

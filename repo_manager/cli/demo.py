@@ -17,12 +17,12 @@ from repo_manager.adapters.filesystem.digests import Digests
 from repo_manager.adapters.filesystem.repository_folder import Folder
 from repo_manager.adapters.installers.inspect import Checker
 from repo_manager.adapters.interruptible import SystemClock
-from repo_manager.adapters.sources.download import Downloader, Policy
+from repo_manager.adapters.sources.download import Downloader, HttpPolicy
 from repo_manager.adapters.sources.fetching import Fetcher
 from repo_manager.app import tasks
-from repo_manager.app.change import Seen, Workbench, perform
+from repo_manager.app.change import ChangeContext, Snapshot, perform
 from repo_manager.app.mirror import installers
-from repo_manager.app.restore import Undoing
+from repo_manager.app.restore import Restore
 from repo_manager.app.tasks import PlanContext
 from repo_manager.cli import options
 from repo_manager.cli.quoting import quoted
@@ -30,10 +30,10 @@ from repo_manager.cli.root import run_of
 from repo_manager.core.address import host_of, parse
 from repo_manager.core.audit import findings
 from repo_manager.core.audit.findings import Severity
-from repo_manager.core.audit.result import Assessment
+from repo_manager.core.audit.result import AuditResult
 from repo_manager.core.errors import InputError
 from repo_manager.core.selection import Request
-from repo_manager.core.service import Patience
+from repo_manager.core.service import Timeouts
 from repo_manager.demo import sandbox
 from repo_manager.report import documents, tables
 from repo_manager.report.text import paragraph
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
-_BRISK = Patience(stop_s=2, start_s=2, steady_s=0.2, poll_s=0.05)
+_BRISK = Timeouts(stop_s=2, start_s=2, steady_s=0.2, poll_s=0.05)
 
 
 @app.command()
@@ -155,7 +155,7 @@ class _Story:
         judged = self._judged()
         fixes = ("repo-manager sync",) if judged.count(Severity.ERROR) else ()
         now = datetime.now(UTC).replace(microsecond=0)
-        assessed = Assessment(judged, "classic", now, deep=True, fixes=fixes)
+        assessed = AuditResult(judged, "classic", now, deep=True, fixes=fixes)
         self._steps[-1]["audit"] = documents.audit(assessed)
         self._console.answer(tables.audit(assessed, self._console.width, self._console.coloured))
 
@@ -163,7 +163,7 @@ class _Story:
         folder = Folder(self._repository)
         listing = folder.listing()
         verdicts = self._checker(folder).read(listing, installers(listing))
-        return self._context.audit(Seen(folder, listing, verdicts), self._context.select(Request(), listing))
+        return self._context.audit(Snapshot(folder, listing, verdicts), self._context.select(Request(), listing))
 
     def _sync(self, url: str) -> None:
         self._report(perform(self._bench(url), tasks.sync(self._context, Request(), parse(url))))
@@ -173,17 +173,17 @@ class _Story:
         # The folder was empty before, so that undoing takes every package away.
         drop = frozenset(folder.listing().by_token)
         self._service.broken = True
-        outcome = perform(self._bench(), Undoing(folder, self._catalog, "last", drop).task())
+        outcome = perform(self._bench(), Restore(folder, self._catalog, "last", drop).task())
         self._report(outcome)
         if outcome.error is not None:
             self._console.answer(f"   exit code {outcome.error.exit_code:d}: {outcome.error.message}")
         wrong = findings.Severity.ERROR
         self._console.answer(f"   the audit still finds {self._judged().count(wrong)} errors")
 
-    def _bench(self, url: str = "") -> Workbench:
+    def _bench(self, url: str = "") -> ChangeContext:
         """The workbench of a change that downloads from `url`, whatever proxy the machine uses."""
-        policy = Policy(hosts=frozenset({host_of(url)} if url else ()), trust_env=False)
-        return Workbench(
+        policy = HttpPolicy(hosts=frozenset({host_of(url)} if url else ()), trust_env=False)
+        return ChangeContext(
             folder=Folder(self._repository),
             catalog=self._catalog,
             checker=self._checker,

@@ -16,7 +16,7 @@ from repo_manager.adapters.filesystem import permissions, trusted_files
 from repo_manager.adapters.filesystem.paths import SUBFOLDER, shown
 from repo_manager.adapters.windows import machine
 from repo_manager.adapters.windows.facts import file_system, is_elevated
-from repo_manager.adapters.windows.locate import State, near_misses
+from repo_manager.adapters.windows.locate import PlaceState, near_misses
 from repo_manager.adapters.windows.service import Describing
 from repo_manager.app.change import LEFT_ALONE, unwritable
 from repo_manager.app.settings import machine_wide
@@ -169,7 +169,7 @@ def _places(run: Run) -> Iterator[Check]:
         return
     places = [place for places in run.search.looked.values() for place in places]
     found = any(place.found for place in places)
-    others = [place for place in places if found and place.state is State.ABSENT]
+    others = [place for place in places if found and place.state is PlaceState.ABSENT]
     for place in places:
         yield Check("looked at", Health.OK, str(place), aside=place in others)
         for near in near_misses(place):
@@ -392,7 +392,7 @@ def _permissions(run: Run, keys: Path | None, tokens: Path | None) -> Iterator[C
     yield from _owners(run, items)
 
 
-def _doubted(items: Iterable[permissions.Item], wrong: Iterable[Found]) -> Iterator[Check]:
+def _doubted(items: Iterable[permissions.InstalledPath], wrong: Iterable[Found]) -> Iterator[Check]:
     """What is not believed because of a folder or a link on its path, which --fix-permissions does not touch."""
     named = {found.path for found in wrong}
     for item in items:
@@ -405,7 +405,7 @@ def _doubted(items: Iterable[permissions.Item], wrong: Iterable[Found]) -> Itera
                 yield Check("permissions", Health.ERROR, f"{shown(found.path)} {found.what}", hint)
 
 
-def _owners(run: Run, items: Iterable[permissions.Item]) -> Iterator[Check]:
+def _owners(run: Run, items: Iterable[permissions.InstalledPath]) -> Iterator[Check]:
     """Where nothing of the above can be told. Of each kind of file system the first path is named."""
     named: dict[str, Path] = {}
     places = [*([run.path] if _has_folder(run) else []), *(item.path for item in items if item.path.exists())]

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from repo_manager.adapters.download_folder import SUMS, Carrier
+from repo_manager.adapters.download_folder import SUMS, DownloadFolder
 from repo_manager.adapters.filesystem.repository_folder import timestamp
 from repo_manager.cli import options
 from repo_manager.cli.change import warn_of
 from repo_manager.cli.root import run_of
-from repo_manager.cli.voice import TerminalVoice
+from repo_manager.cli.voice import TerminalProgress
 from repo_manager.core import selection as selections
 from repo_manager.core.errors import InputError, LockedError
 from repo_manager.core.plan import Download, Plan
@@ -54,12 +54,12 @@ def download(
     request = Request(release=release, packages=tuple(package), classic=run.profile.classic)
     selection = run.plan_context.select(request, listing, source)
     items = _items(selection)
-    carrier = Carrier(to)
+    carrier = DownloadFolder(to)
     if dry_run:
         _rehearse(run, items, carrier, run.fetcher(source))
         return
     carrier.prepare()
-    voice = TerminalVoice(run.console)
+    voice = TerminalProgress(run.console)
     owner = {**run.owner, "command": "download", "since": timestamp(run.now())}
     with carrier.locked(owner):
         fetcher = run.fetcher(source)
@@ -94,7 +94,7 @@ def _items(selection: Selection) -> tuple[Download, ...]:
     )
 
 
-def _rehearse(run: Run, items: tuple[Download, ...], carrier: Carrier, fetcher: Fetcher) -> None:
+def _rehearse(run: Run, items: tuple[Download, ...], carrier: DownloadFolder, fetcher: Fetcher) -> None:
     """Say what a run would fetch and what would stop it, and end with the exit code of that run."""
     obstacles = carrier.obstacles()
     plan = Plan(items)

@@ -17,7 +17,7 @@ from repo_manager.core.errors import ExitCode, InputError
 if TYPE_CHECKING:
     from repo_manager.app.fleet_survey import FleetSurvey
     from repo_manager.cli.run import Run
-    from repo_manager.core.fleet import Inventory
+    from repo_manager.core.fleet import FleetInventory
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
@@ -105,7 +105,7 @@ def _address(text: str | None) -> Address | None:
     return None if text is None else parse(text)
 
 
-def _inventory(path: Path | None) -> Inventory | None:
+def _inventory(path: Path | None) -> FleetInventory | None:
     if path is None:
         return None
     from repo_manager.adapters.status_reports.expected import load

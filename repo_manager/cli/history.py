@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from repo_manager.cli.run import Run
-    from repo_manager.core.audit.comparison import Earlier
-    from repo_manager.core.audit.result import Assessment
+    from repo_manager.core.audit.comparison import PreviousAudit
+    from repo_manager.core.audit.result import AuditResult
 
 LAST: Final = "last"
 """The word for the audit of this repository that was kept last, in any case."""
@@ -31,7 +31,7 @@ LAST: Final = "last"
 _WORTH_A_LOOK: Final = frozenset({Severity.ERROR, Severity.WARNING})
 
 
-def earlier(run: Run, since: str) -> Earlier | None:
+def earlier(run: Run, since: str) -> PreviousAudit | None:
     """The audit that is meant by `LAST` or a file's name; None where none was kept.
 
     Raises:
@@ -45,7 +45,7 @@ def earlier(run: Run, since: str) -> Earlier | None:
     return latest.audit
 
 
-def compared(run: Run, assessed: Assessment, before: Earlier | None, *, save: bool) -> Assessment:
+def compared(run: Run, assessed: AuditResult, before: PreviousAudit | None, *, save: bool) -> AuditResult:
     """The assessment with what has changed since. What makes the two hard to compare is said."""
     if before is None:
         later = "" if save else "; add --save, so that the next one can be compared with this"
@@ -59,7 +59,7 @@ def compared(run: Run, assessed: Assessment, before: Earlier | None, *, save: bo
 
 
 @contextmanager
-def keeping(run: Run, assessed: Assessment) -> Iterator[None]:
+def keeping(run: Run, assessed: AuditResult) -> Iterator[None]:
     """Keep an audit if, and only if, what is done meanwhile succeeds: the report that somebody is to read.
 
     Raises:
@@ -68,7 +68,7 @@ def keeping(run: Run, assessed: Assessment) -> Iterator[None]:
     # What becomes of findings is all that is compared, and ten thousand machines are megabytes.
     whole = {"repository": shown(real(run.path)), "machines": []}
     document = {**documents.audit(replace(assessed, changes=None)), **whole}
-    draft: audits.Draft | None = None
+    draft: audits.UnsavedAudit | None = None
     try:
         draft = _kept(run).draft(json.dumps(document, indent=1), assessed.at)
     except MachineError as error:
@@ -90,7 +90,7 @@ def keeping(run: Run, assessed: Assessment) -> Iterator[None]:
     raise typer.Exit(trouble.exit_code)
 
 
-def something_new(assessed: Assessment) -> bool:
+def something_new(assessed: AuditResult) -> bool:
     """Whether there is a new finding that somebody should look at: an error or a warning."""
     return assessed.changes is not None and any(finding.severity in _WORTH_A_LOOK for finding in assessed.changes.new)
 

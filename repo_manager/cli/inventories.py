@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.adapters import inventory_files
-from repo_manager.cli.voice import TerminalVoice
+from repo_manager.cli.voice import TerminalProgress
 from repo_manager.core.audit import machine_readiness
 from repo_manager.core.audit.findings import gravest_first
-from repo_manager.core.audit.machine_readiness import Knowledge, Prospect
+from repo_manager.core.audit.machine_readiness import Readiness, ReadinessContext
 from repo_manager.core.kernels import Supported
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from repo_manager.adapters.installers.inspect import Checker
     from repo_manager.cli.run import Run
-    from repo_manager.core.audit.findings import Audit, Circumstances
-    from repo_manager.core.audit.machine_readiness import Outlooks
+    from repo_manager.core.audit.findings import Audit, AuditFacts
+    from repo_manager.core.audit.machine_readiness import InventoryReadiness
     from repo_manager.core.inventory import Inventory
     from repo_manager.core.names import Token
     from repo_manager.core.repository import Listing
@@ -37,9 +37,9 @@ class Survey:
     answers: Sequence[Answer]
     kernels: Mapping[Token, Supported]
 
-    def judged_with(self, judged: Audit, run: Run, about: Circumstances) -> tuple[Audit, Outlooks]:
+    def judged_with(self, judged: Audit, run: Run, about: AuditFacts) -> tuple[Audit, InventoryReadiness]:
         """The audit with the machines' findings in their places, and what each machine can expect."""
-        knowledge = Knowledge(run.catalog, about.classic, self.kernels, about.command, about.sync)
+        knowledge = ReadinessContext(run.catalog, about.classic, self.kernels, about.command, about.sync)
         outlooks = machine_readiness.judge(self.inventory, self.answers, judged, knowledge)
         found = machine_readiness.findings_of(outlooks, judged, knowledge)
         return replace(judged, findings=gravest_first((*judged.findings, *found))), outlooks
@@ -53,7 +53,7 @@ def survey(run: Run, paths: Sequence[Path], listing: Listing, checker: Checker) 
     """
     for path in paths:
         run.console.detail(f"reading {path}")
-    voice = TerminalVoice(run.console)
+    voice = TerminalProgress(run.console)
     voice.working("reading the machines")
     try:
         inventory = inventory_files.read(paths)
@@ -73,9 +73,9 @@ def survey(run: Run, paths: Sequence[Path], listing: Listing, checker: Checker) 
     return Survey(inventory, answers, kernels)
 
 
-def mending(outlooks: Outlooks, about: Circumstances) -> str | None:
+def mending(outlooks: InventoryReadiness, about: AuditFacts) -> str | None:
     """The command that fetches what machines lack, the most needed first; None where nothing can be fetched."""
-    lacking = {item.package for item in outlooks.machines if item.prospect is Prospect.WITHOUT_PACKAGE}
+    lacking = {item.package for item in outlooks.machines if item.prospect is Readiness.WITHOUT_PACKAGE}
     wanted = [need.package for need in outlooks.needs if need.package in lacking and need.newest]
     packages = " ".join(f"--package {token}" for token in wanted[:_MENDED_AT_ONCE])
     return f"{about.command} {about.sync} {packages}" if packages else None

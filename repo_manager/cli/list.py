@@ -15,7 +15,7 @@ from repo_manager.report import listings
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
-class Format(StrEnum):
+class ListFormat(StrEnum):
     """How a listing is written."""
 
     TABLE = "table"
@@ -26,13 +26,13 @@ class Format(StrEnum):
 @app.command(name="list")
 def list_(
     context: typer.Context,
-    format_: Annotated[Format, options.option("--format", "How it is written.")] = Format.TABLE,
+    format_: Annotated[ListFormat, options.option("--format", "How it is written.")] = ListFormat.TABLE,
 ) -> None:
     """The repository as it is: each file, what it is, version, age, size."""
-    run = run_of(context, given={"json": True} if format_ is Format.JSON else {})
+    run = run_of(context, given={"json": True} if format_ is ListFormat.JSON else {})
     listing = run.listing()
     run.console.emit(listings.document(listing))
-    if format_ is Format.CSV and not run.console.json_wanted:
+    if format_ is ListFormat.CSV and not run.console.json_wanted:
         run.console.speak_utf8()
         run.console.answer(listings.csv(listing))
     elif not run.console.json_wanted:

@@ -14,13 +14,13 @@ import typer
 from repo_manager.adapters.filesystem import trusted_files
 from repo_manager.adapters.status_reports.refusals import Refusals
 from repo_manager.adapters.tuf.trust_store import TrustStore
-from repo_manager.app.mirror import Follower, MirrorStatus, Trusting, Wanted
+from repo_manager.app.mirror import Follower, MirrorRequest, MirrorStatus, TrustOptions
 from repo_manager.app.status_report import Destination, Reporter, destination
 from repo_manager.app.tasks import check_source
 from repo_manager.cli import options
 from repo_manager.cli.change import change
 from repo_manager.cli.root import run_of
-from repo_manager.cli.voice import TerminalVoice
+from repo_manager.cli.voice import TerminalProgress
 from repo_manager.core import fleet, maintenance_window
 from repo_manager.core import selection as selections
 from repo_manager.core.address import Address, parse
@@ -29,7 +29,7 @@ from repo_manager.core.errors import InputError, LockedError, RepoManagerError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from repo_manager.adapters.tuf.verified_set import Anchor
+    from repo_manager.adapters.tuf.verified_set import TrustAnchor
     from repo_manager.cli.run import Run
     from repo_manager.core.fleet import Host
 
@@ -131,7 +131,7 @@ def mirror(
     run.signatures.insist()
     check_source(leader, run.folder.path)
     request = run.request(release=release, packages=tuple(package or ()))
-    wanted = Wanted(release, tuple(run.catalog.require(text).token for text in _named(request.packages)))
+    wanted = MirrorRequest(release, tuple(run.catalog.require(text).token for text in _named(request.packages)))
     if replace_trust and anchor is None:
         raise InputError("no-trust", "--replace-trust needs somebody to trust instead", "add --trust or --root")
     if jitter and not dry_run:
@@ -146,9 +146,9 @@ def mirror(
         checker=run.checker,
         judge=run.plan_context.audit,
         now=run.now,
-        trusting=Trusting(anchor, accept_expired=accept_expired, afresh=replace_trust, unsigned=unsigned),
+        trusting=TrustOptions(anchor, accept_expired=accept_expired, afresh=replace_trust, unsigned=unsigned),
         wanted=wanted,
-        voice=TerminalVoice(run.console),
+        voice=TerminalProgress(run.console),
     )
     status = MirrorStatus(follower, reporter, name, run.listing)
     try:
@@ -174,19 +174,19 @@ def _change(
     yes: bool,
     no_restart: bool,
 ) -> None:
-    from repo_manager.adapters.sources.depot_source import DepotSource, Pace
+    from repo_manager.adapters.sources.depot_source import DepotSource, RateLimit
 
     closed_s = maintenance_window.opens_in(windows, datetime.now().astimezone().time())
     task = follower.task(opens_in_s=closed_s, restart=not no_restart)
-    fetcher = run.fetcher(depot=DepotSource(follower.depot, Pace(rate)))
+    fetcher = run.fetcher(depot=DepotSource(follower.depot, RateLimit(rate)))
     change(run, task, dry_run=dry_run, yes=yes, fetcher=fetcher, facts=follower.facts, ended=status.report)
 
 
 def _reporter(run: Run, told: Destination) -> Reporter:
-    from repo_manager.adapters.status_reports.send import Post
+    from repo_manager.adapters.status_reports.send import ReportSender
 
     ring = run.reporting_keyring()
-    post = Post(run.policy(brisk=True), ring, partial(run.depot, brisk=True, ring=ring))
+    post = ReportSender(run.policy(brisk=True), ring, partial(run.depot, brisk=True, ring=ring))
     if told.asked and told.place is not None:
         post.refuse_plain_http(told.place)
     return Reporter(
@@ -194,7 +194,7 @@ def _reporter(run: Run, told: Destination) -> Reporter:
         sender=post,
         refusals=Refusals(run.folder.path),
         now=run.now,
-        voice=TerminalVoice(run.console),
+        voice=TerminalProgress(run.console),
     )
 
 
@@ -224,7 +224,7 @@ def _rate(text: str | None) -> int | None:
     return rate
 
 
-def _anchor(trust: str | None, root: Path | None, *, unsigned: bool) -> Anchor | None:
+def _anchor(trust: str | None, root: Path | None, *, unsigned: bool) -> TrustAnchor | None:
     """Whom the operator trusts, where that was said.
 
     Raises:
@@ -232,12 +232,12 @@ def _anchor(trust: str | None, root: Path | None, *, unsigned: bool) -> Anchor |
     """
     from repo_manager.adapters.tuf.keys import require_trust
     from repo_manager.adapters.tuf.signed_set import ROOT_LIMIT, digest_of
-    from repo_manager.adapters.tuf.verified_set import Anchor
+    from repo_manager.adapters.tuf.verified_set import TrustAnchor
 
     if sum(map(bool, (trust, root, unsigned))) > 1:
         raise InputError("usage", "--trust, --root and --unsigned exclude each other", "give one of them")
     if trust:
-        return Anchor(digest_of(trust))
+        return TrustAnchor(digest_of(trust))
     if root is None:
         return None
     try:
@@ -246,4 +246,4 @@ def _anchor(trust: str | None, root: Path | None, *, unsigned: bool) -> Anchor |
         raise InputError("no-file", f"{root} cannot be read: {error.strerror}", "check --root") from error
     # What reads it is an extra.
     require_trust()
-    return Anchor.of(data, f"--root {root}")
+    return TrustAnchor.of(data, f"--root {root}")

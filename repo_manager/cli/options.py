@@ -9,7 +9,7 @@ import typer
 
 from repo_manager.app.settings import PREFIX
 from repo_manager.core.address import Address, parse
-from repo_manager.core.audit.signature_policy import Policy
+from repo_manager.core.audit.signature_policy import SignaturePolicy
 
 
 def option(flag: str, help_: str, *, short: str | None = None, variable: str | None = None, **more: Any) -> Any:  # noqa: ANN401 - typer's own marker
@@ -77,7 +77,7 @@ AllowPlainHttp = Annotated[
     ),
 ]
 Signatures = Annotated[
-    Policy | None,
+    SignaturePolicy | None,
     option("--signatures", "What it means when an installer for Windows is not signed as expected."),
 ]
 NoRestart = Annotated[bool, option("--no-restart", "Leave the service alone.")]

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from repo_manager.adapters.filesystem.paths import place_of, shown
-from repo_manager.adapters.tuf.keys import PASSPHRASE_VARIABLE, Keys, Role, require_trust
+from repo_manager.adapters.tuf.keys import PASSPHRASE_VARIABLE, KeyRole, Keys, require_trust
 from repo_manager.app import settings
 from repo_manager.cli import options
 from repo_manager.cli.quoting import repeated
 from repo_manager.cli.root import run_of
-from repo_manager.cli.voice import TerminalVoice
+from repo_manager.cli.voice import TerminalProgress
 from repo_manager.core import selection as selections
 from repo_manager.core.address import Address, Folder, parse
 from repo_manager.core.errors import InputError, VerificationError
@@ -26,8 +26,8 @@ from repo_manager.report.text import plural, safe, size
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from repo_manager.adapters.storage import Depot
-    from repo_manager.adapters.tuf.publisher import Item, Order, Published, Verified
+    from repo_manager.adapters.storage import Storage
+    from repo_manager.adapters.tuf.publisher import InstallerToPublish, PublishOrder, PublishResult, VerificationResult
     from repo_manager.app.publish import Consent
     from repo_manager.cli.run import Run
     from repo_manager.core.names import Token
@@ -69,7 +69,7 @@ def publish(
         bool, options.option("--renew", "Renew the set that is there, whatever lies in the repository.")
     ] = False,
     rotate: Annotated[
-        list[Role] | None,
+        list[KeyRole] | None,
         options.option("--rotate", "Replace this key by a new one; may be given several times."),
     ] = None,
     verify: Annotated[
@@ -92,7 +92,7 @@ def publish(
     Readers see the old set or the new one, never a mixture. Followers need the fingerprint that is printed, once.
     """
     require_trust()
-    from repo_manager.adapters.tuf.publisher import Order
+    from repo_manager.adapters.tuf.publisher import PublishOrder
     from repo_manager.app.publish import Consent
 
     run = run_of(context, plain_http=allow_plain_http, changing=False, confirmed=set())
@@ -103,7 +103,7 @@ def publish(
     try:
         _check_places(dest, ring.folder, None if renew else run.folder.path)
         items, missing = (None, ()) if renew else _items(run, release, tuple(package or ()))
-        order = Order(items, expires, frozenset(rotate or ()), verify)
+        order = PublishOrder(items, expires, frozenset(rotate or ()), verify)
         consent = Consent(_names_release(release), _tokens(drop or (), run))
         published = _publish(run, depot, ring, order, consent)
     finally:
@@ -121,7 +121,9 @@ def _tokens(named: Sequence[str], run: Run) -> tuple[str, ...]:
     return tuple(known.get(text.strip().casefold(), text.strip()) for text in named)
 
 
-def _items(run: Run, release: str, packages: tuple[str, ...]) -> tuple[tuple[Item, ...], tuple[Token, ...]]:
+def _items(
+    run: Run, release: str, packages: tuple[str, ...]
+) -> tuple[tuple[InstallerToPublish, ...], tuple[Token, ...]]:
     """What to publish, read where nobody remembers it; and the wanted packages that the repository lacks."""
     from repo_manager.app import publish as publishing
     from repo_manager.core.names import Release
@@ -135,10 +137,10 @@ def _items(run: Run, release: str, packages: tuple[str, ...]) -> tuple[tuple[Ite
         # Also what is kept of older releases: the followers' machines may need it as well.
         among = filter(run.catalog.known, listing.by_token)
     asked = selection.tokens if selection.limited else ()
-    wish = publishing.Wish(frozenset(among), asked, selection.tokens, only, run.command)
+    wish = publishing.PublishRequest(frozenset(among), asked, selection.tokens, only, run.command)
     files = publishing.candidates(listing, wish)
     checker = run.checker()
-    voice = TerminalVoice(run.console)
+    voice = TerminalProgress(run.console)
     try:
         verdicts = checker.read(listing, files, voice.reading(checker.unread_bytes(files)))
     finally:
@@ -147,11 +149,11 @@ def _items(run: Run, release: str, packages: tuple[str, ...]) -> tuple[tuple[Ite
     return publishing.items_of(chosen, run.folder.path, checker), chosen.missing
 
 
-def _publish(run: Run, depot: Depot, keys: Keys, order: Order, consent: Consent) -> Published:
+def _publish(run: Run, depot: Storage, keys: Keys, order: PublishOrder, consent: Consent) -> PublishResult:
     from repo_manager.app import publish as publishing
 
-    voice = TerminalVoice(run.console)
-    press = publishing.Press(keys, depot, run.now(), run.owner, voice, partial(repeated, run.options.words))
+    voice = TerminalProgress(run.console)
+    press = publishing.PublishJob(keys, depot, run.now(), run.owner, voice, partial(repeated, run.options.words))
     return publishing.publish(press, order, consent)
 
 
@@ -187,7 +189,7 @@ def _check_places(dest: Address, keys: Path, repository: Path | None) -> None:
         )
 
 
-def _report(run: Run, dest: Address, keys: Keys, published: Published, missing: Sequence[str]) -> None:
+def _report(run: Run, dest: Address, keys: Keys, published: PublishResult, missing: Sequence[str]) -> None:
     damage = _damage(dest, published)
     run.console.made = f"the set was published, version {published.version}"
     document: dict[str, Any] = {
@@ -239,7 +241,7 @@ def _report(run: Run, dest: Address, keys: Keys, published: Published, missing: 
         raise typer.Exit(damage.exit_code)
 
 
-def _verified(verified: Verified | None) -> dict[str, Any]:
+def _verified(verified: VerificationResult | None) -> dict[str, Any]:
     """The part of the document that says what --verify found; `verified` is null without it."""
     if verified is None:
         return {"verified": None, "repaired": [], "damaged": [], "foreign": []}
@@ -251,15 +253,15 @@ def _verified(verified: Verified | None) -> dict[str, Any]:
     }
 
 
-def _about_keys(keys: Keys, published: Published) -> Iterable[str]:
+def _about_keys(keys: Keys, published: PublishResult) -> Iterable[str]:
     if published.rotated:
         yield f"replaced {plural(len(published.rotated), 'key')}: {', '.join(published.rotated)}"
         yield f"root metadata: version {published.root_version}, SHA-256 {published.newest_root}"
-    if Role.ROOT in published.rotated:
+    if KeyRole.ROOT in published.rotated:
         yield f"the new root key is in {safe(shown(keys.folder))}: keep root.pem offline"
 
 
-def _about_files(verified: Verified | None) -> Iterable[str]:
+def _about_files(verified: VerificationResult | None) -> Iterable[str]:
     if verified is None:
         return
     counts = f"{len(verified.repaired)} repaired, {len(verified.damaged)} damaged"
@@ -269,7 +271,7 @@ def _about_files(verified: Verified | None) -> Iterable[str]:
     yield from (f"  not part of the set, left alone: {safe(path)}" for path in verified.foreign)
 
 
-def _damage(dest: Address, published: Published) -> VerificationError | None:
+def _damage(dest: Address, published: PublishResult) -> VerificationError | None:
     """What could not be repaired, as an error."""
     if published.verified is None or not published.verified.damaged:
         return None

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from repo_manager.adapters.filesystem.paths import shown
-from repo_manager.app.restore import Undoing, find
+from repo_manager.app.restore import Restore, find
 from repo_manager.cli import options
 from repo_manager.cli.change import change
 from repo_manager.cli.quoting import repeated
 from repo_manager.cli.root import run_of
-from repo_manager.cli.voice import TerminalVoice
+from repo_manager.cli.voice import TerminalProgress
 from repo_manager.core import history
 from repo_manager.report.text import table
 
 if TYPE_CHECKING:
     from repo_manager.cli.run import Run
-    from repo_manager.core.history import Entry
+    from repo_manager.core.history import PastTransaction
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -51,13 +51,13 @@ def restore(
         _list(run, entries)
         return
     find(entries, transaction, run.command)
-    voice = TerminalVoice(run.console)
+    voice = TerminalProgress(run.console)
     again = partial(repeated, run.options.words)
-    undoing = Undoing(run.folder, run.catalog, transaction, dropped, run.command, voice, again)
+    undoing = Restore(run.folder, run.catalog, transaction, dropped, run.command, voice, again)
     change(run, undoing.task(restart=not no_restart), dry_run=dry_run, yes=yes)
 
 
-def _list(run: Run, entries: tuple[Entry, ...]) -> None:
+def _list(run: Run, entries: tuple[PastTransaction, ...]) -> None:
     available = {file.path for file in run.folder.retired()}
     rows = [
         {

@@ -19,7 +19,7 @@ from repo_manager.cli.console import Console
 from repo_manager.cli.quoting import repeated
 from repo_manager.core import repository
 from repo_manager.core.address import Web, refuse_share
-from repo_manager.core.audit.signature_policy import Policy, Rules
+from repo_manager.core.audit.signature_policy import Rules, SignaturePolicy
 from repo_manager.core.errors import InputError, NoRepositoryError, NoRightsError
 
 if TYPE_CHECKING:
@@ -33,24 +33,24 @@ if TYPE_CHECKING:
     from repo_manager.adapters.sources.depot_source import DepotSource
     from repo_manager.adapters.sources.download import Downloader
     from repo_manager.adapters.sources.fetching import Fetcher
-    from repo_manager.adapters.sources.http_rules import Policy as Asking
-    from repo_manager.adapters.storage import Depot, Keyring
-    from repo_manager.adapters.windows.locate import Machine, Search
-    from repo_manager.app.change import Workbench
+    from repo_manager.adapters.sources.http_rules import HttpPolicy
+    from repo_manager.adapters.storage import Credentials, Storage
+    from repo_manager.adapters.windows.locate import MachineFacts, Search
+    from repo_manager.app.change import ChangeContext
     from repo_manager.app.fleet_survey import FleetSurvey
     from repo_manager.app.second_folder import SecondFolder
     from repo_manager.app.settings import Profile, Settings
     from repo_manager.app.tasks import PlanContext
-    from repo_manager.app.watch_loop import Bell
+    from repo_manager.app.watch_loop import WakeSignal
     from repo_manager.cli.console import Console
     from repo_manager.cli.global_options import GlobalOptions
     from repo_manager.core.address import Address
     from repo_manager.core.catalog import Catalog
-    from repo_manager.core.fleet import Expected
+    from repo_manager.core.fleet import ExpectedServer
     from repo_manager.core.install_guide import Guides
     from repo_manager.core.repository import Listing
     from repo_manager.core.selection import Request
-    from repo_manager.core.service import Clock, Patience, Service
+    from repo_manager.core.service import Clock, Service, Timeouts
     from repo_manager.core.systems.resolver import Support
 
 
@@ -70,7 +70,7 @@ class Run:
 
     options: GlobalOptions
     changing: bool = True
-    signature_policy: Policy | None = None
+    signature_policy: SignaturePolicy | None = None
     plain_http: bool = False
     create: bool | None = None
     confirmed: Confirmed | None = None
@@ -128,7 +128,7 @@ class Run:
         return self.settings.profile(self.search.profile)
 
     @cached_property
-    def machine(self) -> Machine:
+    def machine(self) -> MachineFacts:
         """What there is beside files: drives, programs, services."""
         from repo_manager.adapters.windows.facts import ThisMachine
 
@@ -246,9 +246,9 @@ class Run:
     def plan_context(self) -> PlanContext:
         """What plans and audits of this run depend on beside the folder."""
         from repo_manager.app.tasks import PlanContext
-        from repo_manager.core.audit.findings import Circumstances
+        from repo_manager.core.audit.findings import AuditFacts
 
-        circumstances = Circumstances(
+        circumstances = AuditFacts(
             classic=self.profile.classic, server_release=self.settings.server_release, command=self.command
         )
         return PlanContext(self.catalog, circumstances)
@@ -279,18 +279,18 @@ class Run:
         """The date and time, as transactions and signed sets are dated."""
         return datetime.now(UTC)
 
-    def bell(self) -> Bell:
+    def bell(self) -> WakeSignal:
         """What wakes a watch."""
-        from repo_manager.adapters.folder_events import Bell
+        from repo_manager.adapters.folder_events import QueueWakeSignal
 
-        return Bell()
+        return QueueWakeSignal()
 
     @property
-    def patience(self) -> Patience:
+    def patience(self) -> Timeouts:
         """How long to wait for the service."""
-        from repo_manager.core.service import Patience
+        from repo_manager.core.service import Timeouts
 
-        return self.settings.patience or Patience()
+        return self.settings.patience or Timeouts()
 
     def checker(self, folder: Folder | None = None) -> Checker:
         """Reads files and remembers what it saw."""
@@ -302,14 +302,14 @@ class Run:
         digests = Digests(cache_folder(self.environ), folder.path, self.confirmed)
         return Checker(folder.file, digests, folder.records(self._note_once), self.signatures)
 
-    def fleet_survey(self, servers: tuple[Expected, ...], patience_s: float, *, deep: bool) -> FleetSurvey:
+    def fleet_survey(self, servers: tuple[ExpectedServer, ...], patience_s: float, *, deep: bool) -> FleetSurvey:
         """A survey of many servers; see `FleetSurvey`."""
         from repo_manager.adapters.filesystem.user_cache import cache_folder
         from repo_manager.app.fleet_survey import FleetSurvey
-        from repo_manager.cli.voice import TerminalVoice
+        from repo_manager.cli.voice import TerminalProgress
 
         open_storage = partial(self.depot, brisk=True)
-        cache, voice = cache_folder(self.environ), TerminalVoice(self.console)
+        cache, voice = cache_folder(self.environ), TerminalProgress(self.console)
         return FleetSurvey(servers, open_storage, cache, patience_s, voice, datetime.now(UTC), deep=deep)
 
     def _note_once(self, text: str) -> None:
@@ -336,15 +336,17 @@ class Run:
         for remark in self.signatures.remarks():
             self.console.note(remark)
 
-    def _asked_of_signatures(self) -> Policy | None:
+    def _asked_of_signatures(self) -> SignaturePolicy | None:
         word = self.signature_policy or self.options.option("signatures")
         if word is None:
             return None
         try:
-            return Policy(word)
+            return SignaturePolicy(word)
         except ValueError as error:
             raise InputError(
-                "configuration", f"signatures: {word!r} is none of {', '.join(Policy)}", "mend the configuration file"
+                "configuration",
+                f"signatures: {word!r} is none of {', '.join(SignaturePolicy)}",
+                "mend the configuration file",
             ) from error
 
     def request(self, *, release: str, packages: tuple[str, ...] = (), manual_only: bool = False) -> Request:
@@ -374,7 +376,7 @@ class Run:
             depot=depot,
         )
 
-    def depot(self, address: Address, *, brisk: bool = False, ring: Keyring | None = None) -> Depot:
+    def depot(self, address: Address, *, brisk: bool = False, ring: Credentials | None = None) -> Storage:
         """Where a signed set lies. Close it in the end. A brisk one gives up soon and asks once.
 
         `ring` says who to be there, where not the same as everywhere.
@@ -386,24 +388,24 @@ class Run:
 
         return open_depot(address, policy=self.policy(brisk=brisk), keyring=ring or self.keyring())
 
-    def keyring(self) -> Keyring:
+    def keyring(self) -> Credentials:
         """Who to be at object stores and web servers."""
         from repo_manager.adapters.storage.credentials import keyring
 
         return keyring(self.environ, self.settings.store_credentials)
 
-    def reporting_keyring(self) -> Keyring:
+    def reporting_keyring(self) -> Credentials:
         """Who to be where reports go: nobody else than the file for it says, where there is one."""
         from repo_manager.adapters.storage.credentials import keyring
 
         own = self.settings.report_credentials
         return self.keyring() if own is None else keyring({}, own)
 
-    def policy(self, *, brisk: bool = False) -> Asking:
+    def policy(self, *, brisk: bool = False) -> HttpPolicy:
         """How to ask web servers and object stores that were named on the command line."""
-        from repo_manager.adapters.sources.http_rules import Policy as Asking
+        from repo_manager.adapters.sources.http_rules import HttpPolicy
 
-        policy = Asking(
+        policy = HttpPolicy(
             hosts=frozenset(),
             attempts=self.settings.attempts,
             backoff_s=0.5,
@@ -415,11 +417,11 @@ class Run:
 
     def downloader(self, extra_hosts: tuple[str, ...] = ()) -> Downloader:
         """HTTP, to the catalog's hosts and the configured ones alone."""
-        from repo_manager.adapters.sources.download import Downloader, Policy
+        from repo_manager.adapters.sources.download import Downloader, HttpPolicy
 
         hosts = self.catalog.hosts | {host.lower() for host in (*self.settings.hosts, *extra_hosts)}
         return Downloader(
-            Policy(
+            HttpPolicy(
                 hosts=hosts,
                 attempts=self.settings.attempts,
                 backoff_s=0.5,
@@ -456,12 +458,12 @@ class Run:
 
         return {"pid": os.getpid(), "host": socket.gethostname()}
 
-    def workbench(self, *, yes: bool, fetcher: Fetcher | None = None) -> Workbench:
+    def workbench(self, *, yes: bool, fetcher: Fetcher | None = None) -> ChangeContext:
         """What an operation on the repository is handed."""
-        from repo_manager.app.change import Retention, Workbench
-        from repo_manager.cli.voice import TerminalVoice
+        from repo_manager.app.change import ChangeContext, Retention
+        from repo_manager.cli.voice import TerminalProgress
 
-        return Workbench(
+        return ChangeContext(
             folder=self.folder,
             catalog=self.catalog,
             checker=self.checker,
@@ -472,7 +474,7 @@ class Run:
             now=self.now,
             owner=self.owner,
             retention=Retention(self.settings.retired_keep, self.settings.retired_days),
-            voice=TerminalVoice(self.console, ask=None if yes else self.agreed),
+            voice=TerminalProgress(self.console, ask=None if yes else self.agreed),
         )
 
 

@@ -18,8 +18,8 @@ from repo_manager.core.errors import InputError, install_hint
 if TYPE_CHECKING:
     from repo_manager.cli.run import Run
     from repo_manager.web.app import Site
-    from repo_manager.web.limits import Entry
-    from repo_manager.web.server import Address, Server, Terms
+    from repo_manager.web.limits import AccessLogEntry
+    from repo_manager.web.server import Address, HttpServer, ServerConfig
     from repo_manager.web.signed_folder import SignedFolder
     from repo_manager.web.tokens import Tokens
 
@@ -198,10 +198,10 @@ def token(
 
 
 def _add(run: Run, path: Path, known: Tokens, name: str, role: TokenRole, servers: tuple[str, ...]) -> None:
-    from repo_manager.web.tokens import Role, new_secret, save
+    from repo_manager.web.tokens import BearerRole, new_secret, save
 
     secret = new_secret(secrets.token_bytes(32))
-    more = known.with_one(name, Role(role.value), secret, datetime.now(UTC), servers)
+    more = known.with_one(name, BearerRole(role.value), secret, datetime.now(UTC), servers)
     save(path, more)
     run.console.made = f"the token {name!r} was made; remove it and make another"
     run.console.emit({"schema": "repo-manager/serve-token/1", "name": name, "role": role.value, "token": secret})
@@ -276,9 +276,9 @@ def _folder(set_: Path | None) -> SignedFolder:
 def _site(folder: SignedFolder, tokens: Path | None, reports: Path | None) -> Site:
     from repo_manager.adapters.status_reports.folder import ReportsFolder
     from repo_manager.web.app import Site
-    from repo_manager.web.doorkeeper import Doorkeeper
+    from repo_manager.web.doorkeeper import Authenticator
 
-    doorkeeper = Doorkeeper(tokens)
+    doorkeeper = Authenticator(tokens)
     doorkeeper.refresh()
     if reports is None:
         return Site(folder, doorkeeper)
@@ -301,11 +301,11 @@ def _terms(
     behind: tuple[str, ...],
     connections: int,
     drain_s: int,
-) -> Terms:
-    from repo_manager.web.connection import Doors
+) -> ServerConfig:
+    from repo_manager.web.connection import ConnectionLimits
     from repo_manager.web.entrance import room_for
     from repo_manager.web.limits import is_loopback
-    from repo_manager.web.server import Certificate, Terms, is_one_of
+    from repo_manager.web.server import Certificate, ServerConfig, is_one_of
 
     if (tls_cert is None) != (tls_key is None):
         raise InputError("usage", "a certificate and its key belong together", "give both --tls-cert and --tls-key")
@@ -317,16 +317,16 @@ def _terms(
             f"warning: this process may open too few files for {connections} connections, it takes {most} at once;"
             " raise its limit (ulimit -n, or LimitNOFILE of its unit)"
         )
-    doors = Doors(
+    doors = ConnectionLimits(
         site.metrics,
         most=most,
         most_of_one=max(most // 2, 1),
         exempt=lambda client: is_loopback(client) or is_one_of(client, behind),
     )
-    return Terms(doors, certificate, behind, drain_s, run.console.note)
+    return ServerConfig(doors, certificate, behind, drain_s, run.console.note)
 
 
-def _warn(run: Run, address: Address, site: Site, terms: Terms) -> None:
+def _warn(run: Run, address: Address, site: Site, terms: ServerConfig) -> None:
     """Say what may surprise."""
     if not address.for_this_machine_only:
         if terms.certificate is None:
@@ -339,17 +339,17 @@ def _warn(run: Run, address: Address, site: Site, terms: Terms) -> None:
         run.console.note(f"warning: {error.message}; {error.hint}")
 
 
-def _serve(run: Run, address: Address, site: Site, terms: Terms) -> bool:
+def _serve(run: Run, address: Address, site: Site, terms: ServerConfig) -> bool:
     """Serve until somebody asks for the end. Returns whether somebody did."""
     from repo_manager.adapters.signals import told_to_stop
     from repo_manager.cli.console import flush
     from repo_manager.web.app import application
-    from repo_manager.web.server import Server, bind
+    from repo_manager.web.server import HttpServer, bind
 
     run.console.a_line_each = True
     listening = bind(address)
     url = address.url(listening.getsockname()[1], tls=terms.certificate is not None)
-    server: Server = Server(application(site), terms)
+    server: HttpServer = HttpServer(application(site), terms)
     with told_to_stop(server.stop) as told:
         _say(run, "listening", f"listening on {url}; Ctrl-C ends it", address=url)
         flush()
@@ -374,7 +374,7 @@ class _Log:
         self._run = run
         self._file = None if path is None else TextLog(path, limit_bytes=_LOG_BYTES)
 
-    def tell(self, entry: Entry) -> None:
+    def tell(self, entry: AccessLogEntry) -> None:
         from repo_manager.web.limits import line
 
         words = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line(entry)}"

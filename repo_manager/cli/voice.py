@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.app.change import Voice
+from repo_manager.app.change import Progress
 from repo_manager.cli.console import is_terminal
 from repo_manager.report import tables
 from repo_manager.report.text import plural
@@ -13,7 +13,8 @@ from repo_manager.report.text import plural
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rich.progress import Progress, ProgressColumn, TaskID
+    from rich.progress import Progress as RichProgress
+    from rich.progress import ProgressColumn, TaskID
 
     from repo_manager.cli.console import Console
     from repo_manager.core.plan import Download, Plan
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _BAR: Final = 20
 
 
-class TerminalVoice(Voice):
+class TerminalProgress(Progress):
     """Speaks through a console. `ask` asks a question about a text; None does not ask.
 
     `title` is printed above the plan.
@@ -33,7 +34,7 @@ class TerminalVoice(Voice):
         self._console = console
         self._ask = ask
         self._title = title
-        self._progress: Progress | None = None
+        self._progress: RichProgress | None = None
 
     def note(self, text: str) -> None:
         """Print to stderr."""
@@ -119,10 +120,10 @@ class TerminalVoice(Voice):
         progress = self._begun(said, BarColumn(_BAR), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
         return progress.add_task(what, total=total_bytes)
 
-    def _begun(self, *columns: ProgressColumn) -> Progress:
+    def _begun(self, *columns: ProgressColumn) -> RichProgress:
         from rich.console import Console as RichConsole
-        from rich.progress import Progress
+        from rich.progress import Progress as RichProgress
 
-        self._progress = Progress(*columns, console=RichConsole(stderr=True), transient=True)
+        self._progress = RichProgress(*columns, console=RichConsole(stderr=True), transient=True)
         self._progress.start()
         return self._progress

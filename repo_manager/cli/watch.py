@@ -15,7 +15,7 @@ from repo_manager.cli.change import copy_to_second_folder
 from repo_manager.cli.root import run_of
 from repo_manager.core import maintenance_window
 from repo_manager.core import selection as selections
-from repo_manager.core.watch_state import Pace
+from repo_manager.core.watch_state import WatchTiming
 from repo_manager.report import documents, tables
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from typer._click.core import Context
 
     from repo_manager.adapters.windows.event_log import Log
-    from repo_manager.app.change import Seen, Workbench
-    from repo_manager.app.watch_loop import Attendant, Bell
+    from repo_manager.app.change import ChangeContext, Snapshot
+    from repo_manager.app.watch_loop import WakeSignal, Watcher
     from repo_manager.cli.run import Run
     from repo_manager.core.plan import Plan
-    from repo_manager.core.watch_state import Happening, Scope
+    from repo_manager.core.watch_state import Scope, WatchEvent
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
 
@@ -89,7 +89,7 @@ def watch(
         return
     run = run_of(context, signature_policy=signatures)
     run.signatures.insist()
-    wishes = _Wishes.of(settle, interval, window, polling=polling, dry_run=dry_run, no_restart=no_restart)
+    wishes = _WatchOptions.of(settle, interval, window, polling=polling, dry_run=dry_run, no_restart=no_restart)
     _check(run)
     from repo_manager.adapters.windows.event_log import open_log
 
@@ -119,7 +119,7 @@ def install(
 
     run = run_of(context, signature_policy=signatures)
     run.signatures.insist()
-    _Wishes.of(settle, interval, window, polling=polling, no_restart=no_restart)
+    _WatchOptions.of(settle, interval, window, polling=polling, no_restart=no_restart)
     _check(run)
     arguments = _arguments(run, context, log or default_log(run.environ))
     said = background.install(arguments, clock=run.clock, patience=run.patience)
@@ -156,7 +156,7 @@ def unit(
 
     run = run_of(context, signature_policy=signatures)
     run.signatures.insist()
-    _Wishes.of(settle, interval, window, polling=polling, no_restart=no_restart)
+    _WatchOptions.of(settle, interval, window, polling=polling, no_restart=no_restart)
     arguments = _arguments(run, context, log)
     text = systemd.unit(arguments)
     run.console.emit({"schema": "repo-manager/watch-unit/1", "name": systemd.NAME, "unit": text})
@@ -165,10 +165,10 @@ def unit(
 
 
 @dataclass(frozen=True, slots=True)
-class _Wishes:
+class _WatchOptions:
     """The options as values."""
 
-    pace: Pace
+    pace: WatchTiming
     windows: tuple[maintenance_window.Window, ...]
     polling: bool
     dry_run: bool
@@ -184,11 +184,11 @@ class _Wishes:
         polling: bool,
         no_restart: bool,
         dry_run: bool = False,
-    ) -> _Wishes:
-        usual = Pace()
+    ) -> _WatchOptions:
+        usual = WatchTiming()
         # Files that settle slowly must not seem to be endless.
         patience_s = max(usual.patience_s, 3.0 * settle)
-        pace = Pace(settle_s=settle, interval_s=interval * 60.0, patience_s=patience_s)
+        pace = WatchTiming(settle_s=settle, interval_s=interval * 60.0, patience_s=patience_s)
         windows = tuple(maintenance_window.parse(text) for text in window or ())
         return cls(pace, windows, polling, dry_run, not no_restart)
 
@@ -204,7 +204,7 @@ def _check(run: Run) -> None:
             raise foreign
 
 
-def _stay(run: Run, wishes: _Wishes, kept: Log) -> bool:
+def _stay(run: Run, wishes: _WatchOptions, kept: Log) -> bool:
     """Watch until somebody asks for the end. Returns whether somebody did."""
     from repo_manager.adapters.signals import told_to_stop
 
@@ -215,18 +215,18 @@ def _stay(run: Run, wishes: _Wishes, kept: Log) -> bool:
     return told.asked
 
 
-def _attendant(run: Run, wishes: _Wishes, bell: Bell, kept: Log) -> Attendant:
+def _attendant(run: Run, wishes: _WatchOptions, bell: WakeSignal, kept: Log) -> Watcher:
     from repo_manager.adapters import folder_events
-    from repo_manager.app.watch_loop import Attendant, Orders, Senses
+    from repo_manager.app.watch_loop import FolderMonitor, WatchConfig, Watcher
 
-    def tell(happening: Happening) -> None:
+    def tell(happening: WatchEvent) -> None:
         kept.write(happening)
         _show(run, happening)
 
     polling = wishes.polling or folder_events.remote(run.path)
     poll_s = _POLL_AFAR_S if folder_events.remote(run.path) else _POLL_S
     current = _CurrentRun(run)
-    orders = Orders(
+    orders = WatchConfig(
         folder=run.folder,
         bench=current.bench,
         plan=current.plan,
@@ -236,13 +236,13 @@ def _attendant(run: Run, wishes: _Wishes, bell: Bell, kept: Log) -> Attendant:
         restart=wishes.restart,
         dry_run=wishes.dry_run,
     )
-    senses = Senses(
-        observe=lambda ring: folder_events.Observation(run.path, ring, polling=polling, poll_s=poll_s),
+    senses = FolderMonitor(
+        observe=lambda ring: folder_events.FolderEvents(run.path, ring, polling=polling, poll_s=poll_s),
         held_open=folder_events.held_open,
         pulse=folder_events.pulse,
         pulse_s=poll_s,
     )
-    return Attendant(orders, senses, bell=bell, clock=run.clock, now=run.now, pace=wishes.pace, tell=tell)
+    return Watcher(orders, senses, bell=bell, clock=run.clock, now=run.now, pace=wishes.pace, tell=tell)
 
 
 _POLL_S: Final = 2.0
@@ -256,7 +256,7 @@ class _CurrentRun:
         self.run = run
         self._stamp = _stamp(run.catalog_path)
 
-    def bench(self) -> Workbench:
+    def bench(self) -> ChangeContext:
         """The workbench of a new batch."""
         stamp = _stamp(self.run.catalog_path)
         unchanged = stamp is None or stamp == self._stamp
@@ -264,11 +264,11 @@ class _CurrentRun:
         self.run = replace(self.run, loaded=self.run.catalog if unchanged else None)
         return self.run.workbench(yes=True)
 
-    def plan(self, seen: Seen, scope: Scope) -> Plan:
+    def plan(self, seen: Snapshot, scope: Scope) -> Plan:
         """What the batch does."""
         return clean_up(self.run.plan_context, self.run.request(release=selections.AUTO), seen, scope)
 
-    def copy_to_second_folder(self, bench: Workbench) -> None:
+    def copy_to_second_folder(self, bench: ChangeContext) -> None:
         """What follows a change.
 
         Raises:
@@ -291,7 +291,7 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return stat.st_mtime_ns, stat.st_size
 
 
-def _show(run: Run, happening: Happening) -> None:
+def _show(run: Run, happening: WatchEvent) -> None:
     from repo_manager.cli.console import flush
 
     run.console.emit(documents.happening(happening))

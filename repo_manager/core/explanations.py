@@ -21,7 +21,7 @@ SECTIONS: Final = ("What it means", "Why it matters", "How it arises", "How to m
 """What every page of a finding has, in this order."""
 
 
-class Kind(StrEnum):
+class BlockKind(StrEnum):
     """What a block of a page is."""
 
     PARAGRAPH = "paragraph"
@@ -37,7 +37,7 @@ class Block:
     without the prompt.
     """
 
-    kind: Kind
+    kind: BlockKind
     text: str
 
 
@@ -66,7 +66,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ErrorExplanation:
     """One code that an error carries, with the exit code that goes with it."""
 
     code: str
@@ -81,7 +81,7 @@ class Explanation:
 
     code: str
     page: Page | None
-    problem: Problem | None
+    problem: ErrorExplanation | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Book:
     """Everything that can be explained, findings in the order of their pages, errors in that of the table."""
 
     pages: Mapping[str, Page]
-    problems: Mapping[str, Problem]
+    problems: Mapping[str, ErrorExplanation]
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -144,11 +144,11 @@ def page(text: str) -> Page:
     return Page(title.removeprefix("# "), severity.removeprefix("Severity: "), sections, tuple(_links(text, _HOME)))
 
 
-def problems(text: str) -> Iterator[Problem]:
+def problems(text: str) -> Iterator[ErrorExplanation]:
     """The rows of the table of errors."""
     for codes, exit_code, words in _ROW.findall(text):
         for code in codes.replace("`", "").split(", "):
-            yield Problem(code, int(exit_code), plain(words), tuple(_links(words, "reference")))
+            yield ErrorExplanation(code, int(exit_code), plain(words), tuple(_links(words, "reference")))
 
 
 def plain(markdown: str) -> str:
@@ -168,7 +168,7 @@ def _section(text: str) -> Section:
 
 def _code(text: str) -> Iterator[Block]:
     lines = (line.removeprefix("C:\\> ").removeprefix("$ ") for line in text.rstrip("\n").split("\n"))
-    yield Block(Kind.CODE, "\n".join(lines))
+    yield Block(BlockKind.CODE, "\n".join(lines))
 
 
 def _prose(text: str) -> Iterator[Block]:
@@ -178,7 +178,7 @@ def _prose(text: str) -> Iterator[Block]:
         if paragraph.lstrip().startswith(("|", "#", ">", "1.", "* ")):
             raise ValueError(paragraph)
         item = paragraph.startswith("- ")
-        yield Block(Kind.ITEM if item else Kind.PARAGRAPH, plain(paragraph.removeprefix("- ")))
+        yield Block(BlockKind.ITEM if item else BlockKind.PARAGRAPH, plain(paragraph.removeprefix("- ")))
 
 
 def _links(markdown: str, home: str) -> Iterator[tuple[str, str]]:

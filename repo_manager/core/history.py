@@ -79,7 +79,7 @@ class Undoability(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class MovedFile:
     """A file that a transaction moved.
 
     `path` is where it waits below the sub-folder; empty for one it placed. `damaged` says that it was not whole when it
@@ -94,40 +94,40 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class NameChange:
     """What a transaction did to one name: the files it placed under it, and those it retired.
 
     `by` is the transaction that undid it or changed the name since; empty where there was none.
     """
 
-    came: tuple[Version, ...]
-    went: tuple[Version, ...]
+    came: tuple[MovedFile, ...]
+    went: tuple[MovedFile, ...]
     state: Undoability
     by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PastTransaction:
     """A past transaction. `undoes` is the one that a `restore` undid, where that is known."""
 
     identity: str
     command: str
-    changes: tuple[Change, ...]
+    changes: tuple[NameChange, ...]
     undoes: str = ""
     damaged: str = ""
 
     @property
-    def placed(self) -> tuple[Version, ...]:
+    def placed(self) -> tuple[MovedFile, ...]:
         """The files that it placed."""
         return tuple(version for change in self.changes for version in change.came)
 
     @property
-    def retired(self) -> tuple[Version, ...]:
+    def retired(self) -> tuple[MovedFile, ...]:
         """The files that it retired."""
         return tuple(version for change in self.changes for version in change.went)
 
     @property
-    def undoable(self) -> tuple[Change, ...]:
+    def undoable(self) -> tuple[NameChange, ...]:
         """The changes that may be undone."""
         return tuple(change for change in self.changes if change.state is Undoability.UNDOABLE)
 
@@ -154,14 +154,14 @@ class Entry:
 class _Step:
     """A transaction's step from one state of a name to another. `upward` leads back to an earlier state."""
 
-    came: tuple[Version, ...]
-    went: tuple[Version, ...]
+    came: tuple[MovedFile, ...]
+    went: tuple[MovedFile, ...]
     before: int
     after: int
     upward: bool = False
 
 
-class _Line:
+class _NameHistory:
     """The states of one name. They form a tree: undoing leads to the parent, and the next change to a new child."""
 
     def __init__(self) -> None:
@@ -180,7 +180,7 @@ class _Line:
         """The transaction that led to the present state; empty for the state before all of them."""
         return self._parents.get(self.current, (0, ""))[1]
 
-    def go(self, identity: str, came: tuple[Version, ...], went: tuple[Version, ...], undoes: str) -> None:
+    def go(self, identity: str, came: tuple[MovedFile, ...], went: tuple[MovedFile, ...], undoes: str) -> None:
         """Take the next step."""
         undone = self.steps.get(undoes)
         for version in went:
@@ -204,7 +204,7 @@ class _Line:
         self.go(identity, (), (), "")
         self._unknown.add(identity)
 
-    def change(self, identity: str) -> Change:
+    def change(self, identity: str) -> NameChange:
         """How a transaction's step stands now."""
         step = self.steps[identity]
         path = self._ancestry()
@@ -217,14 +217,14 @@ class _Line:
             for version in step.went
         )
         if step.after == self.current:
-            return Change(step.came, went, Undoability.UNDOABLE)
+            return NameChange(step.came, went, Undoability.UNDOABLE)
         # A step back is undone while the state that it left is in effect again, any other while its own is not.
         if step.upward and step.before in path:
-            return Change(step.came, went, Undoability.UNDONE, self._reached[step.before])
+            return NameChange(step.came, went, Undoability.UNDONE, self._reached[step.before])
         if not step.upward and step.after not in path:
-            return Change(step.came, went, Undoability.UNDONE, self._left[step.after])
+            return NameChange(step.came, went, Undoability.UNDONE, self._left[step.after])
         by = path.get(step.after, self.last)
-        return Change(step.came, went, Undoability.DAMAGED if by in self._unknown else Undoability.CHANGED, by)
+        return NameChange(step.came, went, Undoability.DAMAGED if by in self._unknown else Undoability.CHANGED, by)
 
     def _ancestry(self) -> dict[int, str]:
         """The states that led to the present one, each with the transaction that changed the name then."""
@@ -235,9 +235,9 @@ class _Line:
         return found
 
 
-def read(journals: Iterable[_Journal]) -> tuple[Entry, ...]:
+def read(journals: Iterable[_Journal]) -> tuple[PastTransaction, ...]:
     """The transactions, newest first, from their journals in the order in which they happened."""
-    lines: defaultdict[str, _Line] = defaultdict(_Line)
+    lines: defaultdict[str, _NameHistory] = defaultdict(_NameHistory)
     happened: list[tuple[_Journal, str, tuple[str, ...]]] = []
     for journal in journals:
         if journal.damaged:
@@ -249,7 +249,7 @@ def read(journals: Iterable[_Journal]) -> tuple[Entry, ...]:
             lines[key].go(journal.identity, came, went, undoes)
         happened.append((journal, undoes, tuple(changed)))
     return tuple(
-        Entry(
+        PastTransaction(
             journal.identity,
             journal.command,
             tuple(lines[key].change(journal.identity) for key in keys),
@@ -260,7 +260,7 @@ def read(journals: Iterable[_Journal]) -> tuple[Entry, ...]:
     )
 
 
-def last_to_undo(entries: Iterable[Entry]) -> Entry | None:
+def last_to_undo(entries: Iterable[PastTransaction]) -> PastTransaction | None:
     """Of entries newest first, the one that stepping back undoes next: no `restore`, and not even partly undone."""
     undone = {Undoability.UNDONE, Undoability.PARTLY_UNDONE}
     return next((entry for entry in entries if entry.command != "restore" and entry.state not in undone), None)
@@ -272,27 +272,27 @@ def time_of(identity: str) -> str:
     return "{}-{}-{} {}:{}:{} UTC".format(*found.groups()) if found else identity
 
 
-def _by_name(moves: Iterable[_Move]) -> dict[str, tuple[tuple[Version, ...], tuple[Version, ...]]]:
+def _by_name(moves: Iterable[_Move]) -> dict[str, tuple[tuple[MovedFile, ...], tuple[MovedFile, ...]]]:
     """What came and what went under each name."""
-    found: defaultdict[str, tuple[list[Version], list[Version]]] = defaultdict(lambda: ([], []))
+    found: defaultdict[str, tuple[list[MovedFile], list[MovedFile]]] = defaultdict(lambda: ([], []))
     for move in moves:
         incoming = move.destination.startswith("../")
         name = (move.destination if incoming else move.origin).removeprefix("../")
         path = "" if incoming else move.destination
-        version = Version(name, move.size_bytes, path, move.sha256, move.damaged)
+        version = MovedFile(name, move.size_bytes, path, move.sha256, move.damaged)
         found[name.casefold()][0 if incoming else 1].append(version)
     return {key: (tuple(came), tuple(went)) for key, (came, went) in found.items()}
 
 
-def _is_reverse(step: _Step, came: tuple[Version, ...], went: tuple[Version, ...]) -> bool:
+def _is_reverse(step: _Step, came: tuple[MovedFile, ...], went: tuple[MovedFile, ...]) -> bool:
     return set(_names(came)) == set(_names(step.went)) and set(_names(went)) == set(_names(step.came))
 
 
-def _names(versions: Iterable[Version]) -> Iterator[str]:
+def _names(versions: Iterable[MovedFile]) -> Iterator[str]:
     return (version.name for version in versions)
 
 
-def _derived(journal: _Journal, lines: Iterable[_Line]) -> str:
+def _derived(journal: _Journal, lines: Iterable[_NameHistory]) -> str:
     """Which transaction a `restore` undid whose journal does not record it, as those of version 0.1 do not.
 
     What came back came from one transaction's retired files; where nothing came back, what went out was placed by one.

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.core import history, names, repository
-from repo_manager.core.audit.findings import Code, Severity, Verdict
+from repo_manager.core.audit.findings import Code, FileVerdict, Severity
 from repo_manager.core.errors import InputError
 from repo_manager.core.history import Undoability
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from repo_manager.core.audit.findings import Audit
-    from repo_manager.core.history import Change, Entry, Version
+    from repo_manager.core.history import MovedFile, NameChange, PastTransaction
     from repo_manager.core.names import InstallerName, Token
     from repo_manager.core.repository import File, Listing
     from repo_manager.core.selection import Selection, Target
 
-Verdicts = Mapping[str, Verdict]
+Verdicts = Mapping[str, FileVerdict]
 """What is known of files' bytes, by name. A file that nobody read counts as good."""
 
 
@@ -266,7 +266,7 @@ def _brought(listing: Listing, arrival: Arrival) -> str:
 
 
 def undo(
-    entry: Entry,
+    entry: PastTransaction,
     listing: Listing,
     kept: Mapping[str, str],
     verdicts: Verdicts,
@@ -314,7 +314,7 @@ def undo(
     return Plan(tuple(_ordered(listing, places, leaving)), tuple(skipped), entry.identity)
 
 
-def _reversed(entry: Entry, change: Change, listing: Listing, reason: str = "") -> list[Place | Retire]:
+def _reversed(entry: PastTransaction, change: NameChange, listing: Listing, reason: str = "") -> list[Place | Retire]:
     """The moves that undo the change of one name; with the reason, where they are left out."""
     back: list[Place | Retire] = [
         Place(
@@ -333,7 +333,7 @@ def _reversed(entry: Entry, change: Change, listing: Listing, reason: str = "") 
     return back + [_retire(listing, name, reason or f"placed by {entry.identity}") for name in out]
 
 
-def _why_not(change: Change, listing: Listing, verdicts: Verdicts) -> str:
+def _why_not(change: NameChange, listing: Listing, verdicts: Verdicts) -> str:
     """Why the change of a name is left alone; empty where the name is as the transaction left it."""
     if change.state is Undoability.CHANGED:
         return f"changed since by {change.by}"
@@ -342,7 +342,7 @@ def _why_not(change: Change, listing: Listing, verdicts: Verdicts) -> str:
     return _changed_by_hand(change, listing, verdicts)
 
 
-def _changed_by_hand(change: Change, listing: Listing, verdicts: Verdicts) -> str:
+def _changed_by_hand(change: NameChange, listing: Listing, verdicts: Verdicts) -> str:
     """What another program did to the name, by the files that have it now."""
     name = (*change.came, *change.went)[0].name
     there = {file.name: file for file in listing.by_folded_name.get(name.casefold(), ())}
@@ -359,7 +359,7 @@ def _changed_by_hand(change: Change, listing: Listing, verdicts: Verdicts) -> st
     return ""
 
 
-def _unfit(went: Sequence[Version], kept: Mapping[str, str]) -> str:
+def _unfit(went: Sequence[MovedFile], kept: Mapping[str, str]) -> str:
     """Why retired files cannot come back; empty where they can."""
     reasons = (kept.get(version.path, "no longer kept among the retired files") for version in went)
     return next(filter(None, reasons), "")
@@ -376,7 +376,7 @@ def left_without(made: Plan, listing: Listing, verdicts: Verdicts) -> tuple[Toke
 
     def loses(found: Iterable[tuple[InstallerName, File]]) -> bool:
         whole = [file for _, file in found if _whole(file, verdicts)]
-        stays = [file for file in whole if file.name not in leaving and verdicts.get(file.name, Verdict()).read]
+        stays = [file for file in whole if file.name not in leaving and verdicts.get(file.name, FileVerdict()).read]
         return bool(whole) and not stays
 
     return tuple(
@@ -388,14 +388,14 @@ def left_without(made: Plan, listing: Listing, verdicts: Verdicts) -> tuple[Toke
 
 def _whole(file: File, verdicts: Verdicts) -> bool:
     """Whether a file is complete, whatever its signature is; yes where it cannot be read now."""
-    return file.entry.size_bytes > 0 and verdicts.get(file.name, Verdict()).whole
+    return file.entry.size_bytes > 0 and verdicts.get(file.name, FileVerdict()).whole
 
 
 def carried_out(plan: Plan, listing: Listing) -> Listing:
     """What a folder has once a plan was carried out. A size that is not known counts as 1."""
     going = {move.name for move in plan.moves if isinstance(move, Retire)}
     stay = [file.entry for file in listing.files if file.name not in going]
-    coming = [repository.Entry(place.name, place.size_bytes or 1) for place in plan.places]
+    coming = [repository.FolderEntry(place.name, place.size_bytes or 1) for place in plan.places]
     return repository.survey(listing.repository, [*stay, *coming])
 
 

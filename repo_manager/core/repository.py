@@ -49,7 +49,7 @@ _UNFINISHED: Final = (
 )
 
 
-class Kind(StrEnum):
+class FileKind(StrEnum):
     """What a file in the repository is."""
 
     INSTALLER = "installer"
@@ -59,7 +59,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FolderEntry:
     """One file as a scan saw it.
 
     `stamp` changes whenever the file system says that the bytes may have: modification time, change
@@ -92,8 +92,8 @@ class File:
     product's prefix.
     """
 
-    entry: Entry
-    kind: Kind
+    entry: FolderEntry
+    kind: FileKind
     installer: InstallerName | None = None
     takable: bool = False
     reason: str = ""
@@ -126,7 +126,7 @@ class Listing:
         return next((file for file in found if file.name == name), found[0] if found else None)
 
 
-def survey(repository: str, entries: Iterable[Entry]) -> Listing:
+def survey(repository: str, entries: Iterable[FolderEntry]) -> Listing:
     """Say of every entry what it is."""
     files = sorted(map(_classify, entries), key=lambda file: file.name)
     by_token: dict[Token, list[tuple[InstallerName, File]]] = defaultdict(list)
@@ -143,7 +143,7 @@ def survey(repository: str, entries: Iterable[Entry]) -> Listing:
     return Listing(repository, tuple(files), MappingProxyType(newest_first), MappingProxyType(folded))
 
 
-def _classify(entry: Entry) -> File:
+def _classify(entry: FolderEntry) -> File:
     name = entry.name
     try:
         installer = names.parse(name)
@@ -151,11 +151,11 @@ def _classify(entry: Entry) -> File:
         reason = error.reason
     else:
         if entry.regular:
-            return File(entry, Kind.INSTALLER, installer)
-        return File(entry, Kind.STRAY, takable=True, reason="is a link or a device, not a file")
+            return File(entry, FileKind.INSTALLER, installer)
+        return File(entry, FileKind.STRAY, takable=True, reason="is a link or a device, not a file")
     if _PUSH_CLIENT.fullmatch(name) is not None:
-        return File(entry, Kind.PUSH_CLIENT)
+        return File(entry, FileKind.PUSH_CLIENT)
     takable = _LOOKALIKE.search(name) is not None
     if takable and name.lower().endswith(_UNFINISHED):
-        return File(entry, Kind.PARTIAL, takable=True, reason="is a file that is not whole yet")
-    return File(entry, Kind.STRAY, takable=takable, reason=reason)
+        return File(entry, FileKind.PARTIAL, takable=True, reason="is a file that is not whole yet")
+    return File(entry, FileKind.STRAY, takable=takable, reason=reason)

@@ -75,7 +75,7 @@ class Clock(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """How long to wait, in seconds. `steady_s` is how long it must stay up to count as well."""
 
     stop_s: float = 120.0
@@ -93,7 +93,7 @@ class ServiceReport:
     remark: str = ""
 
 
-def restart(service: Service, clock: Clock, patience: Patience) -> ServiceReport:
+def restart(service: Service, clock: Clock, patience: Timeouts) -> ServiceReport:
     """Restart a running service. One that is stopped stays stopped; one that is absent is said to be.
 
     Raises:
@@ -112,7 +112,7 @@ def restart(service: Service, clock: Clock, patience: Patience) -> ServiceReport
     return ServiceReport(restarted=True, state=ServiceState.RUNNING)
 
 
-def bring_up(service: Service, clock: Clock, patience: Patience) -> None:
+def bring_up(service: Service, clock: Clock, patience: Timeouts) -> None:
     """Start a service, whatever it is doing, and wait until it has been running for `steady_s`.
 
     Raises:
@@ -140,7 +140,7 @@ def bring_up(service: Service, clock: Clock, patience: Patience) -> None:
             )
 
 
-def _stop(service: Service, clock: Clock, patience: Patience) -> None:
+def _stop(service: Service, clock: Clock, patience: Timeouts) -> None:
     if service.state() is ServiceState.STARTING:
         _await(service, ServiceState.RUNNING, patience.start_s, clock, patience)
     if service.state() not in {ServiceState.STOPPING, ServiceState.STOPPED}:
@@ -159,7 +159,7 @@ def _unless_already(request: Callable[[], None]) -> None:
         request()
 
 
-def _await(service: Service, wanted: ServiceState, limit_s: float, clock: Clock, patience: Patience) -> bool:
+def _await(service: Service, wanted: ServiceState, limit_s: float, clock: Clock, patience: Timeouts) -> bool:
     """Poll until the service is as wanted. False when the time is up, or when a start ended in a stop."""
     deadline = clock.monotonic() + limit_s
     while (state := service.state()) is not wanted:

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from repo_manager.core.plan import Action, Plan
-    from repo_manager.core.repository import Entry
-    from repo_manager.core.service import Clock, Patience, Service
+    from repo_manager.core.repository import FolderEntry
+    from repo_manager.core.service import Clock, Service, Timeouts
 
 
-class Result(StrEnum):
+class ActionResult(StrEnum):
     """What became of an action."""
 
     DONE = "done"
@@ -120,19 +120,19 @@ class Outcome:
     """What came of a plan: every action with its result, the service, and the error that ended it, if any."""
 
     identity: str
-    results: tuple[tuple[Action, Result], ...]
+    results: tuple[tuple[Action, ActionResult], ...]
     service: ServiceReport
     error: RepoManagerError | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class TransactionIO:
     """What a transaction is handed to work with. `say` is told each step in words."""
 
     store: Store
     service: Service
     clock: Clock
-    patience: Patience
+    patience: Timeouts
     say: Callable[[str], None]
 
 
@@ -153,7 +153,7 @@ def moves_of(plan: Plan, identity: str) -> tuple[Move, ...]:
 
 
 def carry_out(
-    plan: Plan, identity: str, command: str, means: Means, *, confirm: Callable[[], None] = lambda: None
+    plan: Plan, identity: str, command: str, means: TransactionIO, *, confirm: Callable[[], None] = lambda: None
 ) -> Outcome:
     """Apply a plan whose files are staged, whole and verified. All of it happens, or none.
 
@@ -181,7 +181,7 @@ def carry_out(
     except RepoManagerError as error:
         # Nothing has moved. A journal that got as far as the disk says nothing that happened; the next run closes it.
         report = _untouched(means, "the repository is as it was")
-        return Outcome(identity, _results(plan, Result.UNDONE, report), report, error)
+        return Outcome(identity, _results(plan, ActionResult.UNDONE, report), report, error)
     try:
         for move in journal.moves:
             means.say(f"{move.origin} -> {move.destination}")
@@ -195,14 +195,14 @@ def carry_out(
         means.store.commit(journal)
     except RepoManagerError as error:
         if closing and not _still_open(means.store, error):
-            return Outcome(identity, _results(plan, Result.DONE, report), report, _not_confirmed(error))
+            return Outcome(identity, _results(plan, ActionResult.DONE, report), report, _not_confirmed(error))
         return _put_back(plan, journal, means, error, seen=seen)
     except BaseException as error:
         # An interruption may come just after the journal was closed: then all of it has happened.
         if not closing or _still_open(means.store, error):
             undo(journal, means, seen=seen)
         raise
-    return Outcome(identity, _results(plan, Result.DONE, report), report)
+    return Outcome(identity, _results(plan, ActionResult.DONE, report), report)
 
 
 def _still_open(store: Store, error: BaseException) -> bool:
@@ -230,7 +230,7 @@ def _not_confirmed(error: RepoManagerError) -> MachineError:
     )
 
 
-def recover(means: Means) -> Journal | None:
+def recover(means: TransactionIO) -> Journal | None:
     """Take back what a killed run left half done. Returns its journal, None when there was nothing to do.
 
     Raises:
@@ -245,7 +245,7 @@ def recover(means: Means) -> Journal | None:
     return journal
 
 
-def undo(journal: Journal, means: Means, *, seen: bool = True) -> None:
+def undo(journal: Journal, means: TransactionIO, *, seen: bool = True) -> None:
     """Take back every move that happened, last one first, then the service. Safe to repeat and to kill.
 
     `seen` says that the service may have started on the new set: then it is restarted on the old one.
@@ -262,7 +262,7 @@ def undo(journal: Journal, means: Means, *, seen: bool = True) -> None:
         raise
 
 
-def _take_back(journal: Journal, means: Means, *, seen: bool) -> None:
+def _take_back(journal: Journal, means: TransactionIO, *, seen: bool) -> None:
     store = means.store
     _move_back(journal, store, means.say)
     store.settle()
@@ -287,7 +287,7 @@ def _move_back(journal: Journal, names: Names, say: Callable[[str], None] = lamb
             names.move(move.destination, move.origin)
 
 
-def after_undo(journal: Journal, files: Mapping[str, Entry]) -> Mapping[str, str]:
+def after_undo(journal: Journal, files: Mapping[str, FolderEntry]) -> Mapping[str, str]:
     """Where every file is now, by the path that it has once `undo` has moved the files of the journal back.
 
     `files` are those of the folders that the journal names, by their path now.
@@ -300,7 +300,7 @@ def after_undo(journal: Journal, files: Mapping[str, Entry]) -> Mapping[str, str
 class _Found:
     """Names as values. `now` is where their files are now."""
 
-    def __init__(self, files: Mapping[str, Entry]) -> None:
+    def __init__(self, files: Mapping[str, FolderEntry]) -> None:
         self._files = files
         self.now = {path: path for path in files}
 
@@ -326,7 +326,7 @@ def _abandon(journal: Journal, store: Store) -> None:
 _UP: Final = frozenset({ServiceState.RUNNING, ServiceState.STARTING})
 
 
-def _put_back(plan: Plan, journal: Journal, means: Means, error: RepoManagerError, *, seen: bool) -> Outcome:
+def _put_back(plan: Plan, journal: Journal, means: TransactionIO, error: RepoManagerError, *, seen: bool) -> Outcome:
     remark = "the repository is as it was"
     try:
         undo(journal, means, seen=seen)
@@ -339,7 +339,7 @@ def _put_back(plan: Plan, journal: Journal, means: Means, error: RepoManagerErro
             "mend what is named above and run the same command again; it puts back first",
         ) from error
     report = _untouched(means, remark)
-    return Outcome(journal.identity, _results(plan, Result.UNDONE, report), report, error)
+    return Outcome(journal.identity, _results(plan, ActionResult.UNDONE, report), report, error)
 
 
 def _see_what_comes(journal: Journal, store: Store) -> None:
@@ -370,22 +370,22 @@ def _look(journal: Journal, store: Store) -> None:
             )
 
 
-def _untouched(means: Means, remark: str = "") -> ServiceReport:
+def _untouched(means: TransactionIO, remark: str = "") -> ServiceReport:
     try:
         return ServiceReport(restarted=False, state=means.service.state(), remark=remark)
     except ServiceError as error:
         return ServiceReport(restarted=False, state=ServiceState.ABSENT, remark=error.message)
 
 
-def _results(plan: Plan, result: Result, report: ServiceReport) -> tuple[tuple[Action, Result], ...]:
-    def of(action: Action) -> Result:
+def _results(plan: Plan, result: ActionResult, report: ServiceReport) -> tuple[tuple[Action, ActionResult], ...]:
+    def of(action: Action) -> ActionResult:
         if isinstance(action, Download):
-            return Result.DONE
+            return ActionResult.DONE
         if not isinstance(action, Restart):
             return result
-        if result is not Result.DONE:
-            return Result.FAILED
-        return Result.DONE if report.restarted else Result.SKIPPED
+        if result is not ActionResult.DONE:
+            return ActionResult.FAILED
+        return ActionResult.DONE if report.restarted else ActionResult.SKIPPED
 
-    skipped = ((move, Result.SKIPPED) for move in plan.skipped)
+    skipped = ((move, ActionResult.SKIPPED) for move in plan.skipped)
     return (*((action, of(action)) for action in plan.actions), *skipped)

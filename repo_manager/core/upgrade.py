@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.core import names
-from repo_manager.core.catalog import ForClassic, Standing
+from repo_manager.core.catalog import ForClassic, ReleaseStatus
 from repo_manager.core.errors import InputError
 from repo_manager.core.names import Release
 from repo_manager.core.selection import LATEST, Request, choose_release, select
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from repo_manager.core.repository import Listing
 
 
-class Part(StrEnum):
+class UpgradePart(StrEnum):
     """What is brought to a release, in this order."""
 
     CONFIGURATION_SERVER = "configuration-server"
@@ -40,7 +40,7 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
+class ServerPosition:
     """Where one server of a fleet stands, by the packages it has; `oldest` is the release of the oldest of them.
 
     Both are None where nobody knows what it has.
@@ -53,7 +53,7 @@ class Stand:
 
 
 @dataclass(frozen=True, slots=True)
-class Standpoint:
+class StartingPoint:
     """Where somebody stands: the oldest release among the servers, and among the agents that machines have.
 
     `present` are all releases that were named or found, and `builds` the four-part versions among what was named.
@@ -65,7 +65,7 @@ class Standpoint:
     agents: Release
     present: tuple[Release, ...] = ()
     builds: tuple[Version, ...] = ()
-    fleet: tuple[Stand, ...] = ()
+    fleet: tuple[ServerPosition, ...] = ()
     configuration: Release | None = None
     processes: Release | None = None
 
@@ -76,7 +76,7 @@ class Standpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Placing:
+class PackageToPlace:
     """One package to place at a step. `file` and `url` are None where the catalog has no link.
 
     `manual` says that servers of this release may come without it.
@@ -89,7 +89,7 @@ class Placing:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class UpgradeStep:
     """One release on the way.
 
     `ahead` is how many minor versions it is ahead of the step before, None where the major version changes. `too_far`
@@ -103,8 +103,8 @@ class Step:
     too_far: bool
     between: tuple[Release, ...]
     doubtful: bool
-    parts: tuple[Part, ...]
-    packages: tuple[Placing, ...]
+    parts: tuple[UpgradePart, ...]
+    packages: tuple[PackageToPlace, ...]
 
     @property
     def release(self) -> Release:
@@ -118,11 +118,11 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class SkippedRelease:
     """A release that should not be installed, and why, gravest first."""
 
     release: Release
-    why: tuple[Standing, ...]
+    why: tuple[ReleaseStatus, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +133,12 @@ class Advice:
     oldest first.
     """
 
-    start: Standpoint
+    start: StartingPoint
     target: Release
     classic: bool
-    here: tuple[LeftOut, ...]
-    steps: tuple[Step, ...]
-    left_out: tuple[LeftOut, ...]
+    here: tuple[SkippedRelease, ...]
+    steps: tuple[UpgradeStep, ...]
+    left_out: tuple[SkippedRelease, ...]
     notes: tuple[str, ...]
 
     @property
@@ -147,7 +147,7 @@ class Advice:
         return self.target < self.start.oldest
 
 
-def named(texts: Iterable[str], server: Release | None, catalog: Catalog) -> Standpoint:
+def named(texts: Iterable[str], server: Release | None, catalog: Catalog) -> StartingPoint:
     """Where somebody says to stand: releases such as `9.60`, or versions of four parts as other screens show them.
 
     Args:
@@ -170,10 +170,10 @@ def named(texts: Iterable[str], server: Release | None, catalog: Catalog) -> Sta
         releases.append(release)
         builds += [build] if build else []
     oldest = min(releases)
-    return Standpoint(server or oldest, oldest, tuple(sorted(set(releases))), tuple(builds))
+    return StartingPoint(server or oldest, oldest, tuple(sorted(set(releases))), tuple(builds))
 
 
-def standpoint(listing: Listing | None, catalog: Catalog, server: Release | None) -> Standpoint:
+def standpoint(listing: Listing | None, catalog: Catalog, server: Release | None) -> StartingPoint:
     """Where a repository stands, as far as its installers tell: machines may have what the oldest package is.
 
     Args:
@@ -192,17 +192,19 @@ def standpoint(listing: Listing | None, catalog: Catalog, server: Release | None
             "there is no installer that tells the release you have",
             "say it with --from 9.60, as often as you have releases",
         )
-    return Standpoint(server or max(present), min(present), tuple(sorted(set(present))))
+    return StartingPoint(server or max(present), min(present), tuple(sorted(set(present))))
 
 
-def stand(host: str, role: str | None, packages: Iterable[tuple[Token, str | None]], catalog: Catalog) -> Stand:
+def stand(
+    host: str, role: str | None, packages: Iterable[tuple[Token, str | None]], catalog: Catalog
+) -> ServerPosition:
     """Where one server stands, by the version that it has of each package; None where it has none of it."""
     versions = [names.parse_version(version) for token, version in packages if version and catalog.known(token)]
     releases = [Release(version.major, version.minor) for version in versions]
-    return Stand(host, role, max(releases, default=None), min(releases, default=None))
+    return ServerPosition(host, role, max(releases, default=None), min(releases, default=None))
 
 
-def of_fleet(stands: Iterable[Stand]) -> Standpoint:
+def of_fleet(stands: Iterable[ServerPosition]) -> StartingPoint:
     """Where the servers of a fleet stand together; machines may have what the oldest of their packages is.
 
     Raises:
@@ -217,19 +219,19 @@ def of_fleet(stands: Iterable[Stand]) -> Standpoint:
             f"of {len(fleet)} servers none tells which packages it has",
             "run 'repo-manager fleet audit' to see why, or say the releases you have with --from",
         )
-    return Standpoint(
+    return StartingPoint(
         min(releases),
         min(oldest),
         tuple(sorted({*releases, *oldest})),
         fleet=fleet,
-        configuration=_oldest(fleet, Part.CONFIGURATION_SERVER),
-        processes=_oldest(fleet, Part.PROCESS_SERVERS),
+        configuration=_oldest(fleet, UpgradePart.CONFIGURATION_SERVER),
+        processes=_oldest(fleet, UpgradePart.PROCESS_SERVERS),
     )
 
 
-def _oldest(fleet: tuple[Stand, ...], part: Part) -> Release | None:
+def _oldest(fleet: tuple[ServerPosition, ...], part: UpgradePart) -> Release | None:
     """Among the servers of that role; None where there is none, or one of them does not tell."""
-    configuration = Part.CONFIGURATION_SERVER
+    configuration = UpgradePart.CONFIGURATION_SERVER
     found = [one.release for one in fleet if (one.role == configuration.value) == (part is configuration)]
     known = [release for release in found if release is not None]
     return min(known) if known and len(known) == len(found) else None
@@ -262,7 +264,7 @@ def choose_target(wanted: str, catalog: Catalog, *, classic: bool) -> Release:
     return target
 
 
-def advise(start: Standpoint, target: Release, request: Request, catalog: Catalog) -> Advice:
+def advise(start: StartingPoint, target: Release, request: Request, catalog: Catalog) -> Advice:
     """Say how to get from where somebody stands to a release that fits.
 
     That way is taken which breaks the rule least often; then the one that leads least often over a release that is
@@ -289,35 +291,40 @@ def advise(start: Standpoint, target: Release, request: Request, catalog: Catalo
         request.classic,
         tuple(_here(start, catalog, classic=request.classic)),
         tuple(_step(before, facts, start, request, catalog) for before, facts in zip(befores, way, strict=False)),
-        tuple(LeftOut(release, why) for release, why in against.items() if why),
+        tuple(SkippedRelease(release, why) for release, why in against.items() if why),
         tuple(_notes(start, way, request, catalog.modernized_assumed_since)),
     )
 
 
 # What speaks against a release, gravest first.
-_AGAINST: Final = (Standing.WITHDRAWN, Standing.VULNERABLE, Standing.NOT_FOR_CLASSIC, Standing.CLASSIC_ONLY)
+_AGAINST: Final = (
+    ReleaseStatus.WITHDRAWN,
+    ReleaseStatus.VULNERABLE,
+    ReleaseStatus.NOT_FOR_CLASSIC,
+    ReleaseStatus.CLASSIC_ONLY,
+)
 _WORDS: Final = {
-    Standing.WITHDRAWN: "it was withdrawn",
-    Standing.VULNERABLE: "its servers carry the vulnerabilities of July 2022",
-    Standing.NOT_FOR_CLASSIC: "it was never for classic servers",
-    Standing.CLASSIC_ONLY: "it is for classic servers alone",
+    ReleaseStatus.WITHDRAWN: "it was withdrawn",
+    ReleaseStatus.VULNERABLE: "its servers carry the vulnerabilities of July 2022",
+    ReleaseStatus.NOT_FOR_CLASSIC: "it was never for classic servers",
+    ReleaseStatus.CLASSIC_ONLY: "it is for classic servers alone",
 }
 
 
-def _against(release: Release, catalog: Catalog, *, classic: bool) -> tuple[Standing, ...]:
-    other = Standing.CLASSIC_ONLY if classic else Standing.NOT_FOR_CLASSIC
+def _against(release: Release, catalog: Catalog, *, classic: bool) -> tuple[ReleaseStatus, ...]:
+    other = ReleaseStatus.CLASSIC_ONLY if classic else ReleaseStatus.NOT_FOR_CLASSIC
     standing = catalog.standing(release)
     return tuple(reason for reason in _AGAINST if reason in standing and reason is not other)
 
 
-def _here(start: Standpoint, catalog: Catalog, *, classic: bool) -> Iterator[LeftOut]:
+def _here(start: StartingPoint, catalog: Catalog, *, classic: bool) -> Iterator[SkippedRelease]:
     old_builds = {Release(build.major, build.minor) for build in start.builds if build < catalog.vulnerable_below}
     for release in sorted({start.servers, start.agents, *start.present}):
         against = {*_against(release, catalog, classic=classic)}
-        against |= {Standing.VULNERABLE} if release in old_builds else set()
-        against |= catalog.standing(release) & {Standing.UNSUPPORTED}
-        if why := tuple(reason for reason in (*_AGAINST, Standing.UNSUPPORTED) if reason in against):
-            yield LeftOut(release, why)
+        against |= {ReleaseStatus.VULNERABLE} if release in old_builds else set()
+        against |= catalog.standing(release) & {ReleaseStatus.UNSUPPORTED}
+        if why := tuple(reason for reason in (*_AGAINST, ReleaseStatus.UNSUPPORTED) if reason in against):
+            yield SkippedRelease(release, why)
 
 
 def _ahead(before: Release, after: Release) -> int | None:
@@ -369,29 +376,31 @@ def _joined(
     return cost, (facts, *rest[1])
 
 
-def _step(before: Release, facts: ReleaseFacts, start: Standpoint, request: Request, catalog: Catalog) -> Step:
+def _step(
+    before: Release, facts: ReleaseFacts, start: StartingPoint, request: Request, catalog: Catalog
+) -> UpgradeStep:
     release = facts.release
     too_far = not _within(before, release, catalog.support_window)
     between = _by_rule(before, release, catalog, classic=request.classic) if too_far else ()
     servers = tuple(part for part, oldest in _servers(start, classic=request.classic) if oldest < release)
-    agents = (Part.AGENTS,) if start.agents < release else ()
+    agents = (UpgradePart.AGENTS,) if start.agents < release else ()
     packages = tuple(_packages(release, request, catalog))
-    return Step(
+    return UpgradeStep(
         facts,
         _ahead(before, release),
         too_far,
         between,
         _doubtful(facts, classic=request.classic),
-        (*servers, Part.PACKAGES, *agents),
+        (*servers, UpgradePart.PACKAGES, *agents),
         packages,
     )
 
 
-def _servers(start: Standpoint, *, classic: bool) -> tuple[tuple[Part, Release], ...]:
+def _servers(start: StartingPoint, *, classic: bool) -> tuple[tuple[UpgradePart, Release], ...]:
     if not classic:
-        return ((Part.APPLIANCE, start.servers),)
+        return ((UpgradePart.APPLIANCE, start.servers),)
     configuration, processes = start.configuration or start.servers, start.processes or start.servers
-    return ((Part.CONFIGURATION_SERVER, configuration), (Part.PROCESS_SERVERS, processes))
+    return ((UpgradePart.CONFIGURATION_SERVER, configuration), (UpgradePart.PROCESS_SERVERS, processes))
 
 
 def _by_rule(before: Release, after: Release, catalog: Catalog, *, classic: bool) -> tuple[Release, ...]:
@@ -400,7 +409,7 @@ def _by_rule(before: Release, after: Release, catalog: Catalog, *, classic: bool
     Empty where the catalog does not know enough of them.
     """
     known = [facts.release for facts in catalog.releases if before < facts.release < after]
-    sound = [release for release in known if _against(release, catalog, classic=classic) == (Standing.VULNERABLE,)]
+    sound = [release for release in known if _against(release, catalog, classic=classic) == (ReleaseStatus.VULNERABLE,)]
     return _hops(before, after, sound, catalog.support_window)
 
 
@@ -416,14 +425,14 @@ def _hops(before: Release, after: Release, known: list[Release], window: int) ->
     return tuple(hops)
 
 
-def _packages(release: Release, request: Request, catalog: Catalog) -> Iterator[Placing]:
+def _packages(release: Release, request: Request, catalog: Catalog) -> Iterator[PackageToPlace]:
     asked = Request(
         str(release), request.packages, request.require, classic=request.classic, manual_only=request.manual_only
     )
     selection = select(asked, None, catalog)
     for token in selection.tokens:
         target = selection.targets.get(token)
-        yield Placing(
+        yield PackageToPlace(
             token,
             catalog.manual(token, release),
             target.name.text if target else None,
@@ -431,7 +440,9 @@ def _packages(release: Release, request: Request, catalog: Catalog) -> Iterator[
         )
 
 
-def _notes(start: Standpoint, way: Iterable[ReleaseFacts], request: Request, assumed: Release | None) -> Iterator[str]:
+def _notes(
+    start: StartingPoint, way: Iterable[ReleaseFacts], request: Request, assumed: Release | None
+) -> Iterator[str]:
     releases = [facts.release for facts in way]
     if not releases:
         return

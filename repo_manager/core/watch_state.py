@@ -15,17 +15,17 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.core import names
-from repo_manager.core.repository import Kind
+from repo_manager.core.repository import FileKind
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
     from datetime import datetime
 
     from repo_manager.core.audit.findings import Severity
-    from repo_manager.core.repository import Entry, File, Listing
+    from repo_manager.core.repository import File, FolderEntry, Listing
 
 
-class What(StrEnum):
+class WatchEventKind(StrEnum):
     """What can happen while a folder is watched. The words are public: they stand in logs and documents."""
 
     STARTED = "started"
@@ -43,11 +43,11 @@ class What(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class WatchEvent:
     """One thing worth a line in a log. `message` is one line; `facts` name the file, the reason and the like."""
 
     at: datetime
-    what: What
+    what: WatchEventKind
     severity: Severity
     message: str
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Scope(StrEnum):
     """Superseded files go out too, and the service is restarted."""
 
 
-class Result(StrEnum):
+class BatchResult(StrEnum):
     """What became of a tending."""
 
     DONE = "done"
@@ -73,7 +73,7 @@ class Result(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class WatchTiming:
     """How long things take, in seconds.
 
     A file must be the same for `settle_s`. A look comes `quiet_s` after the last hint, and at most
@@ -92,14 +92,14 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Growth:
+class GrowingFile:
     """A file that may still be written, as it was last seen.
 
     It may be asked for at `ripe_s`. `since_s` is when it came or changed, None when that was before
     anybody looked. An `unfinished` name says of itself that the file is not whole.
     """
 
-    entry: Entry
+    entry: FolderEntry
     ripe_s: float
     since_s: float | None
     unfinished: bool
@@ -110,7 +110,7 @@ Identity = tuple[str, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Setback:
+class FailedBatch:
     """A tending that failed: that set of files is left alone until `until_s`, a little longer each time."""
 
     scope: Scope
@@ -120,7 +120,7 @@ class Setback:
 
 
 @dataclass(frozen=True, slots=True)
-class Tend:
+class Batch:
     """What may be done now: to the `settled` files alone, as they were seen.
 
     `arrived` are the installers among them that came or changed since the last tending. `changed_s` is
@@ -129,14 +129,14 @@ class Tend:
     """
 
     scope: Scope
-    settled: Mapping[str, Entry]
+    settled: Mapping[str, FolderEntry]
     arrived: frozenset[str]
     changed_s: float | None
     in_place: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class WatchState:
     """What is known of a watched folder. Times are seconds of one clock that never goes back.
 
     Its size is bounded by the number of files in the folder: hints take no room.
@@ -145,25 +145,25 @@ class Watch:
     there has been something that only a tending of all can settle.
     """
 
-    pace: Pace
+    pace: WatchTiming
     rescan_s: float
     there: bool = False
     peopled: bool = False
     first_hint_s: float | None = None
     last_hint_s: float = 0.0
-    settled: Mapping[str, Entry] = field(default_factory=dict)
-    unsettled: Mapping[str, Growth] = field(default_factory=dict)
+    settled: Mapping[str, FolderEntry] = field(default_factory=dict)
+    unsettled: Mapping[str, GrowingFile] = field(default_factory=dict)
     arrived: frozenset[str] = frozenset()
     unchecked: bool = False
     owing_s: float | None = None
     changed_s: float | None = None
     in_place: bool = False
     retry_s: float | None = None
-    setback: Setback | None = None
+    setback: FailedBatch | None = None
 
     # What comes in
 
-    def hinted(self, now: float) -> Watch:
+    def hinted(self, now: float) -> WatchState:
         """Something may have happened."""
         first = now if self.first_hint_s is None else self.first_hint_s
         return replace(self, first_hint_s=first, last_hint_s=now)
@@ -175,9 +175,9 @@ class Watch:
         """
         return self.peopled and not listing.files and not own
 
-    def lost(self, now: float) -> Watch:
+    def lost(self, now: float) -> WatchState:
         """The folder cannot be seen. What was known of its files counts no more."""
-        return Watch(self.pace, now + self.pace.away_s, peopled=self.peopled, setback=self.setback)
+        return WatchState(self.pace, now + self.pace.away_s, peopled=self.peopled, setback=self.setback)
 
     def ripe(self, now: float, listing: Listing) -> tuple[str, ...]:
         """The files that are settled unless somebody holds them open."""
@@ -187,10 +187,10 @@ class Watch:
             if (growth := self.unsettled.get(file.name)) and growth.entry == file.entry and growth.ripe_s <= now
         )
 
-    def looked(self, now: float, listing: Listing, *, own: bool = True, held: Container[str] = ()) -> Watch:
+    def looked(self, now: float, listing: Listing, *, own: bool = True, held: Container[str] = ()) -> WatchState:
         """The folder was looked at. `held` are those of the `ripe` files that somebody writes to."""
-        settled: dict[str, Entry] = {}
-        unsettled: dict[str, Growth] = {}
+        settled: dict[str, FolderEntry] = {}
+        unsettled: dict[str, GrowingFile] = {}
         ripe = frozenset(self.ripe(now, listing))
         rewritten = []
         for file in listing.files:
@@ -222,11 +222,11 @@ class Watch:
             in_place=self.in_place or any(unsettled[name].since_s is not None for name in rewritten),
         )
 
-    def tended(self, now: float, tend: Tend, result: Result, gone: Iterable[str] = ()) -> Watch:
+    def tended(self, now: float, tend: Batch, result: BatchResult, gone: Iterable[str] = ()) -> WatchState:
         """Something was done, or could not be. `gone` are the names that were moved out."""
-        if result is Result.LOCKED:
+        if result is BatchResult.LOCKED:
             return replace(self, retry_s=now + self.pace.locked_s)
-        if result is Result.FAILED:
+        if result is BatchResult.FAILED:
             setback = self._set_back(now, tend)
             # Dangers may still go out where only the service failed.
             return replace(self, retry_s=None, setback=setback, owing_s=now, unchecked=tend.scope is Scope.ALL)
@@ -242,12 +242,12 @@ class Watch:
 
     # What comes out
 
-    def decide(self, now: float, opens_in_s: float = 0.0) -> Tend | None:
+    def decide(self, now: float, opens_in_s: float = 0.0) -> Batch | None:
         """What may be done now, None when nothing. The maintenance window opens in `opens_in_s`, 0 when it is open."""
         for scope in (Scope.ALL, Scope.DANGERS):
             at = self._at(scope, now, opens_in_s)
             if at is not None and at <= now:
-                return Tend(scope, self.settled, self.arrived, self.changed_s, self.in_place)
+                return Batch(scope, self.settled, self.arrived, self.changed_s, self.in_place)
         return None
 
     def due(self, now: float, opens_in_s: float = 0.0) -> float:
@@ -262,16 +262,16 @@ class Watch:
 
     # Rules
 
-    def _growing(self, file: File, now: float, *, held: bool) -> Growth:
+    def _growing(self, file: File, now: float, *, held: bool) -> GrowingFile:
         growth = self.unsettled.get(file.name)
         if growth is None or growth.entry != file.entry:
-            unfinished = file.kind is Kind.PARTIAL
+            unfinished = file.kind is FileKind.PARTIAL
             still_s = max(self.pace.patience_s, self.pace.settle_s) if unfinished else self.pace.settle_s
             before = self.settled.get(file.name)
             # What was moved out and put back has another change time, but it is no news.
             put_back = before is not None and _identity(before) == _identity(file.entry)
             since_s = self._happened(now) if self.there and not put_back else None
-            return Growth(file.entry, now + still_s, since_s, unfinished)
+            return GrowingFile(file.entry, now + still_s, since_s, unfinished)
         return replace(growth, ripe_s=now + self.pace.settle_s) if held else growth
 
     def _happened(self, now: float) -> float:
@@ -295,21 +295,21 @@ class Watch:
             return now
         return setback.until_s if setback.files == _identities(self.settled.values()) else now
 
-    def _set_back(self, now: float, tend: Tend) -> Setback:
+    def _set_back(self, now: float, tend: Batch) -> FailedBatch:
         files = _identities(tend.settled.values())
         again = self.setback is not None and self.setback.files == files
         count = self.setback.count + 1 if self.setback is not None and again else 1
         longer = min(self.pace.interval_s * 2 ** min(count - 1, _MOST_DOUBLINGS), max(_DAY_S, self.pace.interval_s))
-        return Setback(tend.scope, files, count, now + longer)
+        return FailedBatch(tend.scope, files, count, now + longer)
 
 
 _DAY_S: Final = 86400.0
 _MOST_DOUBLINGS: Final = 30
 
 
-def begin(now: float, pace: Pace) -> Watch:
+def begin(now: float, pace: WatchTiming) -> WatchState:
     """A folder of which nothing is known: it is looked at once."""
-    return Watch(pace, now)
+    return WatchState(pace, now)
 
 
 def _matters(name: str) -> bool:
@@ -317,9 +317,9 @@ def _matters(name: str) -> bool:
     return names.token_of(name) is not None
 
 
-def _identities(entries: Iterable[Entry]) -> frozenset[Identity]:
+def _identities(entries: Iterable[FolderEntry]) -> frozenset[Identity]:
     return frozenset(map(_identity, entries))
 
 
-def _identity(entry: Entry) -> Identity:
+def _identity(entry: FolderEntry) -> Identity:
     return entry.name, entry.size_bytes, entry.stamp[0], entry.stamp[2]

@@ -6,15 +6,15 @@ import sys
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from repo_manager.core.catalog import Standing
-from repo_manager.core.upgrade import Part
+from repo_manager.core.catalog import ReleaseStatus
+from repo_manager.core.upgrade import UpgradePart
 from repo_manager.report.text import paragraph, plural, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from repo_manager.core.catalog import Catalog
-    from repo_manager.core.upgrade import Advice, LeftOut, Placing, Stand, Step
+    from repo_manager.core.upgrade import Advice, PackageToPlace, ServerPosition, SkippedRelease, UpgradeStep
 
 
 def document(advice: Advice, catalog: Catalog) -> dict[str, Any]:
@@ -35,16 +35,16 @@ def document(advice: Advice, catalog: Catalog) -> dict[str, Any]:
     }
 
 
-def _stand_facts(stand: Stand) -> dict[str, Any]:
+def _stand_facts(stand: ServerPosition) -> dict[str, Any]:
     release, oldest = (str(value) if value else None for value in (stand.release, stand.oldest))
     return {"host": stand.host, "role": stand.role, "release": release, "oldest": oldest}
 
 
-def _left_out_facts(left: LeftOut) -> dict[str, Any]:
+def _left_out_facts(left: SkippedRelease) -> dict[str, Any]:
     return {"release": str(left.release), "why": [reason.value for reason in left.why]}
 
 
-def _step_facts(step: Step, catalog: Catalog) -> dict[str, Any]:
+def _step_facts(step: UpgradeStep, catalog: Catalog) -> dict[str, Any]:
     facts = step.facts
     return {
         "release": str(step.release),
@@ -61,11 +61,11 @@ def _step_facts(step: Step, catalog: Catalog) -> dict[str, Any]:
     }
 
 
-def _evidence(step: Step, catalog: Catalog) -> list[str]:
+def _evidence(step: UpgradeStep, catalog: Catalog) -> list[str]:
     return [catalog.sources.get(key, key) for key in step.facts.evidence]
 
 
-def _package_facts(item: Placing) -> dict[str, Any]:
+def _package_facts(item: PackageToPlace) -> dict[str, Any]:
     return {"package": item.token, "manual": item.manual, "file": item.file, "url": item.url}
 
 
@@ -102,7 +102,7 @@ def _heading(advice: Advice, width: int) -> Iterator[str]:
         yield paragraph(f"release {here.release}: {', '.join(_REASONS[reason] for reason in here.why)}", width)
 
 
-def _fleet(fleet: tuple[Stand, ...], width: int) -> Iterator[str]:
+def _fleet(fleet: tuple[ServerPosition, ...], width: int) -> Iterator[str]:
     """The servers of each release, the oldest first, and those that nobody knows of."""
     for _, group in groupby(sorted(fleet, key=_age), _age):
         stands = tuple(group)
@@ -118,7 +118,7 @@ def _fleet(fleet: tuple[Stand, ...], width: int) -> Iterator[str]:
 _ROLES: Final = {"configuration-server": "configuration server"}
 
 
-def _age(stand: Stand) -> tuple[tuple[int, int], ...]:
+def _age(stand: ServerPosition) -> tuple[tuple[int, int], ...]:
     return tuple((value.major, value.minor) if value else (sys.maxsize, 0) for value in (stand.release, stand.oldest))
 
 
@@ -141,24 +141,24 @@ def _overview(advice: Advice) -> Iterator[str]:
 
 
 _WORDS: Final = {
-    Part.CONFIGURATION_SERVER: "upgrade the configuration server",
-    Part.PROCESS_SERVERS: "upgrade each scale-out process server",
-    Part.APPLIANCE: "upgrade each replication appliance",
-    Part.PACKAGES: "place the packages on each of these servers",
-    Part.AGENTS: "upgrade the agents, and reboot their machines",
+    UpgradePart.CONFIGURATION_SERVER: "upgrade the configuration server",
+    UpgradePart.PROCESS_SERVERS: "upgrade each scale-out process server",
+    UpgradePart.APPLIANCE: "upgrade each replication appliance",
+    UpgradePart.PACKAGES: "place the packages on each of these servers",
+    UpgradePart.AGENTS: "upgrade the agents, and reboot their machines",
 }
 
 
 def _order(advice: Advice, width: int) -> Iterator[str]:
     needed = {part for step in advice.steps for part in step.parts}
-    for letter, part in zip("abcd", (part for part in Part if part in needed), strict=False):
+    for letter, part in zip("abcd", (part for part in UpgradePart if part in needed), strict=False):
         left_out = [step for step in advice.steps if part not in step.parts]
         words = f" (not at {_spans(advice, left_out)}: already there)" if left_out else ""
         what = _WORDS[part] if advice.classic else _WORDS[part].replace("of these servers", "appliance")
         yield paragraph(f"{what}{words}", width, first=f"  {letter}. ", rest="     ")
 
 
-def _spans(advice: Advice, steps: Sequence[Step]) -> str:
+def _spans(advice: Advice, steps: Sequence[UpgradeStep]) -> str:
     """Those steps by number: `step 1`, `steps 1 to 3`. They follow each other."""
     first, last = (advice.steps.index(step) + 1 for step in (steps[0], steps[-1]))
     return f"step {first}" if first == last else f"steps {first} to {last}"
@@ -177,11 +177,11 @@ def _placing(advice: Advice, command: str, width: int) -> Iterator[str]:
         yield paragraph(words, width, first="  ", rest="  ")
 
 
-def _by_hand(step: Step) -> tuple[str, ...]:
+def _by_hand(step: UpgradeStep) -> tuple[str, ...]:
     return tuple(item.token for item in step.packages if item.manual)
 
 
-def _to_place(head: str, step: Step, command: str, width: int) -> Iterator[str]:
+def _to_place(head: str, step: UpgradeStep, command: str, width: int) -> Iterator[str]:
     without = [item.token for item in step.packages if item.url is None]
     indent = " " * (len(head) + 2)
     lines = []
@@ -191,7 +191,7 @@ def _to_place(head: str, step: Step, command: str, width: int) -> Iterator[str]:
         which = "any package" if len(without) == len(step.packages) else ", ".join(without)
         lines.append(paragraph(f"the catalog has no link for {which}", width, first=indent, rest=indent))
         # What is older than the folder's own must be asked for.
-        older = " --allow-older" if step.parts[0] is Part.PACKAGES else ""
+        older = " --allow-older" if step.parts[0] is UpgradePart.PACKAGES else ""
         lines.append(f"{indent}{command} add FILE{older}")
     yield f"  {head}{lines[0].removeprefix(indent)}"
     yield from lines[1:]
@@ -214,7 +214,7 @@ def _doubtful(advice: Advice, width: int) -> Iterator[str]:
             yield paragraph(f"{step.release}: {step.facts.note}", width, first="  ", rest="    ")
 
 
-def _left_out(left_out: tuple[LeftOut, ...], width: int) -> Iterator[str]:
+def _left_out(left_out: tuple[SkippedRelease, ...], width: int) -> Iterator[str]:
     """A line per reason, with neighbours in the list as a range."""
     reasons = sorted({left.why for left in left_out}, key=[left.why for left in left_out].index)
     for why in reasons:
@@ -229,9 +229,9 @@ def _left_out(left_out: tuple[LeftOut, ...], width: int) -> Iterator[str]:
 
 
 _REASONS: Final = {
-    Standing.WITHDRAWN: "withdrawn",
-    Standing.VULNERABLE: "vulnerable",
-    Standing.NOT_FOR_CLASSIC: "not for classic servers",
-    Standing.CLASSIC_ONLY: "for classic servers alone",
-    Standing.UNSUPPORTED: "out of support",
+    ReleaseStatus.WITHDRAWN: "withdrawn",
+    ReleaseStatus.VULNERABLE: "vulnerable",
+    ReleaseStatus.NOT_FOR_CLASSIC: "not for classic servers",
+    ReleaseStatus.CLASSIC_ONLY: "for classic servers alone",
+    ReleaseStatus.UNSUPPORTED: "out of support",
 }

@@ -11,15 +11,15 @@ from repo_manager.core.redaction import shown
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from repo_manager.core.audit.findings import Finding, PackageState
-    from repo_manager.core.audit.machine_readiness import Outlooks
-    from repo_manager.core.audit.result import Assessment, Changes
+    from repo_manager.core.audit.findings import Finding, PackageLine
+    from repo_manager.core.audit.machine_readiness import InventoryReadiness
+    from repo_manager.core.audit.result import AuditResult, Changes
     from repo_manager.core.catalog import Catalog
     from repo_manager.core.errors import RepoManagerError
     from repo_manager.core.names import InstallerName
     from repo_manager.core.plan import Action, Plan
     from repo_manager.core.transaction import Journal, Outcome
-    from repo_manager.core.watch_state import Happening
+    from repo_manager.core.watch_state import WatchEvent
 
 Document = dict[str, Any]
 
@@ -62,7 +62,7 @@ def refused_name(text: str, reason: str) -> Document:
     return {"name": text, "ok": False, "reason": reason}
 
 
-def audit(assessed: Assessment) -> Document:
+def audit(assessed: AuditResult) -> Document:
     """`audit`."""
     judged = assessed.audit
     return {
@@ -85,7 +85,7 @@ def audit(assessed: Assessment) -> Document:
     }
 
 
-def _of_inventory(outlooks: Outlooks | None) -> Document:
+def _of_inventory(outlooks: InventoryReadiness | None) -> Document:
     if outlooks is None:
         return {"inventory": None, "needs": [], "machines": []}
     # Loaded by those alone who judge machines: it brings all that is known of systems' names.
@@ -107,7 +107,7 @@ def changes(found: Changes) -> Document:
     }
 
 
-def package_state(state: PackageState) -> Document:
+def package_state(state: PackageLine) -> Document:
     """One package of `audit`."""
     return {
         "package": state.package,
@@ -188,7 +188,7 @@ def action(item: Action) -> Document:
     return {**facts, "name": item.name, "bytes": item.size_bytes, "reason": item.reason}
 
 
-def happening(thing: Happening) -> Document:
+def happening(thing: WatchEvent) -> Document:
     """One line of `watch`, whose keys beside the first five depend on the event."""
     return {
         "schema": "repo-manager/watch/1",

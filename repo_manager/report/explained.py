@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from repo_manager.core.explanations import Kind
+from repo_manager.core.explanations import BlockKind
 from repo_manager.report.text import paragraph
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from repo_manager.core.explanations import Block, Book, Explanation, Page, Problem
+    from repo_manager.core.explanations import Block, Book, ErrorExplanation, Explanation, Page
 
 _FINDINGS: Final = "reference/findings/"
 
@@ -41,7 +41,7 @@ def _finding(page: Page) -> dict[str, Any]:
     return {"severity": page.severity, "summary": page.summary, "sections": sections, "pages": _pages(page.more)}
 
 
-def _error(problem: Problem) -> dict[str, Any]:
+def _error(problem: ErrorExplanation) -> dict[str, Any]:
     return {"exit": problem.exit_code, "summary": problem.summary, "pages": _pages(problem.more)}
 
 
@@ -67,7 +67,7 @@ def _page(page: Page, width: int) -> Iterator[str]:
         before = None
         for block in section.blocks:
             # Items stand together, all else apart.
-            if before is not None and not (before is Kind.ITEM and block.kind is Kind.ITEM):
+            if before is not None and not (before is BlockKind.ITEM and block.kind is BlockKind.ITEM):
                 yield ""
             yield from _block(block, width)
             before = block.kind
@@ -79,15 +79,15 @@ def _plain_severity(page: Page) -> str:
 
 
 def _block(block: Block, width: int) -> Iterator[str]:
-    if block.kind is Kind.CODE:
+    if block.kind is BlockKind.CODE:
         yield from (f"    {line}".rstrip() for line in block.text.splitlines())
-    elif block.kind is Kind.ITEM:
+    elif block.kind is BlockKind.ITEM:
         yield paragraph(block.text, width, first="  - ", rest="    ")
     else:
         yield paragraph(block.text, width, first="  ", rest="  ")
 
 
-def _problem(problem: Problem, width: int, *, also: bool) -> Iterator[str]:
+def _problem(problem: ErrorExplanation, width: int, *, also: bool) -> Iterator[str]:
     words = "also an error" if also else "an error"
     yield f"{problem.code}: {words} that ends a command with exit code {problem.exit_code}"
     yield ""

@@ -9,8 +9,8 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from repo_manager.core.audit.findings import State
-from repo_manager.core.fleet import WAITS, Condition, Role
+from repo_manager.core.audit.findings import PackageStatus
+from repo_manager.core.fleet import WAITS, Condition, ServerRole
 from repo_manager.report.fleets import SKEW_WORTH_SAYING, WORDS
 from repo_manager.report.page import render_page
 from repo_manager.report.text import span
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from repo_manager.core.fleet import Difference, Fleet, Report, Server
+    from repo_manager.core.fleet import Fleet, PackageDifference, Report, ServerStatus
     from repo_manager.core.names import Token
 
 # What to do about a server in that condition. A command is the part after the colon.
@@ -47,7 +47,7 @@ NEXT: Final = {
 }
 
 # Nearly all servers of a fleet have the same one, so that it is one soft word.
-_ROLES: Final = {Role.PROCESS_SERVER: "process", Role.CONFIGURATION_SERVER: "configuration"}
+_ROLES: Final = {ServerRole.PROCESS_SERVER: "process", ServerRole.CONFIGURATION_SERVER: "configuration"}
 
 # A browser takes some seconds for a table of this size. A program can read more servers from /reports.
 _ROWS_MOST: Final = 5000
@@ -146,14 +146,14 @@ class _Cell(NamedTuple):
 
 
 class _Row(NamedTuple):
-    server: Server
+    server: ServerStatus
     role: str
     facts: tuple[_Fact, ...]
     cells: list[_Cell | None]
     is_known: bool
 
 
-def _row(server: Server, packages: tuple[Token, ...]) -> _Row:
+def _row(server: ServerStatus, packages: tuple[Token, ...]) -> _Row:
     cells = {difference.package: _cell(difference) for difference in server.differences}
     state = _Fact(
         WORDS[server.condition],
@@ -166,12 +166,12 @@ def _row(server: Server, packages: tuple[Token, ...]) -> _Row:
     return _Row(server, role, (state, *_facts(server)), row, _is_known(server))
 
 
-def _is_known(server: Server) -> bool:
+def _is_known(server: ServerStatus) -> bool:
     """Whether its packages are known: by a report, or because this machine looked."""
     return server.received is not None or (server.look is not None and not server.unseen)
 
 
-def _facts(server: Server) -> Iterator[_Fact]:
+def _facts(server: ServerStatus) -> Iterator[_Fact]:
     """Version, last report, last run, drift."""
     if not _is_known(server):
         yield from (_Fact("-", sort=-1), _Fact("never", sort=_NEVER), _Fact("-"), _Fact("-", "number", -1))
@@ -187,7 +187,7 @@ def _facts(server: Server) -> Iterator[_Fact]:
     yield _Fact(str(drift), "number some" if drift else "number", drift)
 
 
-def _version(server: Server) -> _Fact:
+def _version(server: ServerStatus) -> _Fact:
     followed = server.followed
     kind = "odd" if server.other_set or server.behind else ""
     if followed is None:
@@ -204,17 +204,17 @@ def _run(report: Report) -> _Fact:
     return _Fact(f"{report.command} exit {report.exit_code}", kind, cause=report.error or "")
 
 
-def _skew(server: Server) -> str:
+def _skew(server: ServerStatus) -> str:
     if abs(server.skew) <= SKEW_WORTH_SAYING:
         return ""
     return f"clock {span(abs(server.skew))} {'ahead' if server.skew > timedelta() else 'late'}"
 
 
-def _cell(difference: Difference) -> _Cell:
+def _cell(difference: PackageDifference) -> _Cell:
     sentence = _sentence(difference)
     if difference.found is None:
         return _Cell("bad", "none", sentence)
-    if difference.state in {State.CORRUPT, State.DUPLICATE}:
+    if difference.state in {PackageStatus.CORRUPT, PackageStatus.DUPLICATE}:
         return _Cell("bad", "bad", sentence)
     if difference.wanted is None:
         return _Cell("off", "extra", sentence)
@@ -222,14 +222,14 @@ def _cell(difference: Difference) -> _Cell:
     return _Cell("off", ".".join(found[:2]) if found[:2] != wanted[:2] else found[2], sentence)
 
 
-def _sentence(difference: Difference) -> str:
+def _sentence(difference: PackageDifference) -> str:
     found = difference.found or "nothing"
     wanted = difference.wanted or "nothing"
-    state = f", {difference.state.value}" if difference.state and difference.state is not State.OK else ""
+    state = f", {difference.state.value}" if difference.state and difference.state is not PackageStatus.OK else ""
     return f"{found} instead of {wanted}{state}" if found != wanted else f"{found}{state}"
 
 
-def _sentences(server: Server) -> Iterator[tuple[str, str, str]]:
+def _sentences(server: ServerStatus) -> Iterator[tuple[str, str, str]]:
     """The server, each thing that differs in words, and the packages that differ so."""
     packages: dict[str, list[str]] = {}
     for difference in server.differences:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager.core import fleet as fleets
-from repo_manager.core.audit.findings import Severity, State
+from repo_manager.core.audit.findings import PackageStatus, Severity
 from repo_manager.core.fleet import Condition
 from repo_manager.report import documents
 from repo_manager.report.text import paragraph, plural, safe, span, table
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from repo_manager.core.errors import RepoManagerError
-    from repo_manager.core.fleet import Difference, Fleet, Server
+    from repo_manager.core.fleet import Fleet, PackageDifference, ServerStatus
     from repo_manager.report.tables import Paint
 
 WORDS: Final = {
@@ -93,7 +93,7 @@ def document(fleet: Fleet, about: About) -> dict[str, Any]:
     }
 
 
-def _server(server: Server) -> dict[str, Any]:
+def _server(server: ServerStatus) -> dict[str, Any]:
     return {
         "host": server.host,
         "role": None if server.role is None else server.role.value,
@@ -123,7 +123,7 @@ def _set(name: fleets.SetName | None) -> dict[str, Any] | None:
     return None if name is None else {"root": name.root, "version": name.version}
 
 
-def _report(server: Server) -> dict[str, Any] | None:
+def _report(server: ServerStatus) -> dict[str, Any] | None:
     if server.received is None or server.age is None:
         return None
     report = server.received.report
@@ -194,7 +194,7 @@ def _table(fleet: Fleet, about: About, width: int, paint: Paint) -> Iterator[str
             yield _painted(words, server, paint)
 
 
-def _row(server: Server) -> list[str]:
+def _row(server: ServerStatus) -> list[str]:
     followed = server.followed
     known = server.received is not None or server.look is not None
     return [
@@ -206,17 +206,17 @@ def _row(server: Server) -> list[str]:
     ]
 
 
-def _state(server: Server) -> str:
+def _state(server: ServerStatus) -> str:
     return _UNREACHABLE if server.unseen and server.condition not in _GRAVER else WORDS[server.condition]
 
 
-def _painted(line: str, server: Server, paint: Paint) -> str:
+def _painted(line: str, server: ServerStatus, paint: Paint) -> str:
     if server.condition is Condition.CURRENT and not server.unseen:
         return line
     return paint(line, Severity.WARNING if server.condition in _MERELY_OTHER and not server.unseen else Severity.ERROR)
 
 
-def _why(server: Server) -> Iterator[str]:
+def _why(server: ServerStatus) -> Iterator[str]:
     """What is the matter with a server; nothing where nothing is."""
     if server.look is not None and server.look.error:
         yield f"cannot be looked at ({server.look.error}): {server.look.why}"
@@ -236,16 +236,16 @@ def _why(server: Server) -> Iterator[str]:
         yield f"its clock is {span(abs(server.skew))} {'ahead' if server.skew > timedelta() else 'late'}"
 
 
-def _differing(differences: tuple[Difference, ...]) -> str:
+def _differing(differences: tuple[PackageDifference, ...]) -> str:
     words = [_difference(item) for item in differences[:_DIFFERENCES_MOST]]
     more = len(differences) - len(words)
     return ", ".join([*words, *([f"and {more} more"] if more else [])])
 
 
-def _difference(item: Difference) -> str:
+def _difference(item: PackageDifference) -> str:
     if item.found is None:
         return f"{item.package} missing"
-    state = f" ({item.state.value})" if item.state not in {State.OK, None} else ""
+    state = f" ({item.state.value})" if item.state not in {PackageStatus.OK, None} else ""
     if item.wanted is None:
         return f"{item.package} {item.found} not wanted{state}"
     wanted = f" instead of {item.wanted}" if item.found != item.wanted else ""

@@ -9,8 +9,8 @@ from collections import Counter, defaultdict
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from repo_manager.core.audit.findings import Severity, State
-from repo_manager.core.audit.machine_readiness import Prospect
+from repo_manager.core.audit.findings import PackageStatus, Severity
+from repo_manager.core.audit.machine_readiness import Readiness
 from repo_manager.report.page import plural, render_page
 from repo_manager.report.rules import RULES
 from repo_manager.report.subjects import published, sentence, subjects
@@ -21,29 +21,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
-    from repo_manager.core.audit.findings import Code, Finding, PackageState
-    from repo_manager.core.audit.machine_readiness import Outlooks
-    from repo_manager.core.audit.result import Assessment, Changes
+    from repo_manager.core.audit.findings import Code, Finding, PackageLine
+    from repo_manager.core.audit.machine_readiness import InventoryReadiness
+    from repo_manager.core.audit.result import AuditResult, Changes
     from repo_manager.report.subjects import JudgedMachine
 
 STATES: Final = {
-    State.MISSING: "missing",
-    State.CORRUPT: "corrupt",
-    State.OUTDATED: "outdated",
-    State.DUPLICATE: "doubled",
-    State.OK: "as wanted",
+    PackageStatus.MISSING: "missing",
+    PackageStatus.CORRUPT: "corrupt",
+    PackageStatus.OUTDATED: "outdated",
+    PackageStatus.DUPLICATE: "doubled",
+    PackageStatus.OK: "as wanted",
 }
 """What the state of a package is called in the report, gravest first."""
 
 WORDS: Final = {
-    Prospect.WITHOUT_PACKAGE: "without package",
-    Prospect.KERNEL_NOT_SUPPORTED: "kernel not supported",
-    Prospect.AMBIGUOUS: "ambiguous",
-    Prospect.MODERNIZED_ONLY: "modernized only",
-    Prospect.NOT_CURRENT: "package not current",
-    Prospect.UNSUPPORTED: "not supported",
-    Prospect.UNKNOWN: "not known",
-    Prospect.READY: "ready",
+    Readiness.WITHOUT_PACKAGE: "without package",
+    Readiness.KERNEL_NOT_SUPPORTED: "kernel not supported",
+    Readiness.AMBIGUOUS: "ambiguous",
+    Readiness.MODERNIZED_ONLY: "modernized only",
+    Readiness.NOT_CURRENT: "package not current",
+    Readiness.UNSUPPORTED: "not supported",
+    Readiness.UNKNOWN: "not known",
+    Readiness.READY: "ready",
 }
 """What a prospect is called in the report, gravest first."""
 
@@ -51,21 +51,21 @@ _KINDS: Final = {Severity.ERROR: "bad", Severity.WARNING: "warned", Severity.INF
 _STATE_RANK: Final = {state: rank for rank, state in enumerate(STATES)}
 _RANK: Final = {prospect: rank for rank, prospect in enumerate(WORDS)}
 # What needs no explanation: there are many of them.
-_PLAIN: Final = {Prospect.READY, Prospect.NOT_CURRENT}
-_APART: Final = {Prospect.UNSUPPORTED, Prospect.UNKNOWN}
+_PLAIN: Final = {Readiness.READY, Readiness.NOT_CURRENT}
+_APART: Final = {Readiness.UNSUPPORTED, Readiness.UNKNOWN}
 _OF_PACKAGES: Final = (
-    Prospect.READY,
-    Prospect.NOT_CURRENT,
-    Prospect.MODERNIZED_ONLY,
-    Prospect.KERNEL_NOT_SUPPORTED,
-    Prospect.WITHOUT_PACKAGE,
+    Readiness.READY,
+    Readiness.NOT_CURRENT,
+    Readiness.MODERNIZED_ONLY,
+    Readiness.KERNEL_NOT_SUPPORTED,
+    Readiness.WITHOUT_PACKAGE,
 )
 _ROWS_MOST: Final = 500
 _NAMES_MOST: Final = 6
 _APART_MOST: Final = 200
 
 
-def render(assessed: Assessment) -> str:
+def render(assessed: AuditResult) -> str:
     """The document, in ASCII: it reads the same whatever encoding it is stored or printed in."""
     audit, outlooks = assessed.audit, assessed.outlooks
     document, _ = render_page(
@@ -97,23 +97,25 @@ class _Card(NamedTuple):
     more: str
 
 
-def _cards(assessed: Assessment) -> Iterator[_Card]:
+def _cards(assessed: AuditResult) -> Iterator[_Card]:
     audit = assessed.audit
     errors, warnings, infos = (audit.count(severity) for severity in (Severity.ERROR, Severity.WARNING, Severity.INFO))
     kind = "bad" if errors else "warned" if warnings else "good"
     more = f"{plural(warnings, 'warning')}, {plural(infos, 'note')}"
     yield _Card("findings", kind, f"{errors:,}", "error" if errors == 1 else "errors", more)
     wanted = Counter(state.state for state in audit.packages if state.required)
-    ok, count = wanted[State.OK], wanted.total()
+    ok, count = wanted[PackageStatus.OK], wanted.total()
     kind = "good" if ok == count else "bad"
-    yield _Card("packages", kind, f"{ok:,} of {count:,}", "packages as wanted", f"{wanted[State.MISSING]:,} missing")
+    yield _Card(
+        "packages", kind, f"{ok:,} of {count:,}", "packages as wanted", f"{wanted[PackageStatus.MISSING]:,} missing"
+    )
     if assessed.outlooks is not None:
         yield _machines_card(assessed.outlooks)
 
 
-def _machines_card(outlooks: Outlooks) -> _Card:
-    ready, count = outlooks.count(Prospect.READY), len(outlooks.machines)
-    refused = outlooks.count(Prospect.WITHOUT_PACKAGE) + outlooks.count(Prospect.KERNEL_NOT_SUPPORTED)
+def _machines_card(outlooks: InventoryReadiness) -> _Card:
+    ready, count = outlooks.count(Readiness.READY), len(outlooks.machines)
+    refused = outlooks.count(Readiness.WITHOUT_PACKAGE) + outlooks.count(Readiness.KERNEL_NOT_SUPPORTED)
     kind = "bad" if refused else "good" if ready == count else "warned"
     more = f"{refused:,} would fail; from {outlooks.inventory}"
     return _Card("machines", kind, f"{ready:,} of {count:,}", "machines ready", more)
@@ -183,7 +185,7 @@ def _changes(changes: Changes) -> dict[str, Any]:
 class _PackageRow(NamedTuple):
     """`days` is None where no installer has a day."""
 
-    package: PackageState
+    package: PackageLine
     state: str
     rank: int
     is_late: bool
@@ -193,7 +195,7 @@ class _PackageRow(NamedTuple):
     machines: int
 
 
-def _packages(assessed: Assessment) -> dict[str, Any]:
+def _packages(assessed: AuditResult) -> dict[str, Any]:
     """A row for each package that is wanted or there."""
     packages, outlooks = assessed.audit.packages, assessed.outlooks
     needs = {need.package: need.machines for need in outlooks.needs} if outlooks else {}
@@ -208,7 +210,7 @@ def _packages(assessed: Assessment) -> dict[str, Any]:
     }
 
 
-def _package_row(package: PackageState, today: date, machines: int) -> _PackageRow:
+def _package_row(package: PackageLine, today: date, machines: int) -> _PackageRow:
     day = published(package)
     days = max((today - day).days, 0) if day else None
     late = package.required and package.version not in {package.newest, None}
@@ -221,7 +223,7 @@ def _package_row(package: PackageState, today: date, machines: int) -> _PackageR
 
 
 class _MachineRow(NamedTuple):
-    prospect: Prospect
+    prospect: Readiness
     label: str
     rank: int
     word: str
@@ -231,7 +233,7 @@ class _MachineRow(NamedTuple):
     why: str
 
 
-def _inventory(assessed: Assessment, outlooks: Outlooks) -> dict[str, Any]:
+def _inventory(assessed: AuditResult, outlooks: InventoryReadiness) -> dict[str, Any]:
     machines = sorted(subjects(assessed).machines, key=lambda machine: _RANK[machine.outlook.prospect])
     skipped = ((outlooks.templates, "template"), (outlooks.placeholders, "placeholder"))
     return {
@@ -265,13 +267,13 @@ class _Need(NamedTuple):
 
     package: str
     machines: int
-    parts: list[tuple[Prospect, int]]
+    parts: list[tuple[Readiness, int]]
     words: str
-    state: State
+    state: PackageStatus
     state_words: str
 
 
-def _needs(outlooks: Outlooks) -> Iterator[_Need]:
+def _needs(outlooks: InventoryReadiness) -> Iterator[_Need]:
     counted = Counter((outlook.package, outlook.prospect) for outlook in outlooks.machines if outlook.package)
     for need in outlooks.needs:
         parts = [(prospect, counted[need.package, prospect]) for prospect in _OF_PACKAGES]
@@ -289,8 +291,8 @@ class _System(NamedTuple):
     more: int
 
 
-def _apart(outlooks: Outlooks) -> Iterator[_System]:
-    systems: dict[tuple[Prospect, str, str], list[str]] = defaultdict(list)
+def _apart(outlooks: InventoryReadiness) -> Iterator[_System]:
+    systems: dict[tuple[Readiness, str, str], list[str]] = defaultdict(list)
     for outlook in outlooks.machines:
         if outlook.prospect in _APART:
             systems[outlook.prospect, outlook.machine.system, outlook.why].append(outlook.machine.name)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
 from repo_manager.core.audit.findings import Code, Severity
-from repo_manager.core.audit.machine_readiness import Prospect
+from repo_manager.core.audit.machine_readiness import Readiness
 from repo_manager.report.rules import RULES
 from repo_manager.report.subjects import sentence, subjects
 from repo_manager.report.text import safe
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from repo_manager.core.audit.findings import Finding
-    from repo_manager.core.audit.result import Assessment
+    from repo_manager.core.audit.result import AuditResult
     from repo_manager.report.subjects import JudgedMachine, JudgedPackage
 
 # What is looked for in the folder as a whole. Others of its findings get a case when there are some.
@@ -42,7 +42,7 @@ _OF_THE_REPOSITORY: Final = frozenset(
         Code.WRITABLE_BY_OTHERS,
     }
 )
-_NOT_JUDGED: Final = {Prospect.AMBIGUOUS, Prospect.MODERNIZED_ONLY, Prospect.UNSUPPORTED, Prospect.UNKNOWN}
+_NOT_JUDGED: Final = {Readiness.AMBIGUOUS, Readiness.MODERNIZED_ONLY, Readiness.UNSUPPORTED, Readiness.UNKNOWN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class _Case:
         return tuple(finding for finding in self.findings if finding.severity is Severity.ERROR)
 
 
-def render(assessed: Assessment) -> str:
+def render(assessed: AuditResult) -> str:
     """The document, in ASCII: it reads the same whatever encoding it is stored or printed in."""
     found = subjects(assessed)
     suites = {
@@ -102,7 +102,7 @@ def _machine(machine: JudgedMachine) -> _Case:
 # As XML. Every text from outside passes `safe`, which leaves no character that XML forbids.
 
 
-def _add_suite(root: ET.Element, name: str, cases: list[_Case], assessed: Assessment) -> None:
+def _add_suite(root: ET.Element, name: str, cases: list[_Case], assessed: AuditResult) -> None:
     skipped = sum(case.skipped is not None and not case.failures for case in cases)
     times = {"time": "0", "timestamp": f"{assessed.at:%Y-%m-%dT%H:%M:%S}"}
     suite = ET.SubElement(root, "testsuite", {"name": name, **_counts(cases), "skipped": str(skipped), **times})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from repo_manager.core.repository import Kind
+from repo_manager.core.repository import FileKind
 from repo_manager.report.text import age, plural, safe, size, table
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def file_facts(file: File) -> dict[str, Any]:
         "version": str(installer.version) if installer else None,
         "date": installer.date.isoformat() if installer else None,
         "bytes": file.entry.size_bytes,
-        "reason": file.reason if file.kind in {Kind.STRAY, Kind.PARTIAL} else None,
+        "reason": file.reason if file.kind in {FileKind.STRAY, FileKind.PARTIAL} else None,
     }
 
 
@@ -58,7 +58,7 @@ def text(seen: Listing, today: date, width: int) -> str:
     others = [
         [file.kind.value, size(file.entry.size_bytes), file.name]
         for file in seen.files
-        if file.kind is not Kind.INSTALLER
+        if file.kind is not FileKind.INSTALLER
     ]
     parts = [safe(seen.repository), ""]
     if rows:

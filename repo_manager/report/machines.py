@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from repo_manager.core.audit.findings import Code, Severity, State
-from repo_manager.core.audit.machine_readiness import Prospect, grouped
+from repo_manager.core.audit.findings import Code, PackageStatus, Severity
+from repo_manager.core.audit.machine_readiness import Readiness, grouped
 from repo_manager.report.text import paragraph, plural, safe, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from repo_manager.core.audit.machine_readiness import Group, Need, Outlook, Outlooks
-    from repo_manager.core.audit.result import Assessment
+    from repo_manager.core.audit.machine_readiness import (
+        InventoryReadiness,
+        MachineGroup,
+        MachineReadiness,
+        PackageNeed,
+    )
+    from repo_manager.core.audit.result import AuditResult
 
     Paint = Callable[[str, Severity], str]
 
@@ -21,39 +26,39 @@ _NAMES: Final = 3
 _TROUBLES: Final = 5
 _SUBJECT: Final = 60
 
-_HEADS: Final[dict[Prospect, tuple[Severity | None, str, str]]] = {
-    Prospect.WITHOUT_PACKAGE: (
+_HEADS: Final[dict[Readiness, tuple[Severity | None, str, str]]] = {
+    Readiness.WITHOUT_PACKAGE: (
         Severity.ERROR, Code.MACHINE_WITHOUT_PACKAGE, "the package they need is not there",
     ),
-    Prospect.KERNEL_NOT_SUPPORTED: (
+    Readiness.KERNEL_NOT_SUPPORTED: (
         Severity.ERROR, Code.KERNEL_NOT_SUPPORTED, "the installer does not support their kernel",
     ),
-    Prospect.AMBIGUOUS: (Severity.WARNING, Code.MACHINE_AMBIGUOUS, "several packages could be meant"),
-    Prospect.MODERNIZED_ONLY: (
+    Readiness.AMBIGUOUS: (Severity.WARNING, Code.MACHINE_AMBIGUOUS, "several packages could be meant"),
+    Readiness.MODERNIZED_ONLY: (
         Severity.WARNING, Code.MODERNIZED_ONLY, "for the modernized experience alone",
     ),
-    Prospect.UNSUPPORTED: (None, "unsupported", "no package serves their system"),
-    Prospect.UNKNOWN: (None, "unknown", "nobody can say what system they have"),
+    Readiness.UNSUPPORTED: (None, "unsupported", "no package serves their system"),
+    Readiness.UNKNOWN: (None, "unknown", "nobody can say what system they have"),
 }  # fmt: skip
 _WORDS: Final = {
-    Prospect.READY: "ready",
-    Prospect.NOT_CURRENT: "with a package that is not current",
-    Prospect.WITHOUT_PACKAGE: "without package",
-    Prospect.KERNEL_NOT_SUPPORTED: "with a kernel that is not supported",
-    Prospect.MODERNIZED_ONLY: "for the modernized experience alone",
-    Prospect.AMBIGUOUS: "ambiguous",
-    Prospect.UNSUPPORTED: "unsupported",
-    Prospect.UNKNOWN: "unknown",
+    Readiness.READY: "ready",
+    Readiness.NOT_CURRENT: "with a package that is not current",
+    Readiness.WITHOUT_PACKAGE: "without package",
+    Readiness.KERNEL_NOT_SUPPORTED: "with a kernel that is not supported",
+    Readiness.MODERNIZED_ONLY: "for the modernized experience alone",
+    Readiness.AMBIGUOUS: "ambiguous",
+    Readiness.UNSUPPORTED: "unsupported",
+    Readiness.UNKNOWN: "unknown",
 }
 
 
-def document(outlooks: Outlooks) -> dict[str, Any]:
+def document(outlooks: InventoryReadiness) -> dict[str, Any]:
     """The keys `inventory`, `needs` and `machines` of an audit."""
     return {
         "inventory": {
             "name": outlooks.inventory,
             "machines": len(outlooks.machines),
-            "prospects": {prospect.value: outlooks.count(prospect) for prospect in Prospect},
+            "prospects": {prospect.value: outlooks.count(prospect) for prospect in Readiness},
             "templates": outlooks.templates,
             "placeholders": outlooks.placeholders,
             "dropped": outlooks.dropped,
@@ -72,7 +77,7 @@ def document(outlooks: Outlooks) -> dict[str, Any]:
     }
 
 
-def need(item: Need) -> dict[str, Any]:
+def need(item: PackageNeed) -> dict[str, Any]:
     """One package that machines need."""
     return {
         "package": item.package,
@@ -84,7 +89,7 @@ def need(item: Need) -> dict[str, Any]:
     }
 
 
-def machine(item: Outlook) -> dict[str, Any]:
+def machine(item: MachineReadiness) -> dict[str, Any]:
     """One machine and what it can expect."""
     return {
         "name": item.machine.name,
@@ -108,7 +113,7 @@ COLUMNS: Final = ("prospect", "system", "wording", "powered_on", "kernel", "clos
 """Of a sheet, beside those of a finding."""
 
 
-def rows(assessed: Assessment) -> Iterator[dict[str, Any]]:
+def rows(assessed: AuditResult) -> Iterator[dict[str, Any]]:
     """The lines of a sheet: each finding, with the machine it is about, and then the machines without one."""
     from repo_manager.report import documents
     from repo_manager.report.subjects import subjects
@@ -125,7 +130,7 @@ def rows(assessed: Assessment) -> Iterator[dict[str, Any]]:
             yield {**told, **facts, "machine": told["name"]}
 
 
-def _cells(outlook: Outlook) -> dict[str, Any]:
+def _cells(outlook: MachineReadiness) -> dict[str, Any]:
     on = outlook.machine.powered_on
     return {**machine(outlook), "powered_on": None if on is None else str(on).lower()}
 
@@ -133,7 +138,7 @@ def _cells(outlook: Outlook) -> dict[str, Any]:
 _NOTHING: Final = dict.fromkeys(COLUMNS)
 
 
-def lines(outlooks: Outlooks, width: int, paint: Paint) -> list[str]:
+def lines(outlooks: InventoryReadiness, width: int, paint: Paint) -> list[str]:
     """The machines for people: what they need, what they can expect, and who must be looked at."""
     found = [paragraph(_head(outlooks), width, rest="  "), ""]
     if outlooks.needs:
@@ -144,14 +149,14 @@ def lines(outlooks: Outlooks, width: int, paint: Paint) -> list[str]:
             found += [*_section(prospect, groups[prospect], width, paint), ""]
     if outlooks.troubles:
         found += [*_troubles(outlooks, width), ""]
-    expected = [f"{count} {_WORDS[prospect]}" for prospect in Prospect if (count := outlooks.count(prospect))]
+    expected = [f"{count} {_WORDS[prospect]}" for prospect in Readiness if (count := outlooks.count(prospect))]
     if expected:
         found.append(paragraph(f"{plural(len(outlooks.machines), 'machine')}: {', '.join(expected)}", width, rest="  "))
         found.append("each machine: --format csv, or --json")
     return found
 
 
-def _head(outlooks: Outlooks) -> str:
+def _head(outlooks: InventoryReadiness) -> str:
     left_out = [
         plural(count, what)
         for count, what in ((outlooks.templates, "template"), (outlooks.placeholders, "SRM placeholder"))
@@ -161,7 +166,7 @@ def _head(outlooks: Outlooks) -> str:
     return f"inventory {outlooks.inventory}: {plural(len(outlooks.machines), 'machine')}{tail}"
 
 
-def _needs(outlooks: Outlooks, paint: Paint) -> Iterator[str]:
+def _needs(outlooks: InventoryReadiness, paint: Paint) -> Iterator[str]:
     rows = [
         [need.package, str(need.machines), need.state.value, need.version or "-", need.newest or "-"]
         for need in outlooks.needs
@@ -169,10 +174,10 @@ def _needs(outlooks: Outlooks, paint: Paint) -> Iterator[str]:
     head, *rest = table(("NEEDED", "MACHINES", "STATE", "VERSION", "WANTED"), rows, right=(1,)).splitlines()
     yield head
     for line, need in zip(rest, outlooks.needs, strict=True):
-        yield line if need.state is State.OK else paint(line, Severity.ERROR)
+        yield line if need.state is PackageStatus.OK else paint(line, Severity.ERROR)
 
 
-def _section(prospect: Prospect, groups: tuple[Group, ...], width: int, paint: Paint) -> Iterator[str]:
+def _section(prospect: Readiness, groups: tuple[MachineGroup, ...], width: int, paint: Paint) -> Iterator[str]:
     severity, code, words = _HEADS[prospect]
     if any(_is_broken(group) for group in groups):
         words = "their package is not there, or not whole"
@@ -186,12 +191,12 @@ def _section(prospect: Prospect, groups: tuple[Group, ...], width: int, paint: P
         yield f"  and {plural(others, 'machine')} of {len(rest)} other kinds"
 
 
-def _is_broken(group: Group) -> bool:
+def _is_broken(group: MachineGroup) -> bool:
     """Whether there is an installer that cannot be sent."""
-    return group.prospect is Prospect.WITHOUT_PACKAGE and group.machines[0].file is not None
+    return group.prospect is Readiness.WITHOUT_PACKAGE and group.machines[0].file is not None
 
 
-def _group(group: Group, width: int) -> Iterator[str]:
+def _group(group: MachineGroup, width: int) -> Iterator[str]:
     names = ", ".join(outlook.machine.name for outlook in group.machines[:_NAMES])
     more = ", ..." if len(group.machines) > _NAMES else ""
     weak = " (as configured)" if all(outlook.machine.weak for outlook in group.machines) else ""
@@ -200,10 +205,10 @@ def _group(group: Group, width: int) -> Iterator[str]:
     yield paragraph(text, width, first="  ", rest="    ")
     if _is_broken(group):
         yield "    an installer is there, and it is not whole, or not what its name promises"
-    elif group.prospect is Prospect.AMBIGUOUS:
+    elif group.prospect is Readiness.AMBIGUOUS:
         candidates = ", ".join(group.machines[0].answer.candidates)
         yield paragraph(f"{candidates}: {group.why}", width, first="    ", rest="    ")
-    elif group.prospect is Prospect.KERNEL_NOT_SUPPORTED:
+    elif group.prospect is Readiness.KERNEL_NOT_SUPPORTED:
         closest = group.machines[0].closest_kernel
         other = f"{group.machines[0].machine.kernel}".rpartition("-")[2] != f"{closest}".rpartition("-")[2]
         told = (
@@ -213,7 +218,7 @@ def _group(group: Group, width: int) -> Iterator[str]:
         yield paragraph(words, width, first="    ", rest="    ")
 
 
-def _troubles(outlooks: Outlooks, width: int) -> Iterator[str]:
+def _troubles(outlooks: InventoryReadiness, width: int) -> Iterator[str]:
     left_out = f"; left out: {plural(outlooks.dropped, 'row')}" if outlooks.dropped else ""
     yield f"remarks on the inventory ({len(outlooks.troubles)}{left_out})"
     for trouble in outlooks.troubles[:_TROUBLES]:

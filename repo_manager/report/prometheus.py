@@ -12,8 +12,8 @@ from collections import Counter
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
 
-from repo_manager.core.audit.findings import Severity, State
-from repo_manager.core.audit.machine_readiness import Prospect
+from repo_manager.core.audit.findings import PackageStatus, Severity
+from repo_manager.core.audit.machine_readiness import Readiness
 from repo_manager.report.exposition import family
 from repo_manager.report.rules import RULES
 from repo_manager.report.subjects import published
@@ -23,13 +23,13 @@ from repo_manager.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from repo_manager.core.audit.findings import PackageState
-    from repo_manager.core.audit.machine_readiness import Outlooks
-    from repo_manager.core.audit.result import Assessment, Changes
+    from repo_manager.core.audit.findings import PackageLine
+    from repo_manager.core.audit.machine_readiness import InventoryReadiness
+    from repo_manager.core.audit.result import AuditResult, Changes
     from repo_manager.report.exposition import Labels
 
 
-def render(assessed: Assessment) -> str:
+def render(assessed: AuditResult) -> str:
     """The document, without the line break at its end."""
     return "\n".join(_Writer(assessed).lines())
 
@@ -37,7 +37,7 @@ def render(assessed: Assessment) -> str:
 class _Writer:
     """Holds the label that all samples share."""
 
-    def __init__(self, assessed: Assessment) -> None:
+    def __init__(self, assessed: AuditResult) -> None:
         self.assessed = assessed
         self.repository = safe(assessed.audit.repository)
 
@@ -81,11 +81,11 @@ class _Writer:
         }
         yield from self._gauge("findings", "Findings, by severity and code.", samples)
 
-    def _about_packages(self, packages: tuple[PackageState, ...]) -> Iterator[str]:
+    def _about_packages(self, packages: tuple[PackageLine, ...]) -> Iterator[str]:
         states: dict[Labels, float] = {
             (("package", package.package), ("state", state.value)): int(package.state is state)
             for package in packages
-            for state in State
+            for state in PackageStatus
         }
         yield from self._gauge("package_state", "1 for the state that a package is in, 0 for the others.", states)
         facts: dict[Labels, float] = {
@@ -109,9 +109,9 @@ class _Writer:
         help_ = "The day in the name of a package's newest installer, in Unix time."
         yield from self._gauge("package_published_timestamp_seconds", help_, moments)
 
-    def _about_machines(self, outlooks: Outlooks) -> Iterator[str]:
+    def _about_machines(self, outlooks: InventoryReadiness) -> Iterator[str]:
         counted = Counter(outlook.prospect for outlook in outlooks.machines)
-        prospects: dict[Labels, float] = {(("prospect", prospect.value),): counted[prospect] for prospect in Prospect}
+        prospects: dict[Labels, float] = {(("prospect", prospect.value),): counted[prospect] for prospect in Readiness}
         yield from self._gauge("machines", "Machines of the inventory, by what they can expect.", prospects)
         needs: dict[Labels, float] = {(("package", need.package),): need.machines for need in outlooks.needs}
         yield from self._gauge("package_machines", "Machines of the inventory that need a package.", needs)

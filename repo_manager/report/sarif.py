@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager.core.audit.comparison import identity
 from repo_manager.core.audit.findings import Code, Severity
-from repo_manager.core.explanations import Kind
+from repo_manager.core.explanations import BlockKind
 from repo_manager.report.rules import RULES
 from repo_manager.report.subjects import sentence, subjects
 from repo_manager.report.text import plural, safe
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from repo_manager.core.audit.findings import Finding
-    from repo_manager.core.audit.result import Assessment
+    from repo_manager.core.audit.result import AuditResult
     from repo_manager.core.explanations import Page
 
 _SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -52,7 +52,7 @@ _NO_PAGES: Final[Mapping[str, Page]] = MappingProxyType({})
 Part = dict[str, Any]
 
 
-def render(assessed: Assessment, pages: Mapping[str, Page] = _NO_PAGES, *, published_at: str | None = None) -> str:
+def render(assessed: AuditResult, pages: Mapping[str, Page] = _NO_PAGES, *, published_at: str | None = None) -> str:
     """The document.
 
     Args:
@@ -114,16 +114,16 @@ def _told(page: Page, heading: str) -> Iterator[str]:
         yield f"{heading}{section.title}"
         for block in section.blocks:
             match block.kind:
-                case Kind.PARAGRAPH:
+                case BlockKind.PARAGRAPH:
                     yield block.text
-                case Kind.ITEM:
+                case BlockKind.ITEM:
                     yield f"- {block.text}"
-                case Kind.CODE:
+                case BlockKind.CODE:
                     # Four columns make it code, in Markdown and to the eye.
                     yield indent(block.text, "    ")
 
 
-def _invocation(assessed: Assessment) -> Part:
+def _invocation(assessed: AuditResult) -> Part:
     found: Part = {"executionSuccessful": True, "endTimeUtc": f"{assessed.at:%Y-%m-%dT%H:%M:%S}Z"}
     notes = []
     left_out = len(assessed.audit.findings) - _RESULTS_MOST
@@ -147,7 +147,7 @@ def _base(repository: str) -> Part:
 # Results
 
 
-def _results(assessed: Assessment) -> Iterator[Part]:
+def _results(assessed: AuditResult) -> Iterator[Part]:
     new = {id(finding) for finding in assessed.changes.new} if assessed.changes else None
     seen: Counter[tuple[str, ...]] = Counter()
     at = _Places(assessed)
@@ -173,7 +173,7 @@ def _results(assessed: Assessment) -> Iterator[Part]:
 class _Places:
     """Where findings are."""
 
-    def __init__(self, assessed: Assessment) -> None:
+    def __init__(self, assessed: AuditResult) -> None:
         self._inventory = assessed.outlooks.inventory if assessed.outlooks else ""
         self._places = {
             id(machine.finding): machine.outlook.machine.place

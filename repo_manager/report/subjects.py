@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Final
 
 from repo_manager.core import names
 from repo_manager.core.audit.findings import Code
-from repo_manager.core.audit.machine_readiness import Prospect
+from repo_manager.core.audit.machine_readiness import Readiness
 from repo_manager.core.names import InvalidNameError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
-    from repo_manager.core.audit.findings import Finding, PackageState
-    from repo_manager.core.audit.machine_readiness import Outlook
-    from repo_manager.core.audit.result import Assessment
+    from repo_manager.core.audit.findings import Finding, PackageLine
+    from repo_manager.core.audit.machine_readiness import MachineReadiness
+    from repo_manager.core.audit.result import AuditResult
 
 _SAID_OF: Final = {
-    Prospect.WITHOUT_PACKAGE: Code.MACHINE_WITHOUT_PACKAGE,
-    Prospect.KERNEL_NOT_SUPPORTED: Code.KERNEL_NOT_SUPPORTED,
-    Prospect.AMBIGUOUS: Code.MACHINE_AMBIGUOUS,
-    Prospect.MODERNIZED_ONLY: Code.MODERNIZED_ONLY,
+    Readiness.WITHOUT_PACKAGE: Code.MACHINE_WITHOUT_PACKAGE,
+    Readiness.KERNEL_NOT_SUPPORTED: Code.KERNEL_NOT_SUPPORTED,
+    Readiness.AMBIGUOUS: Code.MACHINE_AMBIGUOUS,
+    Readiness.MODERNIZED_ONLY: Code.MODERNIZED_ONLY,
 }
 
 
@@ -31,7 +31,7 @@ _SAID_OF: Final = {
 class JudgedPackage:
     """A package, and the findings that name it."""
 
-    state: PackageState
+    state: PackageLine
     findings: tuple[Finding, ...]
 
 
@@ -43,7 +43,7 @@ class JudgedMachine:
     """
 
     label: str
-    outlook: Outlook
+    outlook: MachineReadiness
     finding: Finding | None
 
 
@@ -56,7 +56,7 @@ class Subjects:
     machines: tuple[JudgedMachine, ...]
 
 
-def subjects(assessed: Assessment) -> Subjects:
+def subjects(assessed: AuditResult) -> Subjects:
     """Packages in catalog order, machines in the inventory's order."""
     machines, rest = _machines(assessed)
     known = {state.package for state in assessed.audit.packages}
@@ -71,7 +71,7 @@ def subjects(assessed: Assessment) -> Subjects:
     return Subjects(tuple(packages), tuple(others), machines)
 
 
-def _machines(assessed: Assessment) -> tuple[tuple[JudgedMachine, ...], list[Finding]]:
+def _machines(assessed: AuditResult) -> tuple[tuple[JudgedMachine, ...], list[Finding]]:
     """The machines, and the findings that belong to none of them."""
     if assessed.outlooks is None:
         return (), list(assessed.audit.findings)
@@ -112,7 +112,7 @@ def sentence(finding: Finding) -> str:
     return finding.message if subject is None or subject in finding.message else f"{subject}: {finding.message}"
 
 
-def published(state: PackageState) -> date | None:
+def published(state: PackageLine) -> date | None:
     """The day in the name of the newest installer; None where there is none."""
     if state.file is None:
         return None

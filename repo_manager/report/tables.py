@@ -7,10 +7,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.core import names
-from repo_manager.core.audit.findings import Code, Severity, State
+from repo_manager.core.audit.findings import Code, PackageStatus, Severity
 from repo_manager.core.names import InvalidNameError
 from repo_manager.core.plan import Download, Place, Retire
-from repo_manager.core.transaction import Result
+from repo_manager.core.transaction import ActionResult
 from repo_manager.report import changed, documents
 from repo_manager.report.sheets import sheet
 from repo_manager.report.text import paragraph, plural, readings, safe, size, table
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from repo_manager.core.audit.findings import Audit, Finding
-    from repo_manager.core.audit.result import Assessment
+    from repo_manager.core.audit.result import AuditResult
     from repo_manager.core.plan import Plan
     from repo_manager.core.transaction import Outcome
-    from repo_manager.core.watch_state import Happening
+    from repo_manager.core.watch_state import WatchEvent
 
 Paint = Callable[[str, Severity], str]
 """Puts a line into the colour of a severity, or leaves it."""
 
 
-def audit(assessed: Assessment, width: int, paint: Paint) -> str:
+def audit(assessed: AuditResult, width: int, paint: Paint) -> str:
     """`audit`: a line per package, the findings, what to do next."""
     judged = assessed.audit
     # A deep audit has just read all of them.
@@ -50,7 +50,7 @@ def audit(assessed: Assessment, width: int, paint: Paint) -> str:
         f"{safe(judged.repository)}",
         f"release {judged.release}, profile {assessed.profile}",
         "",
-        *_painted(text.splitlines(), [State(row[1]) for row in rows], paint),
+        *_painted(text.splitlines(), [PackageStatus(row[1]) for row in rows], paint),
         "",
     ]
     about_packages = [finding for finding in judged.findings if finding.machine is None]
@@ -72,7 +72,7 @@ def audit(assessed: Assessment, width: int, paint: Paint) -> str:
     return "\n".join(lines)
 
 
-def audit_sheet(assessed: Assessment) -> str:
+def audit_sheet(assessed: AuditResult) -> str:
     """`audit` as CSV: a line per finding, and of an inventory a line for each machine that no finding is about.
 
     With an inventory there are columns more, which say of each machine what it can expect and what it is.
@@ -95,11 +95,14 @@ def summary(judged: Audit) -> str:
     return ", ".join(counts)
 
 
-def _painted(lines: list[str], states: list[State], paint: Paint) -> list[str]:
+def _painted(lines: list[str], states: list[PackageStatus], paint: Paint) -> list[str]:
     head, *rest = lines
     return [
         head,
-        *(line if state is State.OK else paint(line, Severity.ERROR) for line, state in zip(rest, states, strict=True)),
+        *(
+            line if state is PackageStatus.OK else paint(line, Severity.ERROR)
+            for line, state in zip(rest, states, strict=True)
+        ),
     ]
 
 
@@ -180,7 +183,7 @@ def _planned(items: Sequence[Download | Place | Retire], width: int) -> list[str
 def outcome(done: Outcome, width: int) -> str:
     """What was done, in two or three sentences, and what was left alone."""
     moves = [(action, result) for action, result in done.results if isinstance(action, Place | Retire)]
-    skipped = [action for action, result in moves if result is Result.SKIPPED]
+    skipped = [action for action, result in moves if result is ActionResult.SKIPPED]
     placed = sum(isinstance(action, Place) for action, _ in moves if action not in skipped)
     retired = len(moves) - len(skipped) - placed
     if done.error is not None:
@@ -200,7 +203,7 @@ def outcome(done: Outcome, width: int) -> str:
     return "\n".join(lines)
 
 
-def happening(thing: Happening, zone: tzinfo | None = None) -> str:
+def happening(thing: WatchEvent, zone: tzinfo | None = None) -> str:
     """One line of `watch`, in the zone's time, or else in local time."""
     hint = thing.facts.get("hint")
     words = f"{thing.message}; {hint}" if hint else thing.message

@@ -20,7 +20,7 @@ from repo_manager.core.errors import InputError, MachineError, RepoManagerError
 from repo_manager.report import fleet_page
 from repo_manager.version import __version__
 from repo_manager.web import metrics as numbers
-from repo_manager.web.limits import Entry, Guard, Rate, refused
+from repo_manager.web.limits import AccessLogEntry, Guard, Rate, refused
 from repo_manager.web.sending import FileAnswer
 from repo_manager.web.signed_folder import METADATA, TARGETS
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
-    from repo_manager.adapters.status_reports.folder import Gathered, ReportsFolder
-    from repo_manager.core.fleet import Expected, Fleet, Published, Received, Wanted
-    from repo_manager.web.doorkeeper import Doorkeeper, Visitor
+    from repo_manager.adapters.status_reports.folder import ReportsFolder, ReportsInFolder
+    from repo_manager.core.fleet import ExpectedServer, Fleet, PublishedSet, Received, WantedPackages
+    from repo_manager.web.doorkeeper import Authenticator, Principal
     from repo_manager.web.signed_folder import OpenFile, SignedFolder
 
 BODY_S: Final = 30.0
@@ -46,11 +46,11 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _nobody(_: Entry) -> None:
+def _nobody(_: AccessLogEntry) -> None:
     pass
 
 
-def _nobody_expected() -> tuple[Expected, ...]:
+def _nobody_expected() -> tuple[ExpectedServer, ...]:
     return ()
 
 
@@ -59,15 +59,15 @@ class Site:
     """What is served, and to whom. `reports` is None where none are taken. `expected` says who should report."""
 
     folder: SignedFolder
-    doorkeeper: Doorkeeper
+    doorkeeper: Authenticator
     reports: ReportsFolder | None = None
     silent_after: timedelta = timedelta(hours=48)
-    expected: Callable[[], tuple[Expected, ...]] = _nobody_expected
+    expected: Callable[[], tuple[ExpectedServer, ...]] = _nobody_expected
     body_s: float = BODY_S
     now: Callable[[], datetime] = _now
     metrics: numbers.Metrics = field(default_factory=numbers.Metrics)
     rate: Rate = field(default_factory=Rate)
-    tell: Callable[[Entry], None] = _nobody
+    tell: Callable[[AccessLogEntry], None] = _nobody
 
 
 def application(site: Site) -> ASGIApp:
@@ -103,7 +103,7 @@ async def _said_no(request: Request, error: Exception) -> Response:
     return refused(error.status_code, words, dict(error.headers or {}))
 
 
-def _visitor(site: Site, request: Request, *, page: bool = False) -> Visitor:
+def _visitor(site: Site, request: Request, *, page: bool = False) -> Principal:
     """Who asks.
 
     Raises:
@@ -121,7 +121,7 @@ def _visitor(site: Site, request: Request, *, page: bool = False) -> Visitor:
     return visitor
 
 
-def _onlooker(site: Site, request: Request, *, page: bool = False) -> Visitor:
+def _onlooker(site: Site, request: Request, *, page: bool = False) -> Principal:
     """Who asks, and may see how the fleet stands.
 
     Raises:
@@ -236,7 +236,7 @@ class _OfTheFleet:
         return fleet_page.render(judged, self._site.now(), unreadable=gathered.unreadable)
 
 
-def judged_fleet(site: Site, gathered: Gathered) -> Fleet:
+def judged_fleet(site: Site, gathered: ReportsInFolder) -> Fleet:
     """The fleet, held against the set that is served, or where there is none against what most servers have."""
     published = _published(site)
     wanted = _wanted(published, gathered.received)
@@ -245,20 +245,20 @@ def judged_fleet(site: Site, gathered: Gathered) -> Fleet:
     )
 
 
-def _wanted(published: Published | None, received: tuple[Received, ...]) -> Wanted:
+def _wanted(published: PublishedSet | None, received: tuple[Received, ...]) -> WantedPackages:
     if published is None:
         return fleet.consensus(received)
-    return fleet.Wanted(published.name, published.packages, published.later_roots)
+    return fleet.WantedPackages(published.name, published.packages, published.later_roots)
 
 
-def _published(site: Site) -> Published | None:
+def _published(site: Site) -> PublishedSet | None:
     try:
         return site.folder.published()
     except RepoManagerError:
         return None
 
 
-def _gathered(reports: ReportsFolder) -> Gathered:
+def _gathered(reports: ReportsFolder) -> ReportsInFolder:
     try:
         return reports.gather()
     except MachineError as error:

@@ -40,11 +40,11 @@ _LINGER_S: Final = 2.0
 is reset, and its client may never see the answer."""
 
 _SLICE_BYTES: Final = 1024 * 1024
-"""How much is handed to the system at once: a client must take it within `Doors.stall_s`."""
+"""How much is handed to the system at once: a client must take it within `ConnectionLimits.stall_s`."""
 
 
 @dataclass
-class Doors:
+class ConnectionLimits:
     """How many may be in at once, and how long they may take. `exempt` are addresses that may use all connections.
 
     `handshake_s` is for TLS, `head_s` for a request's head, `stall_s` for a client that takes nothing of what is
@@ -61,7 +61,7 @@ class Doors:
     exempt: Callable[[str], bool] = is_loopback
     by_client: Counter[str] = field(default_factory=Counter)
 
-    def enter(self, client: str) -> Seat | None:
+    def enter(self, client: str) -> ConnectionSlot | None:
         """The place of one more of this address; None where there is no room for it."""
         if self.by_client.total() >= self.most or (
             self.by_client[client] >= self.most_of_one and not self.exempt(client)
@@ -70,13 +70,13 @@ class Doors:
             return None
         self.by_client[client] += 1
         self.metrics.connections += 1
-        return Seat(self, client)
+        return ConnectionSlot(self, client)
 
 
-class Seat:
+class ConnectionSlot:
     """The place of one connection, which counts until it leaves."""
 
-    def __init__(self, doors: Doors, client: str) -> None:
+    def __init__(self, doors: ConnectionLimits, client: str) -> None:
         self._doors = doors
         self._client = client
         self._taken = True
@@ -117,16 +117,18 @@ class _LimitedHeads(h11.Connection):
 class Connection(H11Protocol):
     """See the module. It has its place already, and gives it up when it has gone."""
 
-    def __init__(self, config: Config, server_state: ServerState, doors: Doors, seat: Seat) -> None:
+    def __init__(
+        self, config: Config, server_state: ServerState, doors: ConnectionLimits, seat: ConnectionSlot
+    ) -> None:
         super().__init__(config, server_state, {})
         self.conn: _LimitedHeads = _LimitedHeads(h11.SERVER, HEAD_BYTES)
         # How many bytes of a refused request are still read and dropped; None while none was refused.
         self._dropping: int | None = None
         self.doors = doors
         self._seat = seat
-        self._head = _Patience(self._lose)
-        self._stall = _Patience(self._lose)
-        self._linger = _Patience(self._abort)
+        self._head = _Timer(self._lose)
+        self._stall = _Timer(self._lose)
+        self._linger = _Timer(self._abort)
 
         self.app = self._watched(self.app)
 
@@ -284,7 +286,7 @@ def _at_once(transport: asyncio.Transport) -> None:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-class _Patience:
+class _Timer:
     """Calls when something has taken too long."""
 
     def __init__(self, call: Callable[[], None]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.web import tokens
-from repo_manager.web.tokens import Role, Token, Tokens
+from repo_manager.web.tokens import BearerRole, Token, Tokens
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,7 @@ _SCHEME: Final = re.compile(r"(bearer|basic) +([A-Za-z0-9._~+/=-]{1,512})", re.A
 
 
 @dataclass(frozen=True, slots=True)
-class Visitor:
+class Principal:
     """Who asks. `token` is None for one who needed none. `name` is for the log."""
 
     token: Token | None
@@ -31,10 +31,10 @@ class Visitor:
     @property
     def may_look(self) -> bool:
         """Whether this one may see how the fleet stands, and not only the set."""
-        return self.token is None or self.token.role is Role.READ
+        return self.token is None or self.token.role is BearerRole.READ
 
 
-class Doorkeeper:
+class Authenticator:
     """Knows the tokens. Without a file of them everybody may read, and nobody may report."""
 
     def __init__(self, path: Path | None) -> None:
@@ -67,7 +67,7 @@ class Doorkeeper:
             self._tokens = tokens.load(self._path)
             self._mark = mark
 
-    def visitor(self, authorization: str | None, *, password_too: bool) -> Visitor | None:
+    def visitor(self, authorization: str | None, *, password_too: bool) -> Principal | None:
         """Who this is; None for nobody who is known.
 
         Args:
@@ -80,13 +80,13 @@ class Doorkeeper:
         """
         self.refresh()
         if self._path is None:
-            return Visitor(None)
+            return Principal(None)
         found = _SCHEME.fullmatch(authorization.strip()) if authorization else None
         if found is None:
             return None
         secret = found[2] if found[1].lower() == "bearer" else _password(found[2]) if password_too else None
         token = None if secret is None else self._tokens.bearer(secret)
-        return None if token is None else Visitor(token)
+        return None if token is None else Principal(token)
 
 
 def _password(encoded: str) -> str | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-    from repo_manager.web.connection import Connection, Doors, Seat
+    from repo_manager.web.connection import Connection, ConnectionLimits, ConnectionSlot
 
 _BUSY: Final = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _PAUSE_S: Final = 0.5
@@ -48,7 +48,7 @@ def room_for(connections: int) -> int:
     return max(1, min(connections, (soft - _OWN_DESCRIPTORS) // 2))
 
 
-class Seldom:
+class RateLimitedLog:
     """Passes words on, the same ones once a minute at most."""
 
     def __init__(
@@ -67,7 +67,7 @@ class Seldom:
             self._say(words)
 
 
-class Entrance:
+class Listener:
     """Lets in those who come to one listening socket, for as long as there is room.
 
     Args:
@@ -79,9 +79,9 @@ class Entrance:
     def __init__(
         self,
         listening: socket.socket,
-        doors: Doors,
+        doors: ConnectionLimits,
         context: ssl.SSLContext | None,
-        make: Callable[[Seat], Connection],
+        make: Callable[[ConnectionSlot], Connection],
         warn: Callable[[str], None],
     ) -> None:
         self._listening = listening
@@ -145,7 +145,7 @@ class Entrance:
                 # What was asked must have been read, or the system of whoever asked throws the answer away.
                 link.recv(len(_BUSY) * 16)
 
-    async def _welcome(self, link: socket.socket, seat: Seat) -> None:
+    async def _welcome(self, link: socket.socket, seat: ConnectionSlot) -> None:
         connection = self._make(seat)
         patience_s = None if self._context is None else self._doors.handshake_s
         try:

@@ -30,7 +30,7 @@ class CutError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AccessLogEntry:
     """One request that has had its answer. `path` is as it came, without its query, and is safe to print.
 
     `whole` is false where the connection broke before all was sent. `fault` is the kind of a failure that nobody
@@ -72,7 +72,7 @@ class Rate:
 class Guard:
     """The outermost layer of the application."""
 
-    def __init__(self, inner: ASGIApp, metrics: Metrics, rate: Rate, tell: Callable[[Entry], None]) -> None:
+    def __init__(self, inner: ASGIApp, metrics: Metrics, rate: Rate, tell: Callable[[AccessLogEntry], None]) -> None:
         self._inner = inner
         self._metrics = metrics
         self._rate = rate
@@ -113,7 +113,7 @@ class Guard:
         bearer = str(scope["state"].get("bearer", "-"))
         method = scope["method"][:10]
         self._tell(
-            Entry(
+            AccessLogEntry(
                 client,
                 bearer,
                 method,
@@ -156,7 +156,7 @@ class _Answer:
             self.whole = not message.get("more_body", False)
 
 
-def line(entry: Entry) -> str:
+def line(entry: AccessLogEntry) -> str:
     """A request as a line of a log: who, with which token, what, and what came of it."""
     end = entry.fault or ("" if entry.whole else "cut")
     words = (entry.client, entry.bearer, entry.method, entry.path, entry.status, entry.sent_bytes)

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 import uvicorn
 
 from repo_manager.core.errors import InputError, MachineError
-from repo_manager.web.connection import Connection, Doors
-from repo_manager.web.entrance import Entrance, Seldom
+from repo_manager.web.connection import Connection, ConnectionLimits
+from repo_manager.web.entrance import Listener, RateLimitedLog
 from repo_manager.web.limits import is_loopback
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-    from repo_manager.web.connection import Seat
+    from repo_manager.web.connection import ConnectionSlot
 
 _ADDRESS: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})", re.ASCII)
 _HIGHEST_PORT: Final = 65535
@@ -188,28 +188,28 @@ def _nobody(_: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ServerConfig:
     """How to serve. `behind` are the proxies that are believed; `drain_s` is what running answers get at the end.
 
     `warn` is told in a line what whoever runs the server should know.
     """
 
-    doors: Doors
+    doors: ConnectionLimits
     certificate: Certificate | None = None
     behind: tuple[str, ...] = ()
     drain_s: int = 30
     warn: Callable[[str], None] = _nobody
 
 
-class Server(uvicorn.Server):
+class HttpServer(uvicorn.Server):
     """uvicorn, which leaves signals to the tool, and the doors too."""
 
-    def __init__(self, app: ASGIApp, terms: Terms) -> None:
+    def __init__(self, app: ASGIApp, terms: ServerConfig) -> None:
         _quiet()
         super().__init__(_config(app, terms))
         self._terms = terms
-        self._warn = Seldom(terms.warn)
-        self._entrances: list[Entrance] = []
+        self._warn = RateLimitedLog(terms.warn)
+        self._entrances: list[Listener] = []
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -235,7 +235,7 @@ class Server(uvicorn.Server):
         certificate = self._terms.certificate
         context = None if certificate is None else certificate.context
         for listening in sockets or ():
-            entrance = Entrance(listening, self._terms.doors, context, self._connection, self._warn)
+            entrance = Listener(listening, self._terms.doors, context, self._connection, self._warn)
             entrance.open()
             self._entrances.append(entrance)
 
@@ -245,7 +245,7 @@ class Server(uvicorn.Server):
             await entrance.close()
         await super().shutdown(sockets)
 
-    def _connection(self, seat: Seat) -> Connection:
+    def _connection(self, seat: ConnectionSlot) -> Connection:
         return Connection(self.config, self.server_state, self._terms.doors, seat)
 
     def _tell(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -258,7 +258,7 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _config(app: ASGIApp, terms: Terms) -> uvicorn.Config:
+def _config(app: ASGIApp, terms: ServerConfig) -> uvicorn.Config:
     more: dict[str, Any] = {}
     certificate = terms.certificate
     if certificate is not None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from io import FileIO
 
-    from repo_manager.core.fleet import Published
+    from repo_manager.core.fleet import PublishedSet
 
 METADATA: Final = "metadata"
 TARGETS: Final = "targets"
@@ -47,7 +47,7 @@ class SignedFolder:
 
     def __init__(self, path: Path) -> None:
         self._path = reachable(path)
-        self._known: tuple[Validators, Published] | None = None
+        self._known: tuple[Validators, PublishedSet] | None = None
 
     def check(self) -> None:
         """See that there is such a folder.
@@ -101,7 +101,7 @@ class SignedFolder:
         etag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
         return OpenFile(file, status.st_size, Validators(etag, int(status.st_mtime)))
 
-    def published(self) -> Published:
+    def published(self) -> PublishedSet:
         """What the set holds, read anew when it has changed.
 
         Raises:

@@ -35,7 +35,7 @@ _PREFIX: Final = "rmt_"
 """How every token begins, so that tools that look for leaked secrets can find one."""
 
 
-class Role(StrEnum):
+class BearerRole(StrEnum):
     """What the bearer of a token may do. Both may read the set."""
 
     READ = "read"
@@ -47,14 +47,14 @@ class Token:
     """A token as it is kept. One with `hosts` may report for these servers alone."""
 
     name: str
-    role: Role
+    role: BearerRole
     digest: str
     made: str
     hosts: tuple[Host, ...] = ()
 
     def may_report(self, host: Host) -> bool:
         """Whether its bearer may report for that server."""
-        return self.role is Role.REPORT and (not self.hosts or host in self.hosts)
+        return self.role is BearerRole.REPORT and (not self.hosts or host in self.hosts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Tokens:
                 found = token
         return found
 
-    def with_one(self, name: str, role: Role, secret: str, made: datetime, hosts: Iterable[str] = ()) -> Tokens:
+    def with_one(self, name: str, role: BearerRole, secret: str, made: datetime, hosts: Iterable[str] = ()) -> Tokens:
         """These and a new one.
 
         Raises:
@@ -80,7 +80,7 @@ class Tokens:
         known = tuple(fleet.host(host) for host in hosts)
         if not _NAME.fullmatch(name):
             raise InputError("bad-token-name", f"{name[:40]!r} is no name", "use letters, digits, dots and hyphens")
-        if known and role is not Role.REPORT:
+        if known and role is not BearerRole.REPORT:
             raise InputError("usage", "a token that may only read is not for one server", "leave --server out")
         if any(token.name == name for token in self.tokens):
             raise InputError(
@@ -178,5 +178,9 @@ def _token(item: Any) -> Token:  # noqa: ANN401 - any JSON
         raise ValueError("a token is damaged")
     made = fleet.stamp(fleet.moment(item["made"]))
     return Token(
-        item["name"], Role(item["role"]), item["sha256"], made, tuple(fleet.host(host) for host in item["servers"])
+        item["name"],
+        BearerRole(item["role"]),
+        item["sha256"],
+        made,
+        tuple(fleet.host(host) for host in item["servers"]),
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from processes import until
 
-from repo_manager.adapters.folder_events import Bell, Kind, Observation, held_open, pulse, remote
+from repo_manager.adapters.folder_events import EventMethod, FolderEvents, QueueWakeSignal, held_open, pulse, remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ LONG_S = 30.0
 
 
 def test_a_ring_is_taken_once_however_often_it_rang() -> None:
-    bell = Bell()
+    bell = QueueWakeSignal()
     for _ in range(10_000):
         bell.ring()
     assert bell._tokens.qsize() == 1
@@ -36,7 +36,7 @@ def test_a_ring_is_taken_once_however_often_it_rang() -> None:
 
 
 def test_a_ring_from_another_thread_ends_a_wait() -> None:
-    bell = Bell()
+    bell = QueueWakeSignal()
     ringer = threading.Timer(0.05, bell.ring)
     ringer.start()
     bell.wait(LONG_S, deaf=False)
@@ -45,14 +45,14 @@ def test_a_ring_from_another_thread_ends_a_wait() -> None:
 
 
 def test_a_ring_before_the_wait_is_not_lost() -> None:
-    bell = Bell()
+    bell = QueueWakeSignal()
     bell.ring()
     bell.wait(LONG_S, deaf=False)
     assert bell.take()
 
 
 def test_the_deaf_hear_only_the_end() -> None:
-    bell = Bell()
+    bell = QueueWakeSignal()
     bell.ring()
     ender = threading.Timer(0.05, bell.stop)
     ender.start()
@@ -63,7 +63,7 @@ def test_the_deaf_hear_only_the_end() -> None:
 
 
 def test_a_wait_ends_when_its_time_is_over() -> None:
-    bell = Bell()
+    bell = QueueWakeSignal()
     bell.wait(0.02, deaf=False)
     bell.wait(0.02, deaf=True)
     assert not bell.take()
@@ -71,7 +71,7 @@ def test_a_wait_ends_when_its_time_is_over() -> None:
 
 
 def test_rings_between_waits_pile_up_nothing() -> None:
-    bell = Bell()
+    bell = QueueWakeSignal()
     for _ in range(100):
         bell.ring()
         bell.wait(LONG_S, deaf=False)
@@ -84,8 +84,8 @@ def test_rings_between_waits_pile_up_nothing() -> None:
 
 
 @contextlib.contextmanager
-def observing(folder: Path, bell: Bell, *, polling: bool) -> Iterator[Observation]:
-    observation = Observation(folder, bell.ring, polling=polling, poll_s=0.1)
+def observing(folder: Path, bell: QueueWakeSignal, *, polling: bool) -> Iterator[FolderEvents]:
+    observation = FolderEvents(folder, bell.ring, polling=polling, poll_s=0.1)
     try:
         yield observation
     finally:
@@ -97,9 +97,9 @@ def test_every_kind_of_change_rings(tmp_path: Path, *, polling: bool) -> None:
     folder, beside = tmp_path / "folder", tmp_path / "beside"
     folder.mkdir()
     beside.write_bytes(b"whole")
-    bell = Bell()
+    bell = QueueWakeSignal()
     with observing(folder, bell, polling=polling) as observation:
-        assert observation.kind is (Kind.POLLING if polling else Kind.NATIVE)
+        assert observation.kind is (EventMethod.POLLING if polling else EventMethod.NATIVE)
         path = folder / "name"
         for act in (
             lambda: path.write_bytes(b"new"),
@@ -115,7 +115,7 @@ def test_every_kind_of_change_rings(tmp_path: Path, *, polling: bool) -> None:
 
 @pytest.mark.parametrize("polling", [False, True], ids=["native", "polling"])
 def test_it_rings_while_changes_follow_each_other_without_a_pause(tmp_path: Path, *, polling: bool) -> None:
-    bell = Bell()
+    bell = QueueWakeSignal()
     written = 0
 
     def rings_while_written_to() -> bool:
@@ -141,7 +141,7 @@ def test_it_rings_while_changes_follow_each_other_without_a_pause(tmp_path: Path
 def test_a_folder_that_goes_away_breaks_the_observation(tmp_path: Path, *, polling: bool) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
-    bell = Bell()
+    bell = QueueWakeSignal()
     with observing(folder, bell, polling=polling) as observation:
         folder.rmdir()
         until(lambda: observation.broken, "the observation is broken")
@@ -151,14 +151,14 @@ def test_a_folder_that_goes_away_breaks_the_observation(tmp_path: Path, *, polli
 def test_a_folder_that_is_not_there_cannot_be_observed(tmp_path: Path, *, polling: bool) -> None:
     before = threading.excepthook
     with pytest.raises(OSError, match="absent"):
-        Observation(tmp_path / "absent", lambda: None, polling=polling, poll_s=0.1)
+        FolderEvents(tmp_path / "absent", lambda: None, polling=polling, poll_s=0.1)
     assert threading.excepthook is before
 
 
 def test_an_observer_s_thread_that_fails_breaks_the_observation_and_prints_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bell = Bell()
+    bell = QueueWakeSignal()
     with observing(tmp_path, bell, polling=True) as observation:
         emitter = next(iter(observation._observer.emitters))
 
@@ -175,7 +175,7 @@ def test_another_thread_s_failure_is_left_to_whoever_cares_for_it(tmp_path: Path
     failures: list[threading.ExceptHookArgs] = []
     before, threading.excepthook = threading.excepthook, failures.append
     try:
-        with observing(tmp_path, Bell(), polling=True) as observation:
+        with observing(tmp_path, QueueWakeSignal(), polling=True) as observation:
             nothing: dict[int, int] = {}
             thread = threading.Thread(target=lambda: nothing[1])
             thread.start()
@@ -190,9 +190,9 @@ def test_where_the_system_has_no_watch_left_it_polls(tmp_path: Path) -> None:
     def none_left() -> BaseObserver:
         raise OSError(24, "inotify instance limit reached")
 
-    bell = Bell()
-    observation = Observation(tmp_path, bell.ring, polling=False, poll_s=0.1, native=none_left)
-    assert observation.kind is Kind.POLLING
+    bell = QueueWakeSignal()
+    observation = FolderEvents(tmp_path, bell.ring, polling=False, poll_s=0.1, native=none_left)
+    assert observation.kind is EventMethod.POLLING
     (tmp_path / "new").write_bytes(b"x")
     until(bell.take, "it rings")
     observation.stop()

@@ -13,12 +13,12 @@ from repo_manager.app.change import _guard, perform
 from repo_manager.core.errors import InputError, ServiceError
 from repo_manager.core.plan import Place, Plan, Restart, Retire
 from repo_manager.core.service import ServiceState
-from repo_manager.core.transaction import Result
+from repo_manager.core.transaction import ActionResult
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from repo_manager.app.change import Task, Workbench
+    from repo_manager.app.change import ChangeContext, Task
 
 UNKNOWN = [name_of(f"PLAN{number}-64") for number in range(6)]
 KNOWN = [name_of(token) for token in TOKENS]
@@ -91,7 +91,7 @@ class KilledBetween(MemoryService):
             raise Killed
 
 
-def restarting(tmp_path: Path, service: MemoryService) -> tuple[Workbench, Task]:
+def restarting(tmp_path: Path, service: MemoryService) -> tuple[ChangeContext, Task]:
     world = small_world.build(tmp_path / "world", mess=False)
     task = replace(operations.PRUNE, changed=small_world.NOW.timestamp)
     return replace(small_world.bench(world), service=service, clock=service.clock), task
@@ -100,7 +100,7 @@ def restarting(tmp_path: Path, service: MemoryService) -> tuple[Workbench, Task]
 def test_a_set_that_the_service_has_not_seen_is_shown_to_it(tmp_path: Path) -> None:
     service = MemoryService(FakeClock())
     outcome = perform(*restarting(tmp_path, service))
-    assert [(type(action), result) for action, result in outcome.results] == [(Restart, Result.DONE)]
+    assert [(type(action), result) for action, result in outcome.results] == [(Restart, ActionResult.DONE)]
     assert service.asked == ["stop", "start"]
 
 
@@ -108,7 +108,7 @@ def test_a_service_that_fails_to_start_once_is_started_again_all_the_same(tmp_pa
     service = MemoryService(FakeClock(), starts=(Start.FAILS, Start.WELL))
     outcome = perform(*restarting(tmp_path, service))
     assert isinstance(outcome.error, ServiceError)
-    assert [(type(action), result) for action, result in outcome.results] == [(Restart, Result.FAILED)]
+    assert [(type(action), result) for action, result in outcome.results] == [(Restart, ActionResult.FAILED)]
     assert service.state() is ServiceState.RUNNING
 
 

@@ -8,7 +8,7 @@ from repo_manager.app import settings
 from repo_manager.app.settings import PUSH_SERVICE, Profile, Settings
 from repo_manager.core.errors import DocumentError, InputError
 from repo_manager.core.names import Release
-from repo_manager.core.service import Patience
+from repo_manager.core.service import Timeouts
 
 EVERYTHING = """\
 profile: lab
@@ -59,7 +59,7 @@ def test_every_key_arrives_where_it_belongs() -> None:
     assert (found.publisher, found.signature_roots) == ("Example Agents", Path("/etc/roots"))
     assert found.server_release == Release(9, 65)
     assert (found.retired_keep, found.retired_days, found.reserve_bytes) == (2, 30, 1024 * 1024)
-    assert found.patience == Patience(stop_s=10, start_s=20, steady_s=0)
+    assert found.patience == Timeouts(stop_s=10, start_s=20, steady_s=0)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_profile_takes_what_it_does_not_say_from_the_top_level_and_the_built_i
 
 
 def test_a_file_that_sets_nothing_of_note_leaves_the_defaults() -> None:
-    usual = Settings(options={"yes": False}, patience=Patience())
+    usual = Settings(options={"yes": False}, patience=Timeouts())
     assert settings.parse("yes: false\n", "config.yaml") == usual
 
 

@@ -12,16 +12,16 @@ from cli_world import CATALOG, name_of
 from repo_manager.adapters.status_reports.refusals import KEPT, Refusals
 from repo_manager.adapters.tuf.signed_set import SignedSet
 from repo_manager.app import status_report
-from repo_manager.app.change import Voice
-from repo_manager.app.status_report import Destination, Ended, Known, Reporter, Sent, compose, destination
+from repo_manager.app.change import Progress
+from repo_manager.app.status_report import Destination, Reporter, RunFacts, RunResult, Sent, compose, destination
 from repo_manager.core import repository
 from repo_manager.core.address import Address, Folder, parse
 from repo_manager.core.audit import findings
-from repo_manager.core.audit.findings import Circumstances, Code, State, Verdict
+from repo_manager.core.audit.findings import AuditFacts, Code, FileVerdict, PackageStatus
 from repo_manager.core.errors import ExitCode, InputError, MachineError, RepoManagerError, TransferError
-from repo_manager.core.fleet import Host, Line, Report, SetName
+from repo_manager.core.fleet import Host, Report, ReportedPackage, SetName
 from repo_manager.core.names import Token
-from repo_manager.core.repository import Entry
+from repo_manager.core.repository import FolderEntry
 from repo_manager.core.selection import Selection
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Postman:
         self.brought.append((str(place), report, anywhere))
 
 
-class Ears(Voice):
+class Ears(Progress):
     """Hears what is said."""
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class Desk:
 
     def report(self, told: Destination, *, reached: bool = True) -> Sent:
         reporter = Reporter(told, self.postman, Refusals(self.repository), lambda: self.now, self.ears)
-        made = compose(self.host, self.now, Ended("mirror", ExitCode.DONE), Known())
+        made = compose(self.host, self.now, RunResult("mirror", ExitCode.DONE), RunFacts())
         return reporter.report(made, reached=reached)
 
 
@@ -107,30 +107,33 @@ def test_a_report_goes_where_the_set_lies_or_to_the_place_that_was_named(
 
 def test_a_report_has_what_the_audit_says_and_what_else_lies_there() -> None:
     rhel, sles, odd = name_of("RHEL7-64"), name_of("SLES15-64"), name_of("OL7-64").replace("OL7-64", "OL77-64")
-    listing = repository.survey("r", [Entry(rhel, 9), Entry(odd, 9)])
+    listing = repository.survey("r", [FolderEntry(rhel, 9), FolderEntry(odd, 9)])
     tokens = tuple(CATALOG.require(token).token for token in ("RHEL7-64", "SLES15-64"))
-    verdicts = {rhel: Verdict(Code.CORRUPT, "half of it")}
-    judged = findings.audit(listing, Selection(CATALOG.latest, tokens, {}), CATALOG, Circumstances(verdicts))
+    verdicts = {rhel: FileVerdict(Code.CORRUPT, "half of it")}
+    judged = findings.audit(listing, Selection(CATALOG.latest, tokens, {}), CATALOG, AuditFacts(verdicts))
     found = SignedSet(ROOT, 7, NOW, ())
     assert sles not in {file.name for file in listing.files}
 
     made = compose(
-        Host("a"), NOW, Ended("mirror", ExitCode.VERIFICATION, "mislabelled"), Known(found, listing, verdicts, judged)
+        Host("a"),
+        NOW,
+        RunResult("mirror", ExitCode.VERIFICATION, "mislabelled"),
+        RunFacts(found, listing, verdicts, judged),
     )
 
     assert (made.exit_code, made.error, made.followed) == (4, "mislabelled", SetName(ROOT, 7))
     assert made.at == NOW.replace(microsecond=0)
     assert (made.release, made.errors) == (CATALOG.latest, len([f for f in judged.findings if f.severity == "error"]))
     assert set(made.packages) == {
-        Line(tokens[0], State.CORRUPT, "9.66.7567.1"),
-        Line(tokens[1], State.MISSING, None),
-        Line(Token("OL77-64"), State.OK, "9.66.7567.1"),
+        ReportedPackage(tokens[0], PackageStatus.CORRUPT, "9.66.7567.1"),
+        ReportedPackage(tokens[1], PackageStatus.MISSING, None),
+        ReportedPackage(Token("OL77-64"), PackageStatus.OK, "9.66.7567.1"),
     }
 
 
 def test_a_run_that_ended_before_its_audit_reports_what_lies_there() -> None:
-    listing = repository.survey("r", [Entry(name_of("RHEL7-64"), 9)])
-    made = compose(Host("a"), NOW, Ended("mirror", ExitCode.TRANSFER, "no-signed-set"), Known(listing=listing))
+    listing = repository.survey("r", [FolderEntry(name_of("RHEL7-64"), 9)])
+    made = compose(Host("a"), NOW, RunResult("mirror", ExitCode.TRANSFER, "no-signed-set"), RunFacts(listing=listing))
     assert [(line.package, line.version) for line in made.packages] == [("RHEL7-64", "9.66.7567.1")]
     assert (made.followed, made.release, made.errors) == (None, None, 0)
 

@@ -19,7 +19,7 @@ from repo_manager.app.change import perform
 from repo_manager.core import names
 from repo_manager.core.errors import InputError
 from repo_manager.core.service import ServiceState
-from repo_manager.core.watch_state import What
+from repo_manager.core.watch_state import WatchEventKind
 from repo_manager.demo.sample import sample_installer
 
 if TYPE_CHECKING:
@@ -64,14 +64,14 @@ def test_a_new_whole_file_stays_and_what_it_supersedes_goes_with_one_restart(wat
     assert watched.retired() == {RHEL_OLD}
     assert watched.restarts == 1
     assert watched.service.serving == {RHEL, OL}
-    assert watched.whats() == [What.ARRIVED, What.RETIRED, What.RESTARTED]
+    assert watched.whats() == [WatchEventKind.ARRIVED, WatchEventKind.RETIRED, WatchEventKind.RESTARTED]
 
 
 def test_a_new_whole_file_that_supersedes_nothing_is_seen_by_the_service_after_one_restart(watched: Watched) -> None:
     watched.at(100, watched.dropped(WINDOWS)).until(2000)
     assert watched.retired() == set()
     assert watched.service.serving == {RHEL_OLD, OL, WINDOWS}
-    assert watched.whats() == [What.ARRIVED, What.RESTARTED]
+    assert watched.whats() == [WatchEventKind.ARRIVED, WatchEventKind.RESTARTED]
 
 
 @pytest.mark.parametrize("tells_start", [True, False], ids=["its start is known", "its start is not known"])
@@ -96,7 +96,7 @@ def test_a_corrupt_file_is_retired_with_the_reason_beside_it(watched: Watched) -
     watched.at(100, watched.dropped(RHEL, data_of(RHEL)[:900])).until(1000)
     assert watched.retired() == {RHEL}
     assert RHEL_OLD in watched.names()
-    told = watched.told[[item.what for item in watched.told].index(What.RETIRED)]
+    told = watched.told[[item.what for item in watched.told].index(WatchEventKind.RETIRED)]
     assert told.facts["file"] == RHEL
     assert f"{RHEL}: {told.facts['reason']}" in watched.reasons()
     assert "'repo-manager watch' on 2026-05-01 12:01" in watched.reasons()
@@ -137,7 +137,7 @@ def test_a_file_that_is_held_open_is_left_alone_and_that_is_said_once(watched: W
     watched.held.add(RHEL)
     watched.at(100, watched.dropped(RHEL, data_of(RHEL)[:900])).at(200, watched.dropped(RHEL))
     watched.at(250, watched.held.clear, silent=True).until(1000)
-    assert watched.messages(What.WAITING) == [
+    assert watched.messages(WatchEventKind.WAITING) == [
         f"{RHEL} is held open by another program; it is left alone until then",
     ]
     assert watched.retired() == {RHEL_OLD}
@@ -149,7 +149,7 @@ def test_a_file_that_cannot_be_read_is_not_taken_for_a_broken_one(watched: Watch
     seen: list[set[str]] = []
     watched.at(499, lambda: seen.append(watched.retired()), silent=True).until(2000)
     assert seen == [set()]
-    assert watched.messages(What.WAITING) == [f"{RHEL} cannot be read: Input/output error; it is left alone"]
+    assert watched.messages(WatchEventKind.WAITING) == [f"{RHEL} cannot be read: Input/output error; it is left alone"]
     assert watched.retired() == {RHEL_OLD}
     assert watched.service.serving == {RHEL, OL}
 
@@ -192,7 +192,7 @@ def test_an_observer_that_has_given_up_is_replaced(watched: Watched) -> None:
 
     watched.at(100, break_it).until(200)
     assert [eyes.ended for eyes in watched.eyes] == [True, True]
-    assert len(watched.messages(What.NOTE)) == 1
+    assert len(watched.messages(WatchEventKind.NOTE)) == 1
 
 
 # Away and back
@@ -206,7 +206,12 @@ def test_a_share_that_vanishes_is_waited_for_and_looked_at_anew(watched: Watched
         watched.world.put(RHEL)
 
     watched.at(100, lambda: here.rename(away), silent=True).at(200, come_back, silent=True).until(400)
-    assert watched.whats() == [What.AWAY, What.BACK, What.RETIRED, What.RESTARTED]
+    assert watched.whats() == [
+        WatchEventKind.AWAY,
+        WatchEventKind.BACK,
+        WatchEventKind.RETIRED,
+        WatchEventKind.RESTARTED,
+    ]
     assert watched.retired() == {RHEL_OLD}
     assert len(watched.eyes) == 2
 
@@ -226,7 +231,7 @@ def test_an_empty_place_where_the_share_was_is_no_empty_repository(watched: Watc
 
     watched.at(100, unmount).at(2000, mount).until(3000)
     assert made == []
-    assert watched.whats() == [What.AWAY, What.BACK]
+    assert watched.whats() == [WatchEventKind.AWAY, WatchEventKind.BACK]
     assert watched.restarts == 0
 
 
@@ -248,7 +253,7 @@ def test_a_share_that_is_not_there_yet_is_waited_for(watched: Watched) -> None:
     here, away = watched.world.repository, watched.world.root / "away"
     here.rename(away)
     watched.at(100, lambda: away.rename(here), silent=True).until(200)
-    assert watched.whats() == [What.AWAY, What.BACK]
+    assert watched.whats() == [WatchEventKind.AWAY, WatchEventKind.BACK]
 
 
 # When something goes wrong
@@ -259,7 +264,12 @@ def test_another_run_at_work_is_waited_for_and_that_is_said_once(watched: Watche
     lock = Lock(watched.folder.lock_path, {"command": "sync", "since": "now", "pid": 1, "host": "here"})
     watched.at(50, lock.__enter__, silent=True).at(100, watched.dropped(RHEL))
     watched.at(400, lambda: lock.__exit__(None, None, None), silent=True).until(600)
-    assert watched.whats() == [What.ARRIVED, What.WAITING, What.RETIRED, What.RESTARTED]
+    assert watched.whats() == [
+        WatchEventKind.ARRIVED,
+        WatchEventKind.WAITING,
+        WatchEventKind.RETIRED,
+        WatchEventKind.RESTARTED,
+    ]
 
 
 def test_a_service_that_does_not_come_back_gets_the_old_set_and_some_rest(watched: Watched) -> None:
@@ -276,8 +286,8 @@ def test_a_service_that_does_not_come_back_gets_the_old_set_and_some_rest(watche
     watched.until(6000)
     # Each failure is two starts: on the new set, and on the old one again.
     assert seen == {900: (2, both), 1500: (4, both), 5000: (5, frozenset({RHEL, OL}))}
-    failures = [What.SERVICE_FAILED, What.SERVICE_FAILED]
-    assert watched.whats() == [What.ARRIVED, *failures, What.RETIRED, What.RESTARTED]
+    failures = [WatchEventKind.SERVICE_FAILED, WatchEventKind.SERVICE_FAILED]
+    assert watched.whats() == [WatchEventKind.ARRIVED, *failures, WatchEventKind.RETIRED, WatchEventKind.RESTARTED]
     assert watched.service.serving == {RHEL, OL}
 
 
@@ -292,14 +302,14 @@ def test_what_is_dangerous_goes_even_where_the_service_does_not_come_back(watche
 def test_a_service_that_cannot_be_asked_keeps_the_change_from_being_made(watched: Watched) -> None:
     watched.at(90, lambda: setattr(watched.service, "refuses", {"state": "access-denied"}), silent=True)
     watched.at(100, watched.dropped(RHEL)).until(800)
-    assert watched.whats() == [What.ARRIVED, What.SERVICE_FAILED]
+    assert watched.whats() == [WatchEventKind.ARRIVED, WatchEventKind.SERVICE_FAILED]
     assert watched.retired() == set()
 
 
 def test_a_file_that_is_given_other_bytes_under_its_name_is_news_to_the_service(watched: Watched) -> None:
     other = sample_installer(names.parse(OL), payload_bytes=700)
     watched.at(100, watched.dropped(OL, other)).until(800)
-    assert watched.whats() == [What.ARRIVED, What.RESTARTED]
+    assert watched.whats() == [WatchEventKind.ARRIVED, WatchEventKind.RESTARTED]
 
 
 def test_a_second_folder_that_cannot_be_kept_equal_is_told_and_the_change_stands(watched: Watched) -> None:
@@ -308,7 +318,12 @@ def test_a_second_folder_that_cannot_be_kept_equal_is_told_and_the_change_stands
 
     watched.afterwards = trouble
     watched.at(100, watched.dropped(RHEL)).until(800)
-    assert watched.whats() == [What.ARRIVED, What.RETIRED, What.RESTARTED, What.FAILED]
+    assert watched.whats() == [
+        WatchEventKind.ARRIVED,
+        WatchEventKind.RETIRED,
+        WatchEventKind.RESTARTED,
+        WatchEventKind.FAILED,
+    ]
     assert watched.restarts == 1
 
 
@@ -316,22 +331,22 @@ def test_a_change_after_a_failure_is_a_new_try(watched: Watched) -> None:
     watched.service.starts = (Start.FAILS, Start.WELL)
     watched.at(100, watched.dropped(RHEL)).at(400, watched.dropped(WINDOWS)).until(800)
     assert watched.retired() == {RHEL_OLD}
-    first = [What.ARRIVED, What.SERVICE_FAILED]
-    assert watched.whats() == [*first, What.ARRIVED, What.RETIRED, What.RESTARTED]
+    first = [WatchEventKind.ARRIVED, WatchEventKind.SERVICE_FAILED]
+    assert watched.whats() == [*first, WatchEventKind.ARRIVED, WatchEventKind.RETIRED, WatchEventKind.RESTARTED]
 
 
 def test_a_service_that_stands_still_stays_so_and_that_is_said_once(watched: Watched) -> None:
     watched.service.was = ServiceState.STOPPED
     watched.at(100, watched.dropped(RHEL)).at(400, watched.dropped(WINDOWS, b"wrong")).until(3000)
     assert watched.restarts == 0
-    assert watched.messages(What.NOTE).count("'InMage PushInstall' was stopped before and stays stopped") == 1
+    assert watched.messages(WatchEventKind.NOTE).count("'InMage PushInstall' was stopped before and stays stopped") == 1
 
 
 def test_what_would_empty_the_repository_is_refused_and_watching_goes_on(watched: Watched) -> None:
     for name in (RHEL_OLD, OL):
         watched.world.put(name, b"cut")
     watched.at(400, watched.dropped(RHEL_OLD), watched.dropped(OL), watched.dropped(RHEL)).until(1000)
-    failed = next(item for item in watched.told if item.what is What.FAILED)
+    failed = next(item for item in watched.told if item.what is WatchEventKind.FAILED)
     assert failed.facts["code"] == "would-empty-repository"
     assert watched.retired() == {RHEL_OLD}
 
@@ -350,7 +365,7 @@ def test_what_a_killed_run_left_half_done_is_put_back_first(watched: Watched) ->
         perform(small_world.bench(watched.world, kill), operations.PRUNE)
     assert RHEL_OLD not in watched.names()
     watched.until(100)
-    assert any("interrupted run" in message for message in watched.messages(What.NOTE))
+    assert any("interrupted run" in message for message in watched.messages(WatchEventKind.NOTE))
     assert watched.folder.pending() is None
     assert watched.retired() == {RHEL_OLD}
 
@@ -359,7 +374,7 @@ def test_an_unreadable_journal_is_said_once_and_nothing_is_touched(watched: Watc
     watched.folder.prepare()
     (watched.folder.sub / "journal.json").write_text("not ours")
     watched.at(100, watched.dropped(WINDOWS)).until(300)
-    codes = [item.facts["code"] for item in watched.told if item.what is What.FAILED]
+    codes = [item.facts["code"] for item in watched.told if item.what is WatchEventKind.FAILED]
     assert set(codes) == {"journal-unreadable"}
     assert watched.names() >= {RHEL_OLD, OL, WINDOWS}
 
@@ -371,7 +386,7 @@ def test_a_catalog_that_cannot_be_read_any_more_ends_nothing(watched: Watched) -
         watched.trouble = None
 
     watched.at(100, watched.dropped(RHEL)).at(500, mend, silent=True).until(3000)
-    assert What.FAILED in watched.whats()
+    assert WatchEventKind.FAILED in watched.whats()
     assert watched.retired() == {RHEL_OLD}
 
 
@@ -386,7 +401,13 @@ def test_outside_the_window_what_is_wrong_goes_at_once_and_the_rest_when_it_open
     assert seen == [({WINDOWS}, 0)]
     assert watched.retired() == {WINDOWS, RHEL_OLD}
     assert watched.restarts == 1
-    assert watched.whats() == [What.ARRIVED, What.WAITING, What.RETIRED, What.RETIRED, What.RESTARTED]
+    assert watched.whats() == [
+        WatchEventKind.ARRIVED,
+        WatchEventKind.WAITING,
+        WatchEventKind.RETIRED,
+        WatchEventKind.RETIRED,
+        WatchEventKind.RESTARTED,
+    ]
 
 
 # Options
@@ -395,7 +416,7 @@ def test_outside_the_window_what_is_wrong_goes_at_once_and_the_rest_when_it_open
 def test_a_dry_run_says_what_it_would_do_once_and_changes_nothing(watched: Watched) -> None:
     watched.dry_run = True
     watched.at(100, watched.dropped(RHEL)).until(5000)
-    assert watched.messages(What.PLANNED) == [
+    assert watched.messages(WatchEventKind.PLANNED) == [
         f"would retire {RHEL_OLD}: superseded by 9.66.0.0",
         "would restart InMage PushInstall: the service reads the folder only when it starts",
     ]
@@ -412,7 +433,7 @@ def test_without_a_restart_the_service_is_left_alone(watched: Watched) -> None:
 def test_what_judging_leaves_to_say_is_said_once(watched: Watched) -> None:
     watched.remarks = ("the signature of a file was not checked",)
     watched.at(100, watched.dropped(RHEL)).until(5000)
-    assert watched.messages(What.NOTE).count(watched.remarks[0]) == 1
+    assert watched.messages(WatchEventKind.NOTE).count(watched.remarks[0]) == 1
 
 
 # The end
@@ -420,7 +441,7 @@ def test_what_judging_leaves_to_say_is_said_once(watched: Watched) -> None:
 
 def test_it_says_when_it_begins_and_when_it_ends(watched: Watched) -> None:
     watched.until(100)
-    assert (watched.told[0].what, watched.told[-1].what) == (What.STARTED, What.STOPPED)
+    assert (watched.told[0].what, watched.told[-1].what) == (WatchEventKind.STARTED, WatchEventKind.STOPPED)
     assert [eyes.ended for eyes in watched.eyes] == [True]
 
 
@@ -430,7 +451,7 @@ def test_an_interruption_is_passed_on_after_the_end_was_told(watched: Watched) -
 
     with pytest.raises(KeyboardInterrupt):
         watched.at(100, interrupt, silent=True).until(200)
-    assert watched.told[-1].what is What.STOPPED
+    assert watched.told[-1].what is WatchEventKind.STOPPED
     assert watched.eyes[0].ended
 
 

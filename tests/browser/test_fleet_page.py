@@ -13,7 +13,7 @@ from fleet_world import line, report
 from web_world import ROOT_DIGEST
 
 from repo_manager.core import fleet
-from repo_manager.core.fleet import Expected, Host, Received, Role, SetName
+from repo_manager.core.fleet import ExpectedServer, Host, Received, ServerRole, SetName
 from repo_manager.report import fleet_page
 from repo_manager.report.fleets import WORDS
 
@@ -195,8 +195,8 @@ def test_the_words_below_follow_the_filter(sight: Sight) -> None:
 
 def test_a_role_can_be_filtered_by_and_does_not_come_between_a_server_and_its_words(blank: Open) -> None:
     listed = [
-        Expected(host(0), Role.CONFIGURATION_SERVER),
-        *(Expected(host(n), Role.PROCESS_SERVER) for n in range(1, 9)),
+        ExpectedServer(host(0), ServerRole.CONFIGURATION_SERVER),
+        *(ExpectedServer(host(n), ServerRole.PROCESS_SERVER) for n in range(1, 9)),
     ]
     sight = blank("http://fleet.invalid")
     show(sight, fleet_page.render(judged(10, expected=listed), NOW))
@@ -335,7 +335,7 @@ def test_a_server_that_never_reported_is_first_and_the_oldest(blank: Open) -> No
     show(
         sight,
         fleet_page.render(
-            judged(50, expected=[*(Expected(host(n)) for n in range(50)), Expected(Host("zz-new"))]), NOW
+            judged(50, expected=[*(ExpectedServer(host(n)) for n in range(50)), ExpectedServer(Host("zz-new"))]), NOW
         ),
     )
     assert sight.rows()[0][:6] == ["zz-new", "never reported", "-", "never", "-", "-"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from assessment_world import COMMAND, HOSTILE, audited, compared, hostile, judged
 
-from repo_manager.core.audit.machine_readiness import Prospect
+from repo_manager.core.audit.machine_readiness import Readiness
 from repo_manager.report.html import WORDS, render
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from browser_world import Sight
     from playwright.sync_api import Locator
 
-    from repo_manager.core.audit.result import Assessment
+    from repo_manager.core.audit.result import AuditResult
 
     Show = Callable[..., Sight]
 
@@ -29,7 +29,7 @@ PAGE: Final = 100
 
 
 @pytest.fixture(scope="module")
-def whole() -> Assessment:
+def whole() -> AuditResult:
     return compared(judged(MACHINES))
 
 
@@ -37,7 +37,7 @@ def whole() -> Assessment:
 def show(tmp_path: Path, blank: Show) -> Show:
     """Writes a report, opens it, and lets nobody else be asked for anything."""
 
-    def open_one(assessed: Assessment, **options: Any) -> Sight:  # noqa: ANN401 - of Playwright's contexts
+    def open_one(assessed: AuditResult, **options: Any) -> Sight:  # noqa: ANN401 - of Playwright's contexts
         file = tmp_path / "report.html"
         file.write_text(render(assessed), encoding="utf-8")
         sight: Sight = blank(tmp_path.as_uri(), **options)
@@ -48,7 +48,7 @@ def show(tmp_path: Path, blank: Show) -> Show:
 
 
 @pytest.fixture
-def sight(show: Show, whole: Assessment) -> Sight:
+def sight(show: Show, whole: AuditResult) -> Sight:
     return show(whole)
 
 
@@ -79,7 +79,7 @@ def _sort(sight: Sight, section: str, head: str) -> None:
     sight.page.locator(f"#{section} thead").get_by_role("button", name=head, exact=True).click()
 
 
-def _state(sight: Sight, prospect: Prospect) -> None:
+def _state(sight: Sight, prospect: Readiness) -> None:
     name = re.compile(rf"^[0-9,]+ {WORDS[prospect]}$")
     sight.page.locator("#prospects").get_by_role("button", name=name).click()
 
@@ -87,7 +87,7 @@ def _state(sight: Sight, prospect: Prospect) -> None:
 # What is shown
 
 
-def test_everything_of_the_assessment_is_shown(sight: Sight, whole: Assessment) -> None:
+def test_everything_of_the_assessment_is_shown(sight: Sight, whole: AuditResult) -> None:
     assert re.fullmatch(r"Audit: \d+ errors, \d+ warnings", sight.page.title())
     titles = sight.page.locator("h2").all_inner_texts()
     assert titles == [
@@ -150,7 +150,7 @@ def _copy(sight: Sight, button: Locator) -> None:
     sight.until("document.getElementById('said').textContent")
 
 
-def test_a_command_is_copied(show: Show, whole: Assessment) -> None:
+def test_a_command_is_copied(show: Show, whole: AuditResult) -> None:
     sight = show(whole, permissions=["clipboard-read", "clipboard-write"])
     button = sight.page.locator("#findings").get_by_role("button", name=re.compile("prune")).first
     _copy(sight, button)
@@ -161,7 +161,7 @@ def test_a_command_is_copied(show: Show, whole: Assessment) -> None:
     assert button.inner_text() == "Copy"
 
 
-def test_a_command_is_copied_where_the_clipboard_may_not_be_used(show: Show, whole: Assessment) -> None:
+def test_a_command_is_copied_where_the_clipboard_may_not_be_used(show: Show, whole: AuditResult) -> None:
     sight = show(whole)
     sight.page.evaluate(_NO_CLIPBOARD)
     sight.page.evaluate(
@@ -173,7 +173,7 @@ def test_a_command_is_copied_where_the_clipboard_may_not_be_used(show: Show, who
     assert sight.page.locator("textarea").count() == 0
 
 
-def test_a_browser_that_lets_nothing_be_copied_is_told_of(show: Show, whole: Assessment) -> None:
+def test_a_browser_that_lets_nothing_be_copied_is_told_of(show: Show, whole: AuditResult) -> None:
     sight = show(whole)
     sight.page.evaluate(_NO_CLIPBOARD)
     sight.page.evaluate("() => { document.execCommand = () => false; }")
@@ -213,7 +213,7 @@ def test_machines_come_gravest_first(sight: Sight) -> None:
     assert ranks[0] == 0
 
 
-def test_all_machines_are_sorted_and_not_those_of_a_page_alone(sight: Sight, whole: Assessment) -> None:
+def test_all_machines_are_sorted_and_not_those_of_a_page_alone(sight: Sight, whole: AuditResult) -> None:
     assert whole.outlooks is not None
     names = sorted(outlook.machine.name for outlook in whole.outlooks.machines)
     _sort(sight, "machines", "Machine")
@@ -225,8 +225,8 @@ def test_all_machines_are_sorted_and_not_those_of_a_page_alone(sight: Sight, who
 # Filtering and paging
 
 
-@pytest.mark.parametrize("prospect", list(Prospect))
-def test_the_machines_of_a_state_are_shown_alone(sight: Sight, whole: Assessment, prospect: Prospect) -> None:
+@pytest.mark.parametrize("prospect", list(Readiness))
+def test_the_machines_of_a_state_are_shown_alone(sight: Sight, whole: AuditResult, prospect: Readiness) -> None:
     assert whole.outlooks is not None
     count = whole.outlooks.count(prospect)
     _state(sight, prospect)
@@ -236,15 +236,15 @@ def test_the_machines_of_a_state_are_shown_alone(sight: Sight, whole: Assessment
     assert _shown(sight) == "1 to 100 of 340 machines"
 
 
-def test_several_states_are_shown_together(sight: Sight, whole: Assessment) -> None:
+def test_several_states_are_shown_together(sight: Sight, whole: AuditResult) -> None:
     assert whole.outlooks is not None
-    _state(sight, Prospect.AMBIGUOUS)
-    _state(sight, Prospect.UNKNOWN)
-    count = whole.outlooks.count(Prospect.AMBIGUOUS) + whole.outlooks.count(Prospect.UNKNOWN)
+    _state(sight, Readiness.AMBIGUOUS)
+    _state(sight, Readiness.UNKNOWN)
+    count = whole.outlooks.count(Readiness.AMBIGUOUS) + whole.outlooks.count(Readiness.UNKNOWN)
     assert len(_machines(sight)) == count
 
 
-def test_machines_are_found_by_any_of_their_words(sight: Sight, whole: Assessment) -> None:
+def test_machines_are_found_by_any_of_their_words(sight: Sight, whole: AuditResult) -> None:
     assert whole.outlooks is not None
     sight.page.locator("#search").fill("oracle linux 8")
     count = sum("Oracle Linux 8" in outlook.machine.system for outlook in whole.outlooks.machines)
@@ -279,7 +279,7 @@ def test_ten_thousand_machines_are_shown_a_page_at_a_time(show: Show) -> None:
 # Everybody
 
 
-def test_the_report_is_whole_without_its_script(show: Show, whole: Assessment) -> None:
+def test_the_report_is_whole_without_its_script(show: Show, whole: AuditResult) -> None:
     sight = show(whole, java_script_enabled=False)
     assert sight.page.locator("#machines-table tbody tr").count() == MACHINES
     assert sight.page.get_by_role("button").count() == 0
@@ -300,7 +300,7 @@ def test_it_is_used_by_the_keyboard_alone(sight: Sight) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_axe_finds_no_barrier(show: Show, whole: Assessment, scheme: str, width: int) -> None:
+def test_axe_finds_no_barrier(show: Show, whole: AuditResult, scheme: str, width: int) -> None:
     """Contrast is among what it looks at, in what is open and in what is folded."""
     sight = show(whole, color_scheme=scheme, viewport={"width": width, "height": 900})
     sight.page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
@@ -308,12 +308,12 @@ def test_axe_finds_no_barrier(show: Show, whole: Assessment, scheme: str, width:
 
 
 @pytest.mark.parametrize("make", [hostile, audited, lambda: audited(tidy=True)], ids=["hostile", "folder", "tidy"])
-def test_axe_finds_no_barrier_in_other_reports(show: Show, make: Callable[[], Assessment]) -> None:
+def test_axe_finds_no_barrier_in_other_reports(show: Show, make: Callable[[], AuditResult]) -> None:
     assert show(make()).faults() == []
 
 
 @pytest.mark.parametrize("make", [lambda: compared(judged(MACHINES)), hostile], ids=["usual", "hostile"])
-def test_a_narrow_screen_is_not_scrolled_sideways(show: Show, make: Callable[[], Assessment]) -> None:
+def test_a_narrow_screen_is_not_scrolled_sideways(show: Show, make: Callable[[], AuditResult]) -> None:
     sight = show(make(), viewport={"width": 360, "height": 800})
     assert sight.page.evaluate("document.documentElement.scrollWidth") <= 360
 
@@ -333,8 +333,8 @@ def test_all_machines_that_fit_are_printed_up_to_a_thousand(show: Show) -> None:
     assert whole.outlooks is not None
     assert [len(rows) for rows in _printed(sight)] == [1000]
     assert _shown(sight) == "1 to 100 of 1,200 machines"
-    _state(sight, Prospect.NOT_CURRENT)
-    count = whole.outlooks.count(Prospect.NOT_CURRENT)
+    _state(sight, Readiness.NOT_CURRENT)
+    count = whole.outlooks.count(Readiness.NOT_CURRENT)
     assert [len(rows) for rows in _printed(sight)] == [count]
     assert count > PAGE
 
@@ -349,7 +349,7 @@ def test_paper_says_how_many_machines_are_on_it(show: Show) -> None:
     assert _shown(sight) == "120 machines"
 
 
-def test_what_is_folded_is_printed_and_then_folded_again(show: Show, whole: Assessment) -> None:
+def test_what_is_folded_is_printed_and_then_folded_again(show: Show, whole: AuditResult) -> None:
     sight = show(whole)
     folded = "document.querySelectorAll('details:not([open])').length"
     before = sight.page.evaluate(folded)
@@ -360,7 +360,7 @@ def test_what_is_folded_is_printed_and_then_folded_again(show: Show, whole: Asse
     assert sight.page.evaluate(folded) == before
 
 
-def test_what_is_folded_is_printed_without_the_script_too(show: Show, whole: Assessment) -> None:
+def test_what_is_folded_is_printed_without_the_script_too(show: Show, whole: AuditResult) -> None:
     sight = show(whole, java_script_enabled=False)
     inner = sight.page.locator("details:not([open]) li").first
     height = "element => element.getBoundingClientRect().height"
@@ -369,7 +369,7 @@ def test_what_is_folded_is_printed_without_the_script_too(show: Show, whole: Ass
     assert inner.is_visible()
 
 
-def test_the_head_of_a_table_is_repeated_with_its_titles_and_no_box_is_cut(show: Show, whole: Assessment) -> None:
+def test_the_head_of_a_table_is_repeated_with_its_titles_and_no_box_is_cut(show: Show, whole: AuditResult) -> None:
     sight = show(whole)
     sight.page.emulate_media(media="print")
     # A button is a box of its own, which browsers do not repeat.
@@ -379,7 +379,7 @@ def test_the_head_of_a_table_is_repeated_with_its_titles_and_no_box_is_cut(show:
     assert set(sight.page.evaluate(cut)) == {"avoid"}
 
 
-def test_paper_is_white_in_the_dark_too(show: Show, whole: Assessment) -> None:
+def test_paper_is_white_in_the_dark_too(show: Show, whole: AuditResult) -> None:
     sight = show(whole, color_scheme="dark")
     assert sight.page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
     sight.page.emulate_media(media="print")

@@ -20,8 +20,8 @@ from simulator import name_of
 from small_world import data_of
 from trust_world import ALL, DAY, OLD, Leading
 
-from repo_manager.adapters.storage import Keyring, open_depot
-from repo_manager.adapters.tuf.keys import Role
+from repo_manager.adapters.storage import Credentials, open_depot
+from repo_manager.adapters.tuf.keys import KeyRole
 from repo_manager.core.address import parse as parse_address
 from repo_manager.core.errors import ExitCode
 
@@ -121,7 +121,7 @@ def a_name_that_is_a_path(pair: Pair) -> tuple[str, ...]:
         signed["targets"][f"../{name_of('Windows')}"] = signed["targets"].pop(name_of("Windows"))
 
     pair.leader.publish(ALL)
-    pair.leader.forge("targets", rename, pair.leader.signer(Role.TARGETS))
+    pair.leader.forge("targets", rename, pair.leader.signer(KeyRole.TARGETS))
     pair.leader.chain_up()
     return ()
 
@@ -306,7 +306,9 @@ def test_a_root_whose_signature_is_another_s_is_not_one_to_begin_with(pair: Pair
 def test_metadata_that_make_no_sense_are_told_without_a_library_s_word(pair: Pair) -> None:
     """Signed by whom it should be, and named by all that should name it."""
     pair.leader.publish(ALL)
-    pair.leader.forge("snapshot", lambda signed: signed["meta"].pop("targets.json"), pair.leader.signer(Role.SNAPSHOT))
+    pair.leader.forge(
+        "snapshot", lambda signed: signed["meta"].pop("targets.json"), pair.leader.signer(KeyRole.SNAPSHOT)
+    )
     data = pair.leader.path("snapshot").read_bytes()
     facts = {
         "version": pair.leader.read("snapshot")["signed"]["version"],
@@ -318,7 +320,7 @@ def test_metadata_that_make_no_sense_are_told_without_a_library_s_word(pair: Pai
         signed["meta"] = {"snapshot.json": facts}
         signed["version"] += 1
 
-    pair.leader.forge("timestamp", name, pair.leader.signer(Role.TIMESTAMP))
+    pair.leader.forge("timestamp", name, pair.leader.signer(KeyRole.TIMESTAMP))
 
     answer = pair.mirror()
 
@@ -452,7 +454,7 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
 def test_a_store_without_rights_leaves_the_follower_as_it_was(
     pair: Pair, azure: Azurite, sas: Callable[[], str], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    depot = open_depot(parse_address("az://sets/asr"), keyring=Keyring(azure.variables()))
+    depot = open_depot(parse_address("az://sets/asr"), keyring=Credentials(azure.variables()))
     for path in pair.leader.depot.rglob("*.*"):
         depot.write(path.relative_to(pair.leader.depot).as_posix(), path.read_bytes())
     text = sas()

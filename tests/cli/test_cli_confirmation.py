@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from abuse_server import serving
 from change_world import CHANGES, messy, state
-from cli_world import CLASSIC, OLD, ROOT, StandIn, data_of, name_of, tree
+from cli_world import CLASSIC, OLD, ROOT, InstantService, data_of, name_of, tree
 
 if TYPE_CHECKING:
     from cli_world import Cli
@@ -109,7 +109,7 @@ def test_a_catalog_update_needs_a_confirmation_too(tool: Cli) -> None:
 
 def test_a_download_and_a_restart_change_no_repository_and_need_no_confirmation(tool: Cli) -> None:
     tool.fill_source(("RHEL5-64",))
-    tool.service = StandIn()
+    tool.service = InstantService()
     assert tool("download", "RHEL5-64", "--source", "source", "--to", "carry").code == 0
     tool.fill()
     assert tool.repo("restart").code == 0

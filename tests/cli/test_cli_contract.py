@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_world import CLASSIC, OLD, ROOT, StandIn, data_of, name_of, real, tree
+from cli_world import CLASSIC, OLD, ROOT, InstantService, data_of, name_of, real, tree
 from server_world import NoServer
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def test_show_says_all_that_is_known_of_a_package(tool: Cli) -> None:
 
 def test_sync_says_what_became_of_every_action(tool: Cli) -> None:
     tool.mess()
-    tool.service = StandIn()
+    tool.service = InstantService()
     answer = tool.repo_json("sync", "--source", str(tool.fill_source()), "--yes")
     assert answer.code == 0, answer.err
     document = answer.document
@@ -170,7 +170,7 @@ def test_sync_says_what_became_of_every_action(tool: Cli) -> None:
 def test_a_dry_run_prints_a_plan_and_changes_nothing(tool: Cli, arguments: tuple[str, ...], kinds: set[str]) -> None:
     tool.mess()
     tool.fill_source()
-    tool.service = StandIn()
+    tool.service = InstantService()
     before = tree(tool.folder)
     answer = tool.repo_json(*arguments)
     assert answer.code == 0, answer.err
@@ -200,7 +200,7 @@ def test_restore_lists_what_was_done(tool: Cli) -> None:
 
 def test_restart_says_what_became_of_the_service(tool: Cli) -> None:
     tool.fill()
-    tool.service = StandIn()
+    tool.service = InstantService()
     answer = tool.repo_json("restart")
     assert answer.code == 0
     assert answer.document["service"].items() >= {"restarted": True, "state": "running"}.items()
@@ -351,7 +351,7 @@ def test_exit_4_something_is_not_what_it_should_be_and_nothing_of_it_is_placed(t
 def test_exit_5_the_service_does_not_come_back_and_everything_is_as_it_was(tool: Cli) -> None:
     tool.mess()
     tool.fill_source()
-    tool.service = StandIn(broken=1)
+    tool.service = InstantService(broken=1)
     before = tree(tool.repository)
     answer = tool.repo_json("sync", "--source", "source", "--yes")
     assert answer.code == 5
@@ -367,7 +367,7 @@ def test_exit_5_the_service_does_not_come_back_and_everything_is_as_it_was(tool:
 def test_exit_5_for_people_names_the_service_and_what_to_do(tool: Cli) -> None:
     tool.mess()
     tool.fill_source()
-    tool.service = StandIn(broken=9)
+    tool.service = InstantService(broken=9)
     answer = tool.repo("sync", "--source", "source", "--yes")
     assert answer.code == 5
     assert "error[service-did-not-start]: 'InMage PushInstall'" in answer.err
@@ -378,14 +378,14 @@ def test_a_service_that_was_stopped_stays_stopped(tool: Cli) -> None:
     from repo_manager.core.service import ServiceState
 
     tool.mess()
-    tool.service = StandIn(now=ServiceState.STOPPED)
+    tool.service = InstantService(now=ServiceState.STOPPED)
     answer = tool.repo_json("prune", "--yes")
     assert (answer.code, tool.service.starts, tool.service.now) == (0, 0, ServiceState.STOPPED)
 
 
 def test_no_restart_leaves_the_service_alone(tool: Cli) -> None:
     tool.mess()
-    tool.service = StandIn()
+    tool.service = InstantService()
     answer = tool.repo_json("prune", "--no-restart", "--yes")
     assert (answer.code, tool.service.starts) == (0, 0)
     assert answer.document["service"]["restarted"] is False
@@ -551,7 +551,7 @@ def test_people_read_beside_the_document_unless_quiet(tool: Cli) -> None:
     answer = tool.repo_json("prune", "--yes")
     assert json.loads(answer.out)
     assert "retired" in answer.err
-    tool.service = StandIn()
+    tool.service = InstantService()
     assert tool.repo_json("-q", "restart").err == ""
 
 

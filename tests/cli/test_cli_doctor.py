@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_world import SUBFOLDER, StandIn, unprivileged
+from cli_world import SUBFOLDER, InstantService, unprivileged
 
 from repo_manager.core.service import ServiceState
 
@@ -90,7 +90,7 @@ def test_doctor_is_content_with_certificates_that_are_in_force(tool: Cli) -> Non
 
 def test_doctor_fails_where_the_service_may_not_be_restarted(tool: Cli) -> None:
     tool.fill()
-    tool.service = StandIn(refuses="service-access-denied")
+    tool.service = InstantService(refuses="service-access-denied")
     answer = tool.repo_json("doctor")
     assert answer.code == 1
     assert "may not be restarted" in _unhealthy(answer)["service"][0]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from abuse_server import Honest, always, serving
 from change_world import CHANGES, messy, state
-from cli_world import CLASSIC, OLD, StandIn, data_of, name_of, unprivileged
+from cli_world import CLASSIC, OLD, InstantService, data_of, name_of, unprivileged
 
-from repo_manager.adapters.download_folder import Carrier
+from repo_manager.adapters.download_folder import DownloadFolder
 from repo_manager.adapters.filesystem.lock import Lock
 from repo_manager.adapters.filesystem.repository_folder import Folder
 from repo_manager.core.service import ServiceState
@@ -133,7 +133,7 @@ def test_the_lock_of_a_run_that_was_killed_stops_nothing(tool: Cli) -> None:
 
 def test_a_service_that_may_not_be_restarted_stops_the_run(tool: Cli) -> None:
     messy(tool)
-    tool.service = StandIn(refuses="service-access-denied")
+    tool.service = InstantService(refuses="service-access-denied")
     answer = tool.repo_json("prune", "--dry-run")
     assert (answer.code, obstacles(answer)) == (5, ["service-access-denied"])
     assert tool.repo_json("prune", "--dry-run", "--no-restart").code == 0
@@ -204,7 +204,7 @@ def test_the_plan_of_the_second_folder_is_for_the_folders_after_recovery(tool: C
 
 def test_a_service_that_recovery_restarts_is_not_restarted_once_more(tool: Cli) -> None:
     tool.fill(("RHEL7-64", "OL7-64"))
-    tool.service = StandIn(since=1.0)
+    tool.service = InstantService(since=1.0)
     interrupt(tool.repository, service_was=ServiceState.RUNNING)
     words = " ".join(tool.repo("prune", "--dry-run").out.split())
     assert "an interrupted run (prune, T1) would be undone first and the service restarted" in words
@@ -312,7 +312,7 @@ def test_a_download_that_another_run_is_filling_is_reported(tool: Cli) -> None:
     tool.fill_source(("RHEL7-64",))
     (tool.folder / "carry").mkdir()
     words = ("download", "RHEL7-64", "--source", "source", "--to", "carry", "--dry-run")
-    with Carrier(tool.folder / "carry").locked({}):
+    with DownloadFolder(tool.folder / "carry").locked({}):
         answer = tool.json(*words)
         assert (answer.code, obstacles(answer)) == (6, ["locked"])
         assert "is filling" in answer.err

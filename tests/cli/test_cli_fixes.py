@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cli_world import CLASSIC, OLD, Cli, StandIn, data_of, name_of
+from cli_world import CLASSIC, OLD, Cli, InstantService, data_of, name_of
 
 from repo_manager.core.audit.findings import Code
 
@@ -84,7 +84,7 @@ def _second(tool: Cli) -> None:
 
 def _served_before(tool: Cli) -> None:
     tool.fill()
-    tool.service = StandIn(since=1.0)
+    tool.service = InstantService(since=1.0)
 
 
 def _server_of_old(tool: Cli) -> None:

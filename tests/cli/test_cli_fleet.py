@@ -19,7 +19,7 @@ from web_world import make_tokens, serving
 
 from repo_manager.adapters.filesystem.lock import Lock
 from repo_manager.core import fleet
-from repo_manager.web.tokens import Role
+from repo_manager.web.tokens import BearerRole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -261,7 +261,9 @@ def test_what_is_remembered_costs_no_library(tool: Cli) -> None:
 def test_serve_takes_the_reports_and_a_reader_audits_them(tool: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     root = _led(tool)
     tokens = tool.folder / "tokens.json"
-    secrets = make_tokens(tokens, datetime.now(UTC), ("ps-01", Role.REPORT, ("ps-01",)), ("office", Role.READ, ()))
+    secrets = make_tokens(
+        tokens, datetime.now(UTC), ("ps-01", BearerRole.REPORT, ("ps-01",)), ("office", BearerRole.READ, ())
+    )
     with serving(tool.folder / "depot", tokens_file=tokens, reports=tool.folder / "kept") as served:
         monkeypatch.setenv("REPO_MANAGER_DEPOT_TOKEN", secrets["ps-01"])
         first = _mirror(tool, "ps-01", "--trust", root, source=served.url)
@@ -310,10 +312,10 @@ def test_serve_knows_when_a_server_is_silent(
     from repo_manager.adapters.status_reports.folder import ReportsFolder
     from repo_manager.cli.serve import _expect
     from repo_manager.web.app import Site
-    from repo_manager.web.doorkeeper import Doorkeeper
+    from repo_manager.web.doorkeeper import Authenticator
     from repo_manager.web.signed_folder import SignedFolder
 
-    site = Site(SignedFolder(tool.folder), Doorkeeper(None), ReportsFolder(tool.folder))
+    site = Site(SignedFolder(tool.folder), Authenticator(None), ReportsFolder(tool.folder))
     _fleet(tool, f"{'' if listed is None else f'silent_after: {listed}'}\nservers:\n  - name: ps-09\n")
 
     _expect(site, tool.folder / "fleet.yaml", said, counts=counts)
@@ -327,7 +329,7 @@ def test_an_expected_server_that_never_reported_is_on_the_page(tool: Cli) -> Non
 
     _led(tool)
     tokens = tool.folder / "tokens.json"
-    secrets = make_tokens(tokens, datetime.now(UTC), ("office", Role.READ, ()))
+    secrets = make_tokens(tokens, datetime.now(UTC), ("office", BearerRole.READ, ()))
     file = InventoryFile(tool.folder / _fleet(tool, "servers:\n  - name: ps-09\n"))
     with serving(
         tool.folder / "depot", tokens_file=tokens, reports=tool.folder / "kept", expected=file.servers
@@ -343,7 +345,7 @@ def test_the_place_of_reports_may_know_another_token(tool: Cli, monkeypatch: pyt
     """The set is read as one, the report is sent as another."""
     root = _led(tool)
     tokens = tool.folder / "tokens.json"
-    secrets = make_tokens(tokens, datetime.now(UTC), ("all", Role.REPORT, ()), ("office", Role.READ, ()))
+    secrets = make_tokens(tokens, datetime.now(UTC), ("all", BearerRole.REPORT, ()), ("office", BearerRole.READ, ()))
     file = tool.folder / "token"
     file.write_text(f"REPO_MANAGER_DEPOT_TOKEN={secrets['all']}\n", encoding="utf-8")
     file.chmod(0o600)
@@ -357,7 +359,9 @@ def test_the_place_of_reports_may_know_another_token(tool: Cli, monkeypatch: pyt
 def test_a_token_that_was_mended_is_tried_at_once(tool: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     root = _led(tool)
     tokens = tool.folder / "tokens.json"
-    secrets = make_tokens(tokens, datetime.now(UTC), ("one", Role.REPORT, ("ps-01",)), ("two", Role.REPORT, ("ps-02",)))
+    secrets = make_tokens(
+        tokens, datetime.now(UTC), ("one", BearerRole.REPORT, ("ps-01",)), ("two", BearerRole.REPORT, ("ps-02",))
+    )
     kept = tool.folder / "ps-01" / SUBFOLDER / "reporting.json"
     with serving(tool.folder / "depot", tokens_file=tokens, reports=tool.folder / "kept") as served:
         monkeypatch.setenv("REPO_MANAGER_DEPOT_TOKEN", secrets["two"])

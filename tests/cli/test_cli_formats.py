@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
 import pytest
-from cli_world import StandIn, real
+from cli_world import InstantService, real
 from json_schemas import check, published
 from prometheus_client.parser import text_string_to_metric_families
 
-from repo_manager.cli.audit import Format
+from repo_manager.cli.audit import AuditFormat
 
 if TYPE_CHECKING:
     from cli_world import Cli
@@ -35,12 +35,12 @@ old-01,Solaris 11,
 @pytest.fixture
 def messy(tool: Cli) -> Cli:
     tool.mess()
-    tool.service = StandIn()
+    tool.service = InstantService()
     (tool.folder / "machines.csv").write_text(MACHINES, encoding="utf-8")
     return tool
 
 
-def _written(tool: Cli, format_: Format, *more: str) -> str:
+def _written(tool: Cli, format_: AuditFormat, *more: str) -> str:
     answer = tool.repo("audit", "--format", format_, "--output", "report", *more)
     assert answer.code == 1
     assert answer.out == ""
@@ -48,8 +48,8 @@ def _written(tool: Cli, format_: Format, *more: str) -> str:
     return (tool.folder / "report").read_bytes().decode("utf-8")
 
 
-@pytest.mark.parametrize("format_", Format)
-def test_a_file_has_what_stdout_would_have(messy: Cli, format_: Format) -> None:
+@pytest.mark.parametrize("format_", AuditFormat)
+def test_a_file_has_what_stdout_would_have(messy: Cli, format_: AuditFormat) -> None:
     written = _written(messy, format_, "--inventory", "machines.csv")
     printed = messy.repo("audit", "--format", format_, "--inventory", "machines.csv")
     assert printed.code == 1
@@ -62,8 +62,8 @@ def _timeless(text: str) -> str:
     return re.sub(r"(?m)^(repo_manager_audit_timestamp_seconds\S* )[0-9]+$", r"\1<time>", text)
 
 
-@pytest.mark.parametrize("format_", Format)
-def test_no_half_file_is_left_and_the_old_one_stays_when_it_cannot_be_written(messy: Cli, format_: Format) -> None:
+@pytest.mark.parametrize("format_", AuditFormat)
+def test_no_half_file_is_left_and_the_old_one_stays_when_it_cannot_be_written(messy: Cli, format_: AuditFormat) -> None:
     folder = messy.folder / "report"
     folder.mkdir()
     answer = messy.repo("audit", "--format", format_, "--output", "report")
@@ -72,24 +72,24 @@ def test_no_half_file_is_left_and_the_old_one_stays_when_it_cannot_be_written(me
 
 
 def test_all_formats_tell_the_same_story(messy: Cli) -> None:
-    document = json.loads(_written(messy, Format.JSON, "--inventory", "machines.csv"))
+    document = json.loads(_written(messy, AuditFormat.JSON, "--inventory", "machines.csv"))
     count = len(document["findings"])
-    sheet = list(csv.DictReader(_written(messy, Format.CSV, "--inventory", "machines.csv").splitlines()))
+    sheet = list(csv.DictReader(_written(messy, AuditFormat.CSV, "--inventory", "machines.csv").splitlines()))
     assert len([row for row in sheet if row["severity"]]) == count
-    sarif = json.loads(_written(messy, Format.SARIF, "--inventory", "machines.csv"))
+    sarif = json.loads(_written(messy, AuditFormat.SARIF, "--inventory", "machines.csv"))
     assert len(sarif["runs"][0]["results"]) == count
-    numbers = _written(messy, Format.PROMETHEUS, "--inventory", "machines.csv")
+    numbers = _written(messy, AuditFormat.PROMETHEUS, "--inventory", "machines.csv")
     found = {family.name: family for family in text_string_to_metric_families(numbers)}
     assert sum(sample.value for sample in found["repo_manager_audit_findings"].samples) == count
-    junit = ET.fromstring(_written(messy, Format.JUNIT, "--inventory", "machines.csv"))  # noqa: S314 - our own
+    junit = ET.fromstring(_written(messy, AuditFormat.JUNIT, "--inventory", "machines.csv"))  # noqa: S314 - our own
     machines = {case.attrib["name"] for case in junit.iterfind("testsuite[@name='machines']/testcase")}
-    html = _written(messy, Format.HTML, "--inventory", "machines.csv")
+    html = _written(messy, AuditFormat.HTML, "--inventory", "machines.csv")
     assert machines == {row["name"] for row in document["machines"]}
     assert all(f'<th scope="row">{name}</th>' in html for name in ("web-01", "web-02", "db-01", "old-01"))
 
 
 def test_every_machine_is_in_the_sheet_and_none_is_a_formula(messy: Cli) -> None:
-    sheet = list(csv.DictReader(_written(messy, Format.CSV, "--inventory", "machines.csv").splitlines()))
+    sheet = list(csv.DictReader(_written(messy, AuditFormat.CSV, "--inventory", "machines.csv").splitlines()))
     names = [row["machine"] for row in sheet if row["machine"]]
     assert sorted(names) == ["'=cmd|' /C calc'!A0", "db-01", "old-01", "web-01", "web-02"]
 
@@ -98,24 +98,26 @@ def test_every_machine_is_in_the_sheet_and_none_is_a_formula(messy: Cli) -> None
 def test_the_numbers_can_be_read_by_the_account_that_collects_them(messy: Cli) -> None:
     before = os.umask(0o077)
     try:
-        _written(messy, Format.PROMETHEUS)
+        _written(messy, AuditFormat.PROMETHEUS)
         assert stat.S_IMODE((messy.folder / "report").stat().st_mode) == 0o644
         # What is replaced would hand its mode on.
         (messy.folder / "report").unlink()
-        _written(messy, Format.HTML)
+        _written(messy, AuditFormat.HTML)
         assert stat.S_IMODE((messy.folder / "report").stat().st_mode) == 0o600
     finally:
         os.umask(before)
 
 
 def test_the_numbers_have_the_line_ends_that_collectors_read(messy: Cli) -> None:
-    assert "\r" not in _written(messy, Format.PROMETHEUS)
+    assert "\r" not in _written(messy, AuditFormat.PROMETHEUS)
 
 
 @pytest.mark.parametrize(
-    "format_", [Format.HTML, Format.JUNIT, Format.SARIF, Format.JSON], ids=lambda format_: format_.value
+    "format_",
+    [AuditFormat.HTML, AuditFormat.JUNIT, AuditFormat.SARIF, AuditFormat.JSON],
+    ids=lambda format_: format_.value,
 )
-def test_what_a_shell_redirects_is_the_same_in_every_encoding(messy: Cli, format_: Format) -> None:
+def test_what_a_shell_redirects_is_the_same_in_every_encoding(messy: Cli, format_: AuditFormat) -> None:
     messy.put("Microsoft-ASR_UA_\u00fcbung.tar.gz")
     printed = {
         encoding: real(

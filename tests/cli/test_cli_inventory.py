@@ -10,7 +10,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_world import CLASSIC, OLD, StandIn, data_of, name_of
+from cli_world import CLASSIC, OLD, InstantService, data_of, name_of
 from inventory_world import A_WAVE, RVTOOLS, csv_text, exported, ubuntu_20, xlsx
 from simulator import resolve
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def wave(tool: Cli, *rows: tuple[str, ...], name: str = "wave.csv") -> str:
     """A file with these machines beside a repository that has all packages; its name."""
     tool.fill()
-    tool.service = StandIn()
+    tool.service = InstantService()
     (tool.folder / name).write_text(csv_text((RVTOOLS, *(rows or A_WAVE))), encoding="utf-8", newline="")
     return name
 

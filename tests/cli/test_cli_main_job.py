@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from abuse_server import Honest, serving
-from cli_world import CATALOG, CLASSIC, NEW, OLD, SUBFOLDER, StandIn, data_of, name_of, tree, unprivileged
+from cli_world import CATALOG, CLASSIC, NEW, OLD, SUBFOLDER, InstantService, data_of, name_of, tree, unprivileged
 
 from repo_manager.adapters.filesystem.lock import Lock
 from repo_manager.core.service import ServiceState
@@ -205,7 +205,7 @@ def test_prune_downloads_nothing_and_leaves_the_last_good_installer(tool: Cli) -
 def test_add_places_a_good_file_and_retires_what_it_supersedes(tool: Cli) -> None:
     tool.fill(("RHEL7-64", "OL7-64"), OLD)
     tool.fill_source()
-    tool.service = StandIn()
+    tool.service = InstantService()
     answer = tool.repo_json("add", f"source/{name_of('RHEL7-64')}", f"source/{name_of('RHEL5-64')}", "--yes")
     assert answer.code == 0, answer.err
     assert tool.names() == {name_of("RHEL7-64"), name_of("RHEL5-64"), name_of("OL7-64", OLD)}
@@ -517,7 +517,7 @@ def test_an_audit_of_a_folder_that_may_only_be_read_works(open_tool: Cli) -> Non
 
 def test_a_file_that_was_dropped_by_hand_leads_to_one_restart(tool: Cli) -> None:
     tool.fill()
-    tool.service = StandIn(since=0)
+    tool.service = InstantService(since=0)
     audit = tool.repo_json("audit")
     assert audit.code == 0
     assert [(item["code"], item["fix"]) for item in audit.document["findings"]] == [
@@ -537,7 +537,7 @@ def test_a_file_that_was_dropped_by_hand_leads_to_one_restart(tool: Cli) -> None
 
 def test_a_change_without_a_restart_leaves_one_pending(tool: Cli) -> None:
     tool.fill(("RHEL7-64",), OLD)
-    tool.service = StandIn(since=time.time())
+    tool.service = InstantService(since=time.time())
     answer = tool.repo("add", str(tool.fill_source() / name_of("RHEL7-64")), "--no-restart", "--yes")
     assert (answer.code, tool.service.starts) == (0, 0)
     found = tool.repo_json("audit", "--package", "RHEL7-64").document["findings"]
@@ -548,7 +548,7 @@ def test_a_change_without_a_restart_leaves_one_pending(tool: Cli) -> None:
 
 def test_a_first_change_that_finds_nothing_to_do_restarts_nothing(tool: Cli) -> None:
     tool.fill()
-    tool.service = StandIn(since=time.time())
+    tool.service = InstantService(since=time.time())
     assert tool.repo_json("prune", "--yes").document["actions"] == []
     assert tool.repo_json("prune", "--yes").document["actions"] == []
     assert tool.service.starts == 0
@@ -556,7 +556,7 @@ def test_a_first_change_that_finds_nothing_to_do_restarts_nothing(tool: Cli) -> 
 
 def test_a_restart_alone_that_fails_says_so(tool: Cli) -> None:
     tool.fill()
-    tool.service = StandIn(since=0, broken=9)
+    tool.service = InstantService(since=0, broken=9)
     before = tree(tool.repository, own=False)
     answer = tool.repo_json("prune", "--yes")
     assert answer.code == 5
@@ -569,7 +569,7 @@ def test_a_restart_alone_is_no_change_that_could_be_taken_back(tool: Cli) -> Non
     tool.mess()
     assert tool.repo("prune", "--yes").code == 0
     before = tool.repo_json("restore").document
-    tool.service = StandIn(since=0)
+    tool.service = InstantService(since=0)
     assert tool.repo("prune", "--yes").code == 0
     assert tool.service.starts == 1
     assert tool.repo_json("restore").document == before
@@ -578,7 +578,7 @@ def test_a_restart_alone_is_no_change_that_could_be_taken_back(tool: Cli) -> Non
 def test_a_service_that_may_not_be_restarted_is_noticed_before_anything_is_fetched(tool: Cli) -> None:
     tool.fill(("RHEL7-64",), OLD)
     tool.fill_source()
-    tool.service = StandIn(refuses="service-access-denied")
+    tool.service = InstantService(refuses="service-access-denied")
     before = tree(tool.repository, own=False)
     sync = ("sync", "--release", "latest", "--source", "source", "--yes")
     answer = tool.repo_json(*sync)
@@ -591,6 +591,6 @@ def test_a_service_that_may_not_be_restarted_is_noticed_before_anything_is_fetch
 def test_a_service_that_is_stopped_needs_no_rights_to_stay_so(tool: Cli) -> None:
     tool.repository.mkdir()
     tool.fill_source()
-    tool.service = StandIn(now=ServiceState.STOPPED, refuses="service-access-denied")
+    tool.service = InstantService(now=ServiceState.STOPPED, refuses="service-access-denied")
     assert tool.repo("sync", "--source", "source", "--yes").code == 0
     assert tool.service.now is ServiceState.STOPPED

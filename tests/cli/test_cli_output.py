@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from cli_world import CLASSIC, OLD, ROOT, StandIn, data_of, name_of, real
+from cli_world import CLASSIC, OLD, ROOT, InstantService, data_of, name_of, real
 from inventory_world import A_WAVE, RVTOOLS, csv_text, made_up, sheet_xml, workbook, xlsx
 from server_world import IN_PROGRAM_DATA, INSTALLER, OF_2015, ON_D, World
 
@@ -49,13 +49,13 @@ def normalised(text: str, folder: Path) -> str:
 def messy(tool: Cli) -> None:
     tool.mess()
     tool.fill_source()
-    tool.service = StandIn()
+    tool.service = InstantService()
 
 
 def whole(tool: Cli) -> None:
     tool.fill()
     tool.fill_source()
-    tool.service = StandIn()
+    tool.service = InstantService()
 
 
 def pruned(tool: Cli) -> None:
@@ -65,7 +65,7 @@ def pruned(tool: Cli) -> None:
 
 def broken_service(tool: Cli) -> None:
     messy(tool)
-    tool.service = StandIn(broken=1)
+    tool.service = InstantService(broken=1)
 
 
 def cut_off(tool: Cli) -> None:

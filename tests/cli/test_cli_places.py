@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from cli_world import StandIn, tree, unprivileged
+from cli_world import InstantService, tree, unprivileged
 from server_world import IN_PROGRAM_DATA, INSTALLER, OF_2015, ON_D, NoServer, World
 
 from repo_manager.adapters.windows.service import ServiceFacts
@@ -43,7 +43,7 @@ class NotAsked(NoServer):
 
 
 @dataclass
-class Described(StandIn):
+class Described(InstantService):
     """A service that says how it is set up."""
 
     facts: ServiceFacts | None = None

@@ -12,7 +12,7 @@ import pytest
 from abuse_server import AbuseServer, always, serving
 from cli_world import data_of, name_of
 
-from repo_manager.adapters.sources.http_rules import Policy, check_secret
+from repo_manager.adapters.sources.http_rules import HttpPolicy, check_secret
 from repo_manager.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def test_a_signature_for_a_store_is_not_sent_over_http_to_another_machine(
     ],
 )
 def test_which_hosts_are_this_machine(host: str, *, own: bool) -> None:
-    policy = Policy(frozenset())
+    policy = HttpPolicy(frozenset())
     if own:
         check_secret(policy, scheme="http", host=host, url="x")
         return

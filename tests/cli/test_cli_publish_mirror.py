@@ -15,14 +15,14 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cli_world import OLD, ROOT, SUBFOLDER, Cli, StandIn, data_of, name_of, tree, unprivileged
+from cli_world import OLD, ROOT, SUBFOLDER, Cli, InstantService, data_of, name_of, tree, unprivileged
 from object_stores import azurite, s3_server
 from platforms import needs_links
 from trust_world import Leading
 
 from repo_manager.adapters.filesystem.lock import Lock
 from repo_manager.adapters.filesystem.scan import scan
-from repo_manager.adapters.storage import Keyring, open_depot
+from repo_manager.adapters.storage import Credentials, open_depot
 from repo_manager.core.address import parse as parse_address
 
 if TYPE_CHECKING:
@@ -490,7 +490,7 @@ def test_verify_repairs_what_is_damaged_in_an_object_store(
         monkeypatch.setenv(name, value)
     tool.fill(FOUR)
     assert tool.repo_json("publish", address, "--keys", "keys").code == 0
-    depot = open_depot(parse_address(address), keyring=Keyring(variables))
+    depot = open_depot(parse_address(address), keyring=Credentials(variables))
     try:
         paths = {token: path for path, _ in depot.list("targets/") for token in FOUR if path.endswith(name_of(token))}
         whole = {path: b"".join(map(bytes, depot.stream(path))) for path in paths.values()}
@@ -953,7 +953,7 @@ def test_a_dry_run_trusts_nobody_for_good(tool: Cli) -> None:
 def test_a_service_that_does_not_come_back_undoes_it_all(tool: Cli) -> None:
     root = _led(tool)
     (_follower(tool) / name_of("RHEL8-64")).write_bytes(data_of(name_of("RHEL8-64")))
-    tool.service = StandIn(broken=1)
+    tool.service = InstantService(broken=1)
 
     answer = _mirror(tool, "--trust", root)
 

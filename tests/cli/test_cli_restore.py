@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cli_world import CLASSIC, NEW, OLD, StandIn, data_of, name_of, tree
+from cli_world import CLASSIC, NEW, OLD, InstantService, data_of, name_of, tree
 
 from repo_manager.adapters.installers.archive import inspect
 from repo_manager.core import names
@@ -381,7 +381,7 @@ def test_a_file_that_changes_after_it_was_read_undoes_the_restore(tool: Cli) -> 
     first = sync(tool, RHEL)
     path = retired_file(tool, first, name_of(RHEL, OLD))
 
-    class Meddler(StandIn):
+    class Meddler(InstantService):
         """Another program that writes between the plan and the moves."""
 
         def ready(self) -> None:
@@ -399,7 +399,7 @@ def test_a_copy_that_another_program_makes_meanwhile_is_read_again_and_taken(too
     first = sync(tool, RHEL)
     path = retired_file(tool, first, name_of(RHEL, OLD))
 
-    class Copier(StandIn):
+    class Copier(InstantService):
         def ready(self) -> None:
             if path.exists():
                 copy = path.with_name("copy")

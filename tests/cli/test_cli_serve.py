@@ -98,14 +98,14 @@ def test_reports_may_lie_beside_what_is_served(tool: Cli, monkeypatch: pytest.Mo
     """Where servers put theirs themselves they are there as well."""
     write_set(tool.folder / "set")
     tool("serve", "token", "add", "a", "--tokens", "set/t.json")
-    monkeypatch.setattr(signals._Standing, "asked", True)
+    monkeypatch.setattr(signals._Listener, "asked", True)
     where = ("--set", "set", "--tokens", "set/t.json", "--reports", "set/reports", "--listen", "127.0.0.1:0")
     assert tool("serve", *where).code == ExitCode.INTERRUPTED
 
 
 def test_the_end_that_was_asked_for_is_told_as_one(tool: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     write_set(tool.folder / "set")
-    monkeypatch.setattr(signals._Standing, "asked", True)
+    monkeypatch.setattr(signals._Listener, "asked", True)
     answer = tool("-vv", "serve", "--set", "set", "--listen", "127.0.0.1:0")
     assert answer.code == ExitCode.INTERRUPTED
     assert answer.err.splitlines() == [
@@ -166,7 +166,7 @@ def test_whoever_opens_it_to_others_is_warned(
 ) -> None:
     write_set(tool.folder / "set")
     tool("serve", "token", "add", "a", "--tokens", "t.json")
-    monkeypatch.setattr(signals._Standing, "asked", True)
+    monkeypatch.setattr(signals._Listener, "asked", True)
     more = ("--tokens", "t.json") if tokens else ()
     answer = tool("serve", "--set", "set", "--listen", listen, *more)
     assert answer.code == ExitCode.INTERRUPTED
@@ -177,7 +177,7 @@ def test_whoever_opens_it_to_others_is_warned(
 
 def test_a_set_that_is_not_there_yet_is_said_to_be(tool: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     (tool.folder / "set").mkdir()
-    monkeypatch.setattr(signals._Standing, "asked", True)
+    monkeypatch.setattr(signals._Listener, "asked", True)
     assert "warning: there is no timestamp.json" in tool("serve", "--set", "set", "--listen", "127.0.0.1:0").err
 
 
@@ -235,7 +235,7 @@ def test_the_option_of_the_set_may_stand_in_the_configuration(tool: Cli, monkeyp
     write_set(tool.folder / "set")
     (tool.folder / "config.yaml").write_text('set: set\nlisten: "127.0.0.1:0"\ntokens: t.json\n')
     assert tool("--config", "config.yaml", "serve", "token", "add", "a").code == 0
-    monkeypatch.setattr(signals._Standing, "asked", True)
+    monkeypatch.setattr(signals._Listener, "asked", True)
     answer = tool("--config", "config.yaml", "serve")
     assert (answer.code, "listening on http://127.0.0.1:" in answer.out) == (ExitCode.INTERRUPTED, True)
 

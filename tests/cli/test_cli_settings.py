@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from cli_world import CLASSIC, OLD, StandIn, name_of, tree
+from cli_world import CLASSIC, OLD, InstantService, name_of, tree
 
 from repo_manager.app.settings import COMMAND_LINE_ONLY, PREFIX, flag_of
 from repo_manager.cli.global_options import GlobalOptions
@@ -291,7 +291,7 @@ def test_a_profile_of_the_file_has_its_own_folder_service_and_experience(tool: C
     audit = tool.json("--config", config, "--profile", "lab", "audit").document
     assert audit["profile"] == "lab"
     assert len(audit["packages"]) == 26
-    tool.service = StandIn("Lab Service")
+    tool.service = InstantService("Lab Service")
     restart = tool.json("--config", config, "--profile", "lab", "restart", "--dry-run").document
     assert restart["actions"][0]["name"] == "Lab Service"
 

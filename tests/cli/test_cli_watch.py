@@ -24,7 +24,7 @@ not_on_windows = pytest.mark.skipif(sys.platform == "win32", reason="systemd is 
 @pytest.fixture
 def ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody has asked for the end before the watch began: it begins and ends."""
-    monkeypatch.setattr(signals._Standing, "asked", True)
+    monkeypatch.setattr(signals._Listener, "asked", True)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_watch_puts_the_folder_right_until_it_is_asked_to_end(tool: Cli, monke
     second = tool.folder / "second"
     second.mkdir()
     config = tool.config("second_folder: second\nsettle: 1\n")
-    monkeypatch.setattr(signals._Standing, "asked", False)
+    monkeypatch.setattr(signals._Listener, "asked", False)
 
     superseded = tool.repository / name_of("RHEL7-64", OLD)
     here = set()

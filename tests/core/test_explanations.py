@@ -4,7 +4,7 @@ import pytest
 
 from repo_manager.core import explanations
 from repo_manager.core.errors import InputError
-from repo_manager.core.explanations import Block, Book, Kind, Problem
+from repo_manager.core.explanations import Block, BlockKind, Book, ErrorExplanation
 
 TEXT = """# odd
 
@@ -45,14 +45,14 @@ def test_a_page_is_read() -> None:
     assert (page.code, page.severity) == ("odd", "warning; error with `--strict`")
     assert tuple(section.title for section in page.sections) == explanations.SECTIONS
     assert [section.blocks for section in page.sections] == [
-        (Block(Kind.PARAGRAPH, "Something is odd, and this goes on. It says 'why'."),),
-        (Block(Kind.ITEM, "One thing, see the other."), Block(Kind.ITEM, "Two lines.")),
+        (Block(BlockKind.PARAGRAPH, "Something is odd, and this goes on. It says 'why'."),),
+        (Block(BlockKind.ITEM, "One thing, see the other."), Block(BlockKind.ITEM, "Two lines.")),
         (
-            Block(Kind.PARAGRAPH, "Somebody did it."),
-            Block(Kind.CODE, "repo-manager list\nrepo-manager audit\n\ndir"),
-            Block(Kind.PARAGRAPH, "Afterwards."),
+            Block(BlockKind.PARAGRAPH, "Somebody did it."),
+            Block(BlockKind.CODE, "repo-manager list\nrepo-manager audit\n\ndir"),
+            Block(BlockKind.PARAGRAPH, "Afterwards."),
         ),
-        (Block(Kind.PARAGRAPH, "See How, how again, errors."),),
+        (Block(BlockKind.PARAGRAPH, "See How, how again, errors."),),
     ]
     assert page.more == (
         ("the other", "reference/findings/other.md"),
@@ -110,16 +110,16 @@ TABLE = """# Errors
 def test_the_table_of_errors_is_read() -> None:
     more = (("The page", "how-to/page.md"),)
     assert list(explanations.problems(TABLE)) == [
-        Problem("no-space", 3, "the volume is full", ()),
-        Problem("one-thing", 2, "see The page; 'x'", more),
-        Problem("another", 2, "see The page; 'x'", more),
+        ErrorExplanation("no-space", 3, "the volume is full", ()),
+        ErrorExplanation("one-thing", 2, "see The page; 'x'", more),
+        ErrorExplanation("another", 2, "see The page; 'x'", more),
     ]
 
 
 def book() -> Book:
     page = explanations.page(TEXT)
     problems = {problem.code: problem for problem in explanations.problems(TABLE)}
-    return Book({"odd": page}, {**problems, "odd": Problem("odd", 4, "odd", ())})
+    return Book({"odd": page}, {**problems, "odd": ErrorExplanation("odd", 4, "odd", ())})
 
 
 @pytest.mark.parametrize("code", ["odd", " ODD ", "[odd]", "`odd`"])
@@ -132,7 +132,7 @@ def test_a_code_is_found_as_people_paste_it(code: str) -> None:
 
 def test_an_error_alone_has_no_page() -> None:
     found = book().explain("no-space")
-    assert (found.page, found.problem) == (None, Problem("no-space", 3, "the volume is full", ()))
+    assert (found.page, found.problem) == (None, ErrorExplanation("no-space", 3, "the volume is full", ()))
 
 
 def test_every_code_comes_once() -> None:

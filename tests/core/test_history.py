@@ -16,7 +16,7 @@ from repo_manager.core.transaction import Journal, Move
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from repo_manager.core.history import Entry
+    from repo_manager.core.history import PastTransaction
 
 UNDOABLE, UNDONE, CHANGED = Undoability.UNDOABLE, Undoability.UNDONE, Undoability.CHANGED
 
@@ -62,10 +62,10 @@ class Repository:
         self.kept[retired(identity, name)] = self.folder.pop(name)
         return Move(f"../{name}", retired(identity, name), 1)
 
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[PastTransaction, ...]:
         return history.read(self.journals)
 
-    def entry(self, identity: str) -> Entry:
+    def entry(self, identity: str) -> PastTransaction:
         return next(entry for entry in self.entries() if entry.identity == identity)
 
     def states(self) -> Mapping[str, list[Undoability]]:

@@ -14,10 +14,10 @@ from repo_manager.core.inventory import (
     NO_NUMBER,
     UNCALCULATED,
     Inventory,
+    JsonRecord,
     Machine,
-    Record,
     Row,
-    Trouble,
+    RowProblem,
     Wording,
     columns_of,
     from_records,
@@ -113,7 +113,7 @@ def test_a_heading_that_stands_twice_is_told_and_the_first_column_counts() -> No
     inventory = read(("name", "os", "OS"), ("web", "RHEL 8", "RHEL 9"))
     assert inventory.machines[0].system == "RHEL 8"
     assert inventory.troubles == (
-        Trouble("line 1", "OS", "this heading stands twice; the first of the two columns counts"),
+        RowProblem("line 1", "OS", "this heading stands twice; the first of the two columns counts"),
     )
 
 
@@ -170,7 +170,7 @@ def test_a_title_of_one_cell_is_no_group_of_headings() -> None:
 
 
 def test_what_could_not_be_read_above_missing_headings_is_told() -> None:
-    broken = Trouble("line 1", "", "its quotes do not match", dropped=True)
+    broken = RowProblem("line 1", "", "its quotes do not match", dropped=True)
     with pytest.raises(InputError) as refusal:
         from_rows("list.csv", [broken, Row("line 2", ("web", "RHEL 8"))])
     assert refusal.value.message.endswith("; line 1: its quotes do not match; line 2 has 'web', 'RHEL 8'")
@@ -343,7 +343,7 @@ def test_empty_rows_are_nothing() -> None:
 
 
 def test_headings_alone_are_no_machines_which_is_told() -> None:
-    empty = Trouble("line 1", "", "has the headings, and no machine stands below them")
+    empty = RowProblem("line 1", "", "has the headings, and no machine stands below them")
     assert read(("name", "os"), ("", ""), ()) == Inventory("list.csv", (), troubles=(empty,))
     assert read(("name", "os", "template"), ("gold", "", "yes")).troubles == ()
 
@@ -431,7 +431,7 @@ def test_a_name_with_two_systems_is_two_machines_and_told() -> None:
 
 
 def test_what_a_reader_could_not_read_stays_where_it_stood() -> None:
-    broken = Trouble("line 2", "", "a quote opens and is not closed")
+    broken = RowProblem("line 2", "", "a quote opens and is not closed")
     assert from_rows("x", [*rows(("name", "os")), broken]).troubles == (broken,)
 
 
@@ -442,11 +442,11 @@ def test_records_may_have_keys_of_their_own() -> None:
     inventory = from_records(
         "list.jsonl",
         [
-            Record("line 1", {"name": "web", "os": "RHEL 8"}),
-            Record("line 2", {"OS": "RHEL 9", "vm": "db", "kernel": "5"}),
-            Record("line 3", {"vm": "db"}),
-            Trouble("line 4", "", "is no JSON"),
-            Record("line 5", {"name": "app", "os": "RHEL 8", "OS": "RHEL 7"}),
+            JsonRecord("line 1", {"name": "web", "os": "RHEL 8"}),
+            JsonRecord("line 2", {"OS": "RHEL 9", "vm": "db", "kernel": "5"}),
+            JsonRecord("line 3", {"vm": "db"}),
+            RowProblem("line 4", "", "is no JSON"),
+            JsonRecord("line 5", {"name": "app", "os": "RHEL 8", "OS": "RHEL 7"}),
         ],
     )
     assert [(machine.name, machine.system) for machine in inventory.machines] == [
@@ -460,7 +460,7 @@ def test_records_may_have_keys_of_their_own() -> None:
 
 @pytest.mark.parametrize("cell", [NESTED, NO_NUMBER])
 def test_a_value_that_is_no_text_is_told(cell: str) -> None:
-    records = [Record("line 1", {"name": cell, "os": "RHEL 8"}), Record("line 2", {"name": "web", "os": cell})]
+    records = [JsonRecord("line 1", {"name": cell, "os": "RHEL 8"}), JsonRecord("line 2", {"name": "web", "os": cell})]
     found = from_records("list.jsonl", records)
     assert [(machine.name, machine.system) for machine in found.machines] == [("web", "")]
     assert [(trouble.place, trouble.column, trouble.dropped) for trouble in found.troubles] == [
@@ -470,12 +470,12 @@ def test_a_value_that_is_no_text_is_told(cell: str) -> None:
 
 def test_records_of_which_none_has_the_keys_are_refused() -> None:
     with pytest.raises(InputError) as refusal:
-        from_records("list.jsonl", [Record("line 1", {"id": "1"})])
+        from_records("list.jsonl", [JsonRecord("line 1", {"id": "1"})])
     assert refusal.value.code == "no-headings"
 
 
 def test_no_records_are_no_machines_which_is_told() -> None:
-    empty = Trouble("the list", "", "has no machine in it")
+    empty = RowProblem("the list", "", "has no machine in it")
     assert from_records("list.jsonl", []) == Inventory("list.jsonl", (), troubles=(empty,))
 
 

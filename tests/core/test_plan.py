@@ -11,17 +11,16 @@ from simulator import CUT_OFF, SIZE, SMALL, TOKENS, audit_of, listing_of, name_o
 
 from repo_manager.core import history, names, plan
 from repo_manager.core.audit import findings
-from repo_manager.core.audit.findings import Circumstances, Code, Verdict
+from repo_manager.core.audit.findings import AuditFacts, Code, FileVerdict
 from repo_manager.core.errors import InputError
 from repo_manager.core.names import Release, Token
 from repo_manager.core.plan import Action, Arrival, Download, Place, Plan, Restart, Retire
-from repo_manager.core.repository import Entry as Scanned
-from repo_manager.core.repository import Kind, Listing, survey
+from repo_manager.core.repository import FileKind, FolderEntry, Listing, survey
 from repo_manager.core.selection import Target
 from repo_manager.core.transaction import Journal, Move, moves_of
 
 if TYPE_CHECKING:
-    from repo_manager.core.history import Entry
+    from repo_manager.core.history import PastTransaction
     from repo_manager.core.selection import Selection
 
 RHEL = TOKENS[1]
@@ -35,7 +34,7 @@ FOREIGN = "who-to-call.txt"
 UNKNOWN = name_of("RHEL99-64")
 TOO_NEW = name_of("RHEL99-64", "9.70", date="01Jan2026")
 
-Verdicts = Mapping[str, Verdict]
+Verdicts = Mapping[str, FileVerdict]
 
 
 def words(made: Plan) -> list[str]:
@@ -269,7 +268,7 @@ def gone(name: str) -> str:
     return plan.retired("T1", name)
 
 
-def entry(placed: list[str], retired: list[str]) -> Entry:
+def entry(placed: list[str], retired: list[str]) -> PastTransaction:
     """A transaction of the command `sync`, the only one there was."""
     coming = [Move(plan.staged(name), f"../{name}", SIZE) for name in placed]
     going = [Move(f"../{name}", gone(name), SIZE) for name in retired]
@@ -376,13 +375,13 @@ def test_undo(  # noqa: PLR0917 - the columns of the table
 @pytest.mark.parametrize(
     ("size", "regular", "verdict"),
     [
-        pytest.param(SIZE + 1, True, Verdict(), id="another size"),
+        pytest.param(SIZE + 1, True, FileVerdict(), id="another size"),
         pytest.param(SIZE, True, CUT_OFF, id="other bytes"),
-        pytest.param(SIZE, False, Verdict(), id="a link"),
+        pytest.param(SIZE, False, FileVerdict(), id="a link"),
     ],
 )
-def test_a_file_that_was_replaced_by_hand_is_left_alone(size: int, regular: bool, verdict: Verdict) -> None:  # noqa: FBT001 - a table
-    listing = survey("there", [Scanned(NEW, size, regular=regular)])
+def test_a_file_that_was_replaced_by_hand_is_left_alone(size: int, regular: bool, verdict: FileVerdict) -> None:  # noqa: FBT001 - a table
+    listing = survey("there", [FolderEntry(NEW, size, regular=regular)])
     made = plan.undo(entry([NEW], [COPY]), listing, {gone(COPY): ""}, {NEW: verdict})
     assert words(made) == [f"place {COPY}: retired by sync"]
     assert words(Plan(made.skipped)) == [f"retire {NEW}: replaced or damaged by another program since"]
@@ -412,9 +411,9 @@ def test_an_undo_of_nothing_is_refused_with_the_reason_of_each_file(present: lis
         pytest.param([NEW], {}, [RHEL], id="its only installer"),
         pytest.param([NEW, OLD], {}, [], id="another one stays"),
         pytest.param([NEW, OLD], {OLD: CUT_OFF}, [RHEL], id="another one stays that is not whole"),
-        pytest.param([NEW, OLD], {OLD: Verdict(Code.CORRUPT, "held", read=False)}, [RHEL], id="unreadable stays"),
-        pytest.param([NEW], {NEW: Verdict(Code.CORRUPT, "held", read=False)}, [RHEL], id="unreadable goes"),
-        pytest.param([NEW], {NEW: Verdict(Code.UNSIGNED, "unsigned")}, [RHEL], id="unsigned, and complete"),
+        pytest.param([NEW, OLD], {OLD: FileVerdict(Code.CORRUPT, "held", read=False)}, [RHEL], id="unreadable stays"),
+        pytest.param([NEW], {NEW: FileVerdict(Code.CORRUPT, "held", read=False)}, [RHEL], id="unreadable goes"),
+        pytest.param([NEW], {NEW: FileVerdict(Code.UNSIGNED, "unsigned")}, [RHEL], id="unsigned, and complete"),
         pytest.param([NEW], {NEW: CUT_OFF}, [], id="it had no complete one"),
     ],
 )
@@ -568,7 +567,9 @@ def applied(made: Plan, folder: Folder, verdicts: Verdicts) -> tuple[Folder, Ver
 def belongs_to_others(folder: Folder) -> set[str]:
     files = listed(folder).files
     return {
-        file.name for file in files if file.kind is Kind.PUSH_CLIENT or (file.kind is Kind.STRAY and not file.takable)
+        file.name
+        for file in files
+        if file.kind is FileKind.PUSH_CLIENT or (file.kind is FileKind.STRAY and not file.takable)
     }
 
 
@@ -590,10 +591,10 @@ def test_an_unlimited_sync_leaves_no_error_it_could_mend(folder: Folder, bad: se
     verdicts: Verdicts = dict.fromkeys(bad, CUT_OFF)
     wanted = selection_of(listed(folder), release="latest")
     after, verdicts = applied(sync(listed(folder), wanted, verdicts), folder, verdicts)
-    judged = findings.audit(listed(after), wanted, SMALL, Circumstances(verdicts))
+    judged = findings.audit(listed(after), wanted, SMALL, AuditFacts(verdicts))
     left = {finding.code for finding in judged.findings if finding.severity is findings.Severity.ERROR}
     assert left <= {Code.CORRUPT}
-    assert all(state.state is findings.State.OK for state in judged.packages if state.required)
+    assert all(state.state is findings.PackageStatus.OK for state in judged.packages if state.required)
 
 
 @settings(max_examples=200)

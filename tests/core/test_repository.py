@@ -7,7 +7,7 @@ from simulator import REAL, listing_of, name_of
 
 from repo_manager.core import repository
 from repo_manager.core.names import Token
-from repo_manager.core.repository import Entry, Kind
+from repo_manager.core.repository import FileKind, FolderEntry
 
 NEW = name_of("RHEL9-64")
 OLD = name_of("RHEL9-64", "9.65")
@@ -16,44 +16,46 @@ OLD = name_of("RHEL9-64", "9.65")
 @pytest.mark.parametrize(
     ("name", "kind", "takable"),
     [
-        pytest.param(NEW, Kind.INSTALLER, False, id="a published name"),
-        pytest.param(name_of("RHEL99-64"), Kind.INSTALLER, False, id="a token nobody knows"),
-        pytest.param("RHEL9-64_pushinstallclient.tar.gz", Kind.PUSH_CLIENT, False, id="push client"),
-        pytest.param("rhel99-64_PushInstallClient.TAR.GZ", Kind.PUSH_CLIENT, False, id="push client, case and token"),
-        pytest.param("RHEL9-64_pushinstallclient.tar.gz.bak", Kind.STRAY, True, id="backup of a push client"),
-        pytest.param(f"{NEW}.part", Kind.PARTIAL, True, id="cut off"),
-        pytest.param(f"{NEW}.CRDOWNLOAD", Kind.PARTIAL, True, id="a browser is at it"),
-        pytest.param(f"{NEW}.sha256", Kind.STRAY, True, id="digest beside"),
-        pytest.param(f"Copy of {NEW}", Kind.STRAY, True, id="copy"),
-        pytest.param("agent for RHEL9-64.tar.gz", Kind.STRAY, True, id="token as a word"),
-        pytest.param("agent-rhel9-64.zip", Kind.STRAY, True, id="token in another case"),
-        pytest.param("CENTOS7-64.tar.gz", Kind.STRAY, True, id="the shape of a token"),
-        pytest.param("XRHEL9-64.zip", Kind.STRAY, False, id="token inside a word"),
-        pytest.param("RHEL9-641.zip", Kind.STRAY, False, id="token with a digit more"),
-        pytest.param("Microsoft-ASR_CX_9.66.0.0_x.exe", Kind.STRAY, True, id="another component of the product"),
-        pytest.param("old_Windows_agent.zip", Kind.STRAY, True, id="Windows as a field"),
-        pytest.param("Windows update.log", Kind.STRAY, False, id="Windows as a word"),
-        pytest.param("movie.part", Kind.STRAY, False, id="a part of something else"),
-        pytest.param("who-to-call.txt", Kind.STRAY, False, id="foreign"),
-        pytest.param("CON", Kind.STRAY, False, id="a device of Windows"),
-        pytest.param(f"\u202e{NEW}", Kind.STRAY, True, id="right-to-left override"),
-        pytest.param("\udcff", Kind.STRAY, False, id="half of a surrogate pair"),
-        pytest.param(f"{NEW}.", Kind.STRAY, True, id="trailing dot"),
-        pytest.param(f"{NEW}:stream", Kind.STRAY, True, id="alternate stream"),
-        pytest.param("a" * 255, Kind.STRAY, False, id="255 characters"),
-        pytest.param("é" * 127, Kind.STRAY, False, id="254 bytes"),
+        pytest.param(NEW, FileKind.INSTALLER, False, id="a published name"),
+        pytest.param(name_of("RHEL99-64"), FileKind.INSTALLER, False, id="a token nobody knows"),
+        pytest.param("RHEL9-64_pushinstallclient.tar.gz", FileKind.PUSH_CLIENT, False, id="push client"),
+        pytest.param(
+            "rhel99-64_PushInstallClient.TAR.GZ", FileKind.PUSH_CLIENT, False, id="push client, case and token"
+        ),
+        pytest.param("RHEL9-64_pushinstallclient.tar.gz.bak", FileKind.STRAY, True, id="backup of a push client"),
+        pytest.param(f"{NEW}.part", FileKind.PARTIAL, True, id="cut off"),
+        pytest.param(f"{NEW}.CRDOWNLOAD", FileKind.PARTIAL, True, id="a browser is at it"),
+        pytest.param(f"{NEW}.sha256", FileKind.STRAY, True, id="digest beside"),
+        pytest.param(f"Copy of {NEW}", FileKind.STRAY, True, id="copy"),
+        pytest.param("agent for RHEL9-64.tar.gz", FileKind.STRAY, True, id="token as a word"),
+        pytest.param("agent-rhel9-64.zip", FileKind.STRAY, True, id="token in another case"),
+        pytest.param("CENTOS7-64.tar.gz", FileKind.STRAY, True, id="the shape of a token"),
+        pytest.param("XRHEL9-64.zip", FileKind.STRAY, False, id="token inside a word"),
+        pytest.param("RHEL9-641.zip", FileKind.STRAY, False, id="token with a digit more"),
+        pytest.param("Microsoft-ASR_CX_9.66.0.0_x.exe", FileKind.STRAY, True, id="another component of the product"),
+        pytest.param("old_Windows_agent.zip", FileKind.STRAY, True, id="Windows as a field"),
+        pytest.param("Windows update.log", FileKind.STRAY, False, id="Windows as a word"),
+        pytest.param("movie.part", FileKind.STRAY, False, id="a part of something else"),
+        pytest.param("who-to-call.txt", FileKind.STRAY, False, id="foreign"),
+        pytest.param("CON", FileKind.STRAY, False, id="a device of Windows"),
+        pytest.param(f"\u202e{NEW}", FileKind.STRAY, True, id="right-to-left override"),
+        pytest.param("\udcff", FileKind.STRAY, False, id="half of a surrogate pair"),
+        pytest.param(f"{NEW}.", FileKind.STRAY, True, id="trailing dot"),
+        pytest.param(f"{NEW}:stream", FileKind.STRAY, True, id="alternate stream"),
+        pytest.param("a" * 255, FileKind.STRAY, False, id="255 characters"),
+        pytest.param("é" * 127, FileKind.STRAY, False, id="254 bytes"),
     ],
 )
-def test_every_file_is_one_of_four_kinds(name: str, kind: Kind, takable: bool) -> None:  # noqa: FBT001 - a row
+def test_every_file_is_one_of_four_kinds(name: str, kind: FileKind, takable: bool) -> None:  # noqa: FBT001 - a row
     (file,) = listing_of(name).files
     assert (file.name, file.kind, file.takable) == (name, kind, takable)
-    assert (file.installer is not None) == (kind is Kind.INSTALLER)
-    assert bool(file.reason) == (kind in {Kind.STRAY, Kind.PARTIAL})
+    assert (file.installer is not None) == (kind is FileKind.INSTALLER)
+    assert bool(file.reason) == (kind in {FileKind.STRAY, FileKind.PARTIAL})
 
 
 def test_a_link_under_a_published_name_is_no_installer() -> None:
     (file,) = listing_of(links=[NEW]).files
-    assert (file.kind, file.takable, file.reason) == (Kind.STRAY, True, "is a link or a device, not a file")
+    assert (file.kind, file.takable, file.reason) == (FileKind.STRAY, True, "is a link or a device, not a file")
     assert not listing_of(links=[NEW]).by_token
 
 
@@ -93,7 +95,7 @@ def test_a_file_is_found_by_its_very_name_or_else_without_regard_to_case(
 
 @given(st.lists(st.text(min_size=1, max_size=40), unique=True))
 def test_a_survey_keeps_every_entry_and_sorts_by_name(file_names: list[str]) -> None:
-    listing = repository.survey("/r", [Entry(name, 1) for name in file_names])
+    listing = repository.survey("/r", [FolderEntry(name, 1) for name in file_names])
     assert [file.name for file in listing.files] == sorted(file_names)
 
 

@@ -4,9 +4,9 @@ import pytest
 from simulator import NEVER, FakeClock, MemoryService, Start
 
 from repo_manager.core.errors import ExitCode, ServiceError
-from repo_manager.core.service import Patience, ServiceReport, ServiceState, bring_up, restart
+from repo_manager.core.service import ServiceReport, ServiceState, Timeouts, bring_up, restart
 
-PATIENCE = Patience(stop_s=30, start_s=20, steady_s=5, poll_s=0.5)
+PATIENCE = Timeouts(stop_s=30, start_s=20, steady_s=5, poll_s=0.5)
 
 
 def refusal(service: MemoryService) -> ServiceError:
@@ -104,7 +104,7 @@ def test_a_service_that_dies_after_two_seconds_has_not_come_back() -> None:
 
 def test_without_a_steady_time_nobody_waits_to_see_it_die() -> None:
     service = MemoryService(FakeClock(), starts=(Start.DIES,))
-    assert restart(service, service.clock, Patience(steady_s=0)).restarted
+    assert restart(service, service.clock, Timeouts(steady_s=0)).restarted
 
 
 @pytest.mark.parametrize(

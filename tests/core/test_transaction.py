@@ -23,13 +23,13 @@ from repo_manager.adapters.filesystem.repository_folder import Folder
 from repo_manager.core.errors import MachineError, RepoManagerError, ServiceError
 from repo_manager.core.names import Token
 from repo_manager.core.plan import Download, Place, Plan, Retire
-from repo_manager.core.repository import Entry
+from repo_manager.core.repository import FolderEntry
 from repo_manager.core.service import ServiceState
 from repo_manager.core.transaction import (
+    ActionResult,
     Journal,
     Move,
     Outcome,
-    Result,
     Store,
     after_undo,
     carry_out,
@@ -123,7 +123,7 @@ def run(
     return carry_out(plan, identity, "sync", means_of(store or site.store, at_work, at_work.clock))
 
 
-def results(outcome: Outcome) -> list[Result]:
+def results(outcome: Outcome) -> list[ActionResult]:
     return [result for _, result in outcome.results]
 
 
@@ -137,7 +137,7 @@ def test_all_moves_happen_and_the_service_sees_the_new_set(site: Site) -> None:
     assert site.files() == AFTER
     assert outcome.service.restarted
     assert service.serving == frozenset({f"../{NEW}", f"../{BROKEN}"})
-    assert results(outcome) == [Result.DONE] * 6
+    assert results(outcome) == [ActionResult.DONE] * 6
     assert site.store.pending() is None
 
 
@@ -166,7 +166,7 @@ def test_a_service_that_did_not_run_before_does_not_run_after(site: Site, state:
     assert site.files() == AFTER
     assert service.state() is state
     assert service.asked == []
-    assert results(outcome)[-1] is Result.SKIPPED
+    assert results(outcome)[-1] is ActionResult.SKIPPED
     assert outcome.service.remark
 
 
@@ -209,7 +209,7 @@ def test_if_the_service_does_not_come_back_the_repository_is_as_it_was(
     assert outcome.service.state is state
     assert not outcome.service.restarted
     assert outcome.service.remark
-    assert results(outcome) == [Result.DONE, *[Result.UNDONE] * 4, Result.FAILED]
+    assert results(outcome) == [ActionResult.DONE, *[ActionResult.UNDONE] * 4, ActionResult.FAILED]
 
 
 @pytest.mark.parametrize("start", [Start.FAILS, Start.DIES])
@@ -331,7 +331,7 @@ def test_a_failure_after_the_journal_was_closed_is_reported_and_undoes_nothing(s
     assert outcome.error is not None
     assert (outcome.error.code, outcome.error.exit_code) == ("not-confirmed", 3)
     assert "no answer" in outcome.error.message
-    assert results(outcome) == [Result.DONE] * 6
+    assert results(outcome) == [ActionResult.DONE] * 6
     assert site.files() == AFTER
     assert site.store.pending() is None
 
@@ -488,10 +488,10 @@ def test_a_kill_inside_the_recovery_is_mended_by_the_run_after(site: Site, first
     assert service.serving == frozenset({f"../{OLD}", f"../{BROKEN}"})
 
 
-def as_entries(files: dict[str, int]) -> dict[str, Entry]:
+def as_entries(files: dict[str, int]) -> dict[str, FolderEntry]:
     """Files as a scan sees them: each has an identity of its own."""
     return {
-        path: Entry(path.rpartition("/")[2], size_bytes, (0, 0, number))
+        path: FolderEntry(path.rpartition("/")[2], size_bytes, (0, 0, number))
         for number, (path, size_bytes) in enumerate(files.items())
     }
 
@@ -538,7 +538,7 @@ def test_what_recovery_leaves_of_foreign_files_can_be_computed(found: dict[str, 
 
 
 def test_of_two_names_of_one_file_recovery_leaves_the_old_one() -> None:
-    entry = Entry(NEW, SIZE, (0, 0, 1))
+    entry = FolderEntry(NEW, SIZE, (0, 0, 1))
     found = {f"staging/{NEW}": entry, f"../{NEW}": entry}
     assert after_undo(Journal(IDENTITY, "sync", (FIRST_IN,)), found) == {f"staging/{NEW}": f"../{NEW}"}
 

@@ -6,15 +6,15 @@ from hypothesis import strategies as st
 from simulator import REAL, SMALL, SMALL_CATALOG_TEXT, TOKENS, listing_of, name_of
 
 from repo_manager.core import catalog
-from repo_manager.core.catalog import Standing
+from repo_manager.core.catalog import ReleaseStatus
 from repo_manager.core.errors import InputError
 from repo_manager.core.names import Release, Token
 from repo_manager.core.selection import Request
 from repo_manager.core.upgrade import (
     Advice,
-    Part,
-    Stand,
-    Standpoint,
+    ServerPosition,
+    StartingPoint,
+    UpgradePart,
     advise,
     choose_target,
     named,
@@ -24,7 +24,7 @@ from repo_manager.core.upgrade import (
 )
 
 WINDOWS, RHEL9, RHEL8, OL6, UBUNTU = TOKENS
-VULNERABLE, WITHDRAWN = Standing.VULNERABLE, Standing.WITHDRAWN
+VULNERABLE, WITHDRAWN = ReleaseStatus.VULNERABLE, ReleaseStatus.WITHDRAWN
 
 
 def release(text: str) -> Release:
@@ -36,7 +36,7 @@ def advice(
 ) -> Advice:
     """What the real catalog says to somebody who has one release, or two."""
     goal = choose_target(target, REAL, classic=classic)
-    start = Standpoint(release(servers or agents), release(agents))
+    start = StartingPoint(release(servers or agents), release(agents))
     return advise(start, goal, Request(packages=(package,), classic=classic), REAL)
 
 
@@ -73,7 +73,7 @@ def test_no_step_is_too_far_or_unfit_without_saying_so(minor: int, classic: bool
     for step in found.steps:
         standing = REAL.standing(step.release)
         assert not standing & {VULNERABLE, WITHDRAWN}
-        assert (Standing.NOT_FOR_CLASSIC if classic else Standing.CLASSIC_ONLY) not in standing
+        assert (ReleaseStatus.NOT_FOR_CLASSIC if classic else ReleaseStatus.CLASSIC_ONLY) not in standing
         assert step.ahead == step.release.minor - before
         assert step.too_far == (step.ahead > 4)
         before = step.release.minor
@@ -100,7 +100,7 @@ def test_a_step_within_reach_names_none() -> None:
     assert [step.between for step in advice("9.45").steps] == [()] * 6
 
 
-ALL = (Part.CONFIGURATION_SERVER, Part.PROCESS_SERVERS, Part.PACKAGES, Part.AGENTS)
+ALL = (UpgradePart.CONFIGURATION_SERVER, UpgradePart.PROCESS_SERVERS, UpgradePart.PACKAGES, UpgradePart.AGENTS)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ ALL = (Part.CONFIGURATION_SERVER, Part.PROCESS_SERVERS, Part.PACKAGES, Part.AGEN
         pytest.param("9.57", "9.65", [ALL[:3], ALL[:3], ALL], id="agents ahead of their servers wait"),
     ],
 )
-def test_who_moves_at_each_step(servers: str, agents: str, parts: list[tuple[Part, ...]]) -> None:
+def test_who_moves_at_each_step(servers: str, agents: str, parts: list[tuple[UpgradePart, ...]]) -> None:
     found = advice(agents, servers=servers)
     assert way(found) == "9.61 9.65 9.66"
     assert [step.parts for step in found.steps] == parts
@@ -121,37 +121,39 @@ def test_who_moves_at_each_step(servers: str, agents: str, parts: list[tuple[Par
 def test_what_may_be_no_step_is_named_with_the_reason() -> None:
     assert [(str(left.release), left.why) for left in advice("9.47").left_out] == [
         ("9.48", (VULNERABLE,)),
-        ("9.56", (Standing.NOT_FOR_CLASSIC,)),
+        ("9.56", (ReleaseStatus.NOT_FOR_CLASSIC,)),
         ("9.58", (WITHDRAWN,)),
-        ("9.62", (Standing.NOT_FOR_CLASSIC,)),
+        ("9.62", (ReleaseStatus.NOT_FOR_CLASSIC,)),
     ]
     modernized = [str(left.release) for left in advice("9.55", classic=False).left_out]
     assert modernized == ["9.58", "9.59"]
-    assert advice("9.43").left_out[0].why == (VULNERABLE, Standing.NOT_FOR_CLASSIC)
+    assert advice("9.43").left_out[0].why == (VULNERABLE, ReleaseStatus.NOT_FOR_CLASSIC)
 
 
 @pytest.mark.parametrize(
     ("servers", "agents", "here"),
     [
-        pytest.param("9.66", "9.62", [("9.62", (Standing.NOT_FOR_CLASSIC,))], id="the oldest supported, and unfit"),
+        pytest.param(
+            "9.66", "9.62", [("9.62", (ReleaseStatus.NOT_FOR_CLASSIC,))], id="the oldest supported, and unfit"
+        ),
         pytest.param("9.65", "9.64", [], id="well"),
-        pytest.param("9.58", "9.58", [("9.58", (WITHDRAWN, Standing.UNSUPPORTED))], id="withdrawn"),
+        pytest.param("9.58", "9.58", [("9.58", (WITHDRAWN, ReleaseStatus.UNSUPPORTED))], id="withdrawn"),
         pytest.param(
             "9.50",
             "9.48",
-            [("9.48", (VULNERABLE, Standing.UNSUPPORTED)), ("9.50", (Standing.UNSUPPORTED,))],
+            [("9.48", (VULNERABLE, ReleaseStatus.UNSUPPORTED)), ("9.50", (ReleaseStatus.UNSUPPORTED,))],
             id="servers and agents",
         ),
     ],
 )
 def test_what_speaks_against_where_it_begins(
-    servers: str, agents: str, here: list[tuple[str, tuple[Standing, ...]]]
+    servers: str, agents: str, here: list[tuple[str, tuple[ReleaseStatus, ...]]]
 ) -> None:
     assert [(str(item.release), item.why) for item in advice(agents, servers=servers).here] == here
 
 
 def test_the_packages_of_a_step_are_the_wanted_ones_with_their_links() -> None:
-    start = Standpoint(release("9.61"), release("9.61"))
+    start = StartingPoint(release("9.61"), release("9.61"))
     found = advise(start, release("9.65"), Request(packages=("RHEL5-64", "windows")), REAL)
     (step,) = found.steps
     assert step.linked
@@ -163,7 +165,7 @@ def test_the_packages_of_a_step_are_the_wanted_ones_with_their_links() -> None:
 
 
 def test_a_step_without_links_says_which_packages_there_must_be() -> None:
-    found = advise(Standpoint(release("9.57"), release("9.57")), release("9.61"), Request(), REAL)
+    found = advise(StartingPoint(release("9.57"), release("9.57")), release("9.61"), Request(), REAL)
     (step,) = found.steps
     assert not step.linked
     assert {"Windows", "RHEL5-64"} <= {item.token for item in step.packages}
@@ -172,7 +174,7 @@ def test_a_step_without_links_says_which_packages_there_must_be() -> None:
 
 
 def test_require_limits_the_packages() -> None:
-    found = advise(Standpoint(release("9.65"), release("9.65")), release("9.66"), Request(require=(OL6,)), SMALL)
+    found = advise(StartingPoint(release("9.65"), release("9.65")), release("9.66"), Request(require=(OL6,)), SMALL)
     assert [item.token for item in found.steps[0].packages] == [OL6]
 
 
@@ -257,12 +259,12 @@ def test_what_is_no_release_that_was_ever_published_is_refused(text: str, code: 
     assert caught.value.hint
 
 
-def against(found: Advice) -> dict[str, tuple[Standing, ...]]:
+def against(found: Advice) -> dict[str, tuple[ReleaseStatus, ...]]:
     return {str(here.release): here.why for here in found.here}
 
 
 def test_every_release_that_is_there_is_judged() -> None:
-    unsupported = Standing.UNSUPPORTED
+    unsupported = ReleaseStatus.UNSUPPORTED
     start = named(("9.48", "9.58", "9.65", "9.66"), None, REAL)
     assert against(advise(start, release("9.66"), Request(), REAL)) == {
         "9.48": (VULNERABLE, unsupported),
@@ -293,14 +295,16 @@ def test_a_way_back_is_none(servers: str, agents: str, target: str, backwards: b
 
 def test_an_appliance_is_one_thing() -> None:
     parts = [step.parts for step in advice("9.60", classic=False).steps]
-    assert parts == [(Part.APPLIANCE, Part.PACKAGES, Part.AGENTS)] * len(parts)
+    assert parts == [(UpgradePart.APPLIANCE, UpgradePart.PACKAGES, UpgradePart.AGENTS)] * len(parts)
     assert parts
 
 
 # A fleet
 
 
-def server(name: str, *versions: str | None, role: str | None = "process-server", package: str = RHEL8) -> Stand:
+def server(
+    name: str, *versions: str | None, role: str | None = "process-server", package: str = RHEL8
+) -> ServerPosition:
     return stand(name, role, [(Token(package), version) for version in versions], REAL)
 
 
@@ -316,9 +320,9 @@ def test_a_fleet_stands_where_its_oldest_server_does() -> None:
     assert (found.configuration, found.processes) == (release("9.66"), release("9.58"))
     assert " ".join(map(str, found.present)) == "9.57 9.58 9.60 9.66"
     assert found.fleet == (
-        Stand("cs", "configuration-server", release("9.66"), release("9.66")),
-        Stand("ps1", "process-server", release("9.58"), release("9.58")),
-        Stand("ps2", "process-server", release("9.60"), release("9.57")),
+        ServerPosition("cs", "configuration-server", release("9.66"), release("9.66")),
+        ServerPosition("ps1", "process-server", release("9.58"), release("9.58")),
+        ServerPosition("ps2", "process-server", release("9.60"), release("9.57")),
     )
 
 
@@ -326,8 +330,8 @@ def test_who_is_there_already_does_not_move() -> None:
     fleet = [server("cs", "9.65.0.0", role="configuration-server"), server("ps", "9.61.0.0")]
     found = advise(of_fleet(fleet), release("9.66"), Request(), REAL)
     assert [(str(step.release), step.parts[:2]) for step in found.steps] == [
-        ("9.65", (Part.PROCESS_SERVERS, Part.PACKAGES)),
-        ("9.66", (Part.CONFIGURATION_SERVER, Part.PROCESS_SERVERS)),
+        ("9.65", (UpgradePart.PROCESS_SERVERS, UpgradePart.PACKAGES)),
+        ("9.66", (UpgradePart.CONFIGURATION_SERVER, UpgradePart.PROCESS_SERVERS)),
     ]
 
 

@@ -11,29 +11,29 @@ from hypothesis import strategies as st
 from simulator import name_of
 
 from repo_manager.core import repository, watch_state
-from repo_manager.core.repository import Entry, Listing
-from repo_manager.core.watch_state import Pace, Result, Scope, Tend, Watch
+from repo_manager.core.repository import FolderEntry, Listing
+from repo_manager.core.watch_state import Batch, BatchResult, Scope, WatchState, WatchTiming
 
-PACE: Final = Pace(settle_s=10, quiet_s=2, burst_s=60, patience_s=300, interval_s=900, away_s=15, locked_s=30)
+PACE: Final = WatchTiming(settle_s=10, quiet_s=2, burst_s=60, patience_s=300, interval_s=900, away_s=15, locked_s=30)
 OLD, NEW, OTHER = name_of("RHEL9-64", "9.65"), name_of("RHEL9-64"), name_of("RHEL8-64")
 PART: Final = f"{NEW}.part"
 FOR_EVER: Final = 1e9
 
 
-def entry(name: str, size: int = 1000, changed: int = 0, inode: int = 7) -> Entry:
-    return Entry(name, size, (1, changed, inode))
+def entry(name: str, size: int = 1000, changed: int = 0, inode: int = 7) -> FolderEntry:
+    return FolderEntry(name, size, (1, changed, inode))
 
 
-def listing(*entries: Entry | str) -> Listing:
+def listing(*entries: FolderEntry | str) -> Listing:
     return repository.survey("/repository", [entry(item) if isinstance(item, str) else item for item in entries])
 
 
-def calm(*entries: Entry | str) -> Watch:
+def calm(*entries: FolderEntry | str) -> WatchState:
     """A watch that has seen these files settle and has tended them, at second 10."""
     watch = watch_state.begin(0, PACE).looked(0, listing(*entries)).looked(10, listing(*entries))
     tend = watch.decide(10)
     assert tend is not None
-    return watch.tended(10, tend, Result.DONE)
+    return watch.tended(10, tend, BatchResult.DONE)
 
 
 # Looking
@@ -80,7 +80,7 @@ def test_everything_is_looked_at_and_judged_again_after_the_interval() -> None:
     tend = watch.decide(900)
     assert tend is not None
     assert (tend.scope, set(tend.settled), tend.arrived) == (Scope.ALL, {OLD}, frozenset())
-    assert watch.tended(900, tend, Result.DONE).due(900) == 1800
+    assert watch.tended(900, tend, BatchResult.DONE).due(900) == 1800
 
 
 # Settling
@@ -104,10 +104,10 @@ def test_a_new_file_is_left_alone_until_it_has_been_the_same_for_a_while() -> No
 
 @pytest.mark.parametrize(
     "other",
-    [entry(OLD, size=1001), entry(OLD, changed=1), entry(OLD, inode=8), Entry(OLD, 1000, (2, 0, 7))],
+    [entry(OLD, size=1001), entry(OLD, changed=1), entry(OLD, inode=8), FolderEntry(OLD, 1000, (2, 0, 7))],
     ids=["size", "change time", "another file", "modification time"],
 )
-def test_a_file_that_changes_must_settle_again(other: Entry) -> None:
+def test_a_file_that_changes_must_settle_again(other: FolderEntry) -> None:
     watch = calm(OLD, OTHER).looked(100, listing(other, OTHER))
     assert OLD not in watch.settled
     assert watch.looked(110, listing(other, OTHER)).settled[OLD] == other
@@ -167,7 +167,7 @@ def test_while_other_files_are_coming_only_dangers_go() -> None:
     assert tend is not None
     assert tend.scope is Scope.DANGERS
     assert OTHER not in tend.settled
-    watch = watch.tended(110, tend, Result.DONE)
+    watch = watch.tended(110, tend, BatchResult.DONE)
     assert watch.decide(110) is None
     watch = watch.looked(119, growing)
     last = watch.decide(119)
@@ -183,7 +183,7 @@ def test_a_file_that_never_settles_does_not_put_off_the_others_for_ever() -> Non
         tend = watch.decide(100 + 10 * number)
         if tend is not None:
             assert tend.scope is Scope.DANGERS
-            watch = watch.tended(100 + 10 * number, tend, Result.DONE)
+            watch = watch.tended(100 + 10 * number, tend, BatchResult.DONE)
         watch = watch.looked(110 + 10 * number, listing(OLD, NEW, entry(OTHER, number)))
     assert watch.decide(409) is None
     tend = watch.decide(410)
@@ -204,7 +204,7 @@ def test_outside_the_window_only_dangers_go_and_the_rest_when_it_opens() -> None
     tend = watch.decide(110, opens_in_s=60)
     assert tend is not None
     assert tend.scope is Scope.DANGERS
-    watch = watch.tended(110, tend, Result.DONE)
+    watch = watch.tended(110, tend, BatchResult.DONE)
     assert watch.decide(110, opens_in_s=60) is None
     assert watch.due(110, opens_in_s=60) == 170
     tend = watch.looked(170, listing(OLD, NEW)).decide(170)
@@ -216,7 +216,7 @@ def test_what_went_as_a_danger_is_no_news_afterwards_but_the_service_has_not_see
     watch = calm(OLD).looked(100, listing(OLD, NEW)).looked(110, listing(OLD, NEW))
     tend = watch.decide(110, opens_in_s=60)
     assert tend is not None
-    watch = watch.tended(111, tend, Result.DONE, [NEW]).looked(112, listing(OLD))
+    watch = watch.tended(111, tend, BatchResult.DONE, [NEW]).looked(112, listing(OLD))
     assert watch.decide(112, opens_in_s=58) is None
     tend = watch.decide(170)
     assert tend is not None
@@ -236,18 +236,18 @@ def test_another_run_at_work_is_waited_for() -> None:
     watch = calm(OLD).looked(100, listing(OLD, NEW)).looked(110, listing(OLD, NEW))
     tend = watch.decide(110)
     assert tend is not None
-    watch = watch.tended(110, tend, Result.LOCKED)
+    watch = watch.tended(110, tend, BatchResult.LOCKED)
     assert watch.decide(139) is None
     assert watch.due(110) == 140
     assert watch.decide(140) == tend
 
 
-def failed(scope: Scope = Scope.ALL) -> tuple[Watch, Tend]:
+def failed(scope: Scope = Scope.ALL) -> tuple[WatchState, Batch]:
     watch = calm(OLD).looked(100, listing(OLD, NEW)).looked(110, listing(OLD, NEW))
     tend = watch.decide(110)
     assert tend is not None
     tend = replace(tend, scope=scope)
-    return watch.tended(110, tend, Result.FAILED), tend
+    return watch.tended(110, tend, BatchResult.FAILED), tend
 
 
 def test_after_a_failure_dangers_may_still_go_and_the_same_set_is_left_alone_for_longer_each_time() -> None:
@@ -255,20 +255,20 @@ def test_after_a_failure_dangers_may_still_go_and_the_same_set_is_left_alone_for
     tend = watch.decide(110)
     assert tend is not None
     assert tend.scope is Scope.DANGERS
-    watch = watch.tended(110, tend, Result.DONE)
+    watch = watch.tended(110, tend, BatchResult.DONE)
     now, waits = 110.0, []
     for _ in range(12):
         watch = watch.looked(now, listing(OLD, NEW))
         tend = watch.decide(now)
         while tend is None or tend.scope is Scope.DANGERS:
             if tend is not None:
-                watch = watch.tended(now, tend, Result.DONE)
+                watch = watch.tended(now, tend, BatchResult.DONE)
             last, now = now, watch.due(now)
             assert now > last
             watch = watch.looked(now, listing(OLD, NEW))
             tend = watch.decide(now)
         waits.append(now)
-        watch = watch.tended(now, tend, Result.FAILED)
+        watch = watch.tended(now, tend, BatchResult.FAILED)
     gaps = [later - earlier for earlier, later in zip([110.0, *waits], waits, strict=False)]
     assert gaps[:4] == [900, 1800, 3600, 7200]
     assert gaps[-1] == 86400
@@ -280,7 +280,7 @@ def test_after_a_failure_another_set_is_tried_at_once() -> None:
     tend = watch.decide(130)
     assert tend is not None
     assert tend.scope is Scope.ALL
-    assert watch.tended(130, tend, Result.DONE).setback is None
+    assert watch.tended(130, tend, BatchResult.DONE).setback is None
 
 
 def test_a_failure_that_was_put_back_is_the_same_set_whatever_the_change_times_say() -> None:
@@ -302,7 +302,7 @@ def test_dangers_that_go_later_do_not_make_the_set_another() -> None:
     watch, _ = failed()
     tend = watch.decide(110)
     assert tend is not None
-    watch = watch.tended(110, tend, Result.DONE, [NEW]).looked(112, listing(OLD))
+    watch = watch.tended(110, tend, BatchResult.DONE, [NEW]).looked(112, listing(OLD))
     assert watch.decide(112) is None
 
 
@@ -353,18 +353,18 @@ class World:
     """A folder with files that are written, and what the watch says of it; every rule is checked at each step."""
 
     now: float = 0.0
-    files: dict[str, Entry] = field(default_factory=dict)
+    files: dict[str, FolderEntry] = field(default_factory=dict)
     written: dict[str, float] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
-    watch: Watch = field(default_factory=lambda: watch_state.begin(0, PACE))
+    watch: WatchState = field(default_factory=lambda: watch_state.begin(0, PACE))
     looked_s: float = 0.0
 
     def write(self, name: str) -> None:
         size = self.files[name].size_bytes + 1 if name in self.files else 0
-        self.files[name] = Entry(name, size, (int(self.now * 1000), int(self.now * 1000), hash(name)))
+        self.files[name] = FolderEntry(name, size, (int(self.now * 1000), int(self.now * 1000), hash(name)))
         self.written[name] = self.now
 
-    def look(self, opens_in_s: float, result: Result) -> None:
+    def look(self, opens_in_s: float, result: BatchResult) -> None:
         seen = repository.survey("/repository", self.files.values())
         ripe = self.watch.ripe(self.now, seen)
         self.watch = self.watch.looked(self.now, seen, held=self.held & set(ripe))
@@ -375,14 +375,14 @@ class World:
             if tend is None:
                 break
             self.check(tend, opens_in_s)
-            gone = [] if result is not Result.DONE else sorted(tend.arrived)[:1]
+            gone = [] if result is not BatchResult.DONE else sorted(tend.arrived)[:1]
             for name in gone:
                 del self.files[name]
             self.watch = self.watch.tended(self.now, tend, result, gone)
         assert self.watch.decide(self.now, opens_in_s) is None
         assert self.now < self.watch.due(self.now, opens_in_s) <= self.now + PACE.interval_s
 
-    def check(self, tend: Tend, opens_in_s: float) -> None:
+    def check(self, tend: Batch, opens_in_s: float) -> None:
         for name, seen in tend.settled.items():
             assert self.files[name] == seen
             assert self.now - self.written[name] >= PACE.settle_s
@@ -396,7 +396,7 @@ STEPS: Final = st.lists(
         st.sampled_from(NAMES),
         st.sampled_from([0.0, 0.5, 1.0, 5.0, 10.0, 60.0, 301.0, 2000.0]),
         st.sampled_from([0.0, 30.0]),
-        st.sampled_from(Result),
+        st.sampled_from(BatchResult),
     ),
     max_size=40,
 )
@@ -404,7 +404,7 @@ STEPS: Final = st.lists(
 
 @given(STEPS)
 def test_whatever_happens_nothing_unsettled_is_touched_and_it_always_looks_again(
-    steps: list[tuple[str, str, float, float, Result]],
+    steps: list[tuple[str, str, float, float, BatchResult]],
 ) -> None:
     world = World()
     for what, name, pause, opens_in_s, result in steps:
@@ -441,7 +441,7 @@ def test_left_to_itself_it_comes_to_rest_with_everything_judged(present: list[st
         tend = world.watch.decide(world.now)
         if tend is not None:
             scopes.append(tend.scope)
-            world.watch = world.watch.tended(world.now, tend, Result.DONE)
+            world.watch = world.watch.tended(world.now, tend, BatchResult.DONE)
         if world.now > start + 2 * PACE.interval_s:
             break
     assert set(world.watch.settled) == set(present)

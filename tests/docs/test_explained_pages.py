@@ -43,8 +43,8 @@ def test_every_finding_has_a_page_with_the_four_sections() -> None:
 @pytest.mark.parametrize("code", list(BOOK.pages))
 def test_every_page_says_how_it_arises_in_a_list_and_how_to_mend_it_in_a_command(code: str) -> None:
     _, _, arises, mend = BOOK.pages[code].sections
-    assert any(block.kind is explanations.Kind.ITEM for block in arises.blocks)
-    commands = [block.text for block in mend.blocks if block.kind is explanations.Kind.CODE]
+    assert any(block.kind is explanations.BlockKind.ITEM for block in arises.blocks)
+    commands = [block.text for block in mend.blocks if block.kind is explanations.BlockKind.CODE]
     assert any(text.startswith("repo-manager ") for text in commands)
 
 

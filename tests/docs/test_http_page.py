@@ -15,9 +15,9 @@ from web_world import make_tokens, serving, write_set
 from repo_manager.adapters.status_reports.folder import SERVERS_MOST
 from repo_manager.core import fleet
 from repo_manager.web.app import BODY_S
-from repo_manager.web.connection import HEAD_BYTES, Doors
+from repo_manager.web.connection import HEAD_BYTES, ConnectionLimits
 from repo_manager.web.limits import Rate
-from repo_manager.web.tokens import Role
+from repo_manager.web.tokens import BearerRole
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "reference" / "http.md"
 TEXT: Final = PAGE.read_text(encoding="utf-8")
@@ -36,7 +36,7 @@ def test_every_condition_is_explained(condition: fleet.Condition) -> None:
 
 def test_every_metric_is_explained_and_no_other(tmp_path: Path) -> None:
     write_set(tmp_path / "set")
-    secrets = make_tokens(tmp_path / "t.json", fleet.moment("2026-01-01T00:00:00Z"), ("a", Role.READ, ()))
+    secrets = make_tokens(tmp_path / "t.json", fleet.moment("2026-01-01T00:00:00Z"), ("a", BearerRole.READ, ()))
     with serving(tmp_path / "set", tokens_file=tmp_path / "t.json", reports=tmp_path / "reports") as running:
         running.site.metrics.refused("rate")
         running.get("/healthz")
@@ -46,7 +46,7 @@ def test_every_metric_is_explained_and_no_other(tmp_path: Path) -> None:
 
 
 def test_the_limits_are_those_of_the_code() -> None:
-    defaults = {field.name: field.default for field in (*fields(Doors), *fields(Rate))}
+    defaults = {field.name: field.default for field in (*fields(ConnectionLimits), *fields(Rate))}
     assert f"{defaults['per_s']:g} a second, {defaults['burst']:g} at once" in TEXT
     assert f"| {HEAD_BYTES // 1024} KiB, {defaults['head_s']:g} s |" in TEXT
     assert f"| {fleet.LIMIT_BYTES // 1024} KiB, {BODY_S:g} s |" in TEXT

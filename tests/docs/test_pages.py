@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from cli_world import QuickRun, StandIn
+from cli_world import InstantService, QuickRun
 from fleet_world import report
 from typer._click.core import Context
 from typer.core import TyperGroup
@@ -25,7 +25,7 @@ from repo_manager.cli.root import COMMANDS, root
 from repo_manager.core import catalog, fleet
 from repo_manager.core.audit import findings
 from repo_manager.core.errors import ExitCode, InputError
-from repo_manager.core.service import Patience
+from repo_manager.core.service import Timeouts
 from repo_manager.demo import sandbox
 
 if TYPE_CHECKING:
@@ -183,9 +183,9 @@ def test_the_keys_of_a_profile_are_documented_and_accepted() -> None:
         ("retired_days", settings.Settings().retired_days),
         ("attempts", settings.Settings().attempts),
         ("reserve_mb", settings.Settings().reserve_bytes // 1024**2),
-        ("stop_timeout", Patience().stop_s),
-        ("start_timeout", Patience().start_s),
-        ("steady_time", Patience().steady_s),
+        ("stop_timeout", Timeouts().stop_s),
+        ("start_timeout", Timeouts().start_s),
+        ("steady_time", Timeouts().steady_s),
     ],
 )
 def test_the_documented_default_is_the_default(key: str, value: float) -> None:
@@ -504,7 +504,7 @@ def _stdout_of(words: list[str]) -> str:
     out = io.StringIO()
 
     class Here(QuickRun):
-        stand_in = StandIn() if "restart" in words else None
+        stand_in = InstantService() if "restart" in words else None
 
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
         cli.main(words, Here)

@@ -12,7 +12,7 @@ import yaml
 from assessment_world import compared, judged
 from prometheus_client.parser import text_string_to_metric_families
 
-from repo_manager.core.audit.machine_readiness import Prospect
+from repo_manager.core.audit.machine_readiness import Readiness
 from repo_manager.report import html, machines, prometheus
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def test_an_alert_asks_for_what_there_is(rule: dict[str, Any]) -> None:
 def test_alerts_name_codes_and_prospects_that_exist() -> None:
     from repo_manager.core.audit.findings import Code, Severity
 
-    known = {*Code, *Severity, *Prospect}
+    known = {*Code, *Severity, *Readiness}
     named = [
         value
         for rule in _rules()
@@ -127,4 +127,4 @@ def test_the_page_lists_every_column_and_every_prospect() -> None:
     rows = re.findall(r"^\| (`[a-z_`, ]+`) \| (.*) \|$", section, re.MULTILINE)
     assert tuple(name for names, _ in rows for name in re.findall(r"`([a-z_]+)`", names)) == machines.COLUMNS
     prospects = re.findall(r"`([a-z-]+)`", rows[0][1])
-    assert set(prospects) == set(Prospect)
+    assert set(prospects) == set(Readiness)

@@ -15,11 +15,11 @@ from watch_world import Watched
 
 from repo_manager.adapters.filesystem.lock import Lock
 from repo_manager.app.settings import parse
-from repo_manager.core.watch_state import Pace, What
+from repo_manager.core.watch_state import WatchEventKind, WatchTiming
 from repo_manager.report import documents
 
 if TYPE_CHECKING:
-    from repo_manager.core.watch_state import Happening
+    from repo_manager.core.watch_state import WatchEvent
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 PAGE: Final = (DOCS / "reference" / "json.md").read_text(encoding="utf-8")
@@ -32,7 +32,7 @@ def documented() -> set[tuple[str, str, frozenset[str]]]:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> list[Happening]:
+def told(tmp_path_factory: pytest.TempPathFactory) -> list[WatchEvent]:
     """Everything that watches can meet with."""
     world = small_world.build(tmp_path_factory.mktemp("watch") / "world", mess=False)
     new, old = name_of("RHEL9-64"), name_of("RHEL9-64", "9.65")
@@ -58,13 +58,13 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> list[Happening]:
     return [*dry.told, *watched.told]
 
 
-def test_every_event_is_documented_with_what_stands_in_it(told: list[Happening]) -> None:
+def test_every_event_is_documented_with_what_stands_in_it(told: list[WatchEvent]) -> None:
     met = {(item.what.value, item.severity.value, frozenset(item.facts)) for item in told}
     assert met == documented()
-    assert {what for what, _, _ in documented()} == set(What)
+    assert {what for what, _, _ in documented()} == set(WatchEventKind)
 
 
-def test_the_shown_lines_are_as_they_are_printed(told: list[Happening]) -> None:
+def test_the_shown_lines_are_as_they_are_printed(told: list[WatchEvent]) -> None:
     (block,) = re.findall(r"^```jsonl\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     shown: list[dict[str, Any]] = [json.loads(line) for line in block.splitlines()]
     printed = {item.what.value: documents.happening(item) for item in told}
@@ -74,7 +74,7 @@ def test_the_shown_lines_are_as_they_are_printed(told: list[Happening]) -> None:
 
 def test_the_times_on_the_page_are_the_usual_ones() -> None:
     text = (DOCS / "explanation" / "how-a-watch-decides.md").read_text(encoding="utf-8")
-    usual = Pace()
+    usual = WatchTiming()
     assert (usual.quiet_s, usual.burst_s, usual.settle_s) == (2, 60, 10)
     assert usual.interval_s == usual.patience_s == 15 * 60
     assert usual.locked_s == 30

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from command_world import CommandWorld, Seen
+from command_world import CommandWorld, WorldView
 from faults import can_fork
 from hypothesis import HealthCheck, currently_in_test_context, event, settings
 from hypothesis import strategies as st
@@ -249,7 +249,7 @@ class Commands(RuleBasedStateMachine):
             assert found.retired == before.retired
         self.absorb(command, found, trimming=True)
 
-    def check_moment(self, command: Command, before: Seen, goal: Seen) -> None:
+    def check_moment(self, command: Command, before: WorldView, goal: WorldView) -> None:
         """What must hold at every moment, right after a kill."""
         raw = self.world.seen()
         for name, data in raw.files.items():
@@ -453,7 +453,7 @@ class Commands(RuleBasedStateMachine):
         found = answer.err.partition("error[")[2].partition("]")[0]
         return f" {found}" if found else ""
 
-    def check_document(self, answer: Answer, before: Seen, after: Seen) -> None:
+    def check_document(self, answer: Answer, before: WorldView, after: WorldView) -> None:
         done = [item for item in answer.document["actions"] if item["result"] == "done"]
         placed = {item["name"] for item in done if item["action"] == "place"}
         retired = {item["name"] for item in done if item["action"] == "retire"}
@@ -464,7 +464,7 @@ class Commands(RuleBasedStateMachine):
         if names_:
             assert answer.document["transaction"] in set(after.ids) - set(before.ids)
 
-    def check_goal(self, command: Command, before: Seen, after: Seen) -> None:
+    def check_goal(self, command: Command, before: WorldView, after: WorldView) -> None:
         installers = {name: data for name, data in after.files.items() if name in WHOLE}
         if command.kind == "sync":
             release = self.release_of(command, before)
@@ -486,7 +486,7 @@ class Commands(RuleBasedStateMachine):
         if command.kind in {"prune", "mirror"} or (command.kind == "sync" and not command.tokens):
             assert not [name for name in after.files if takable(name)]
 
-    def release_of(self, command: Command, before: Seen) -> str:
+    def release_of(self, command: Command, before: WorldView) -> str:
         if command.release == "latest":
             return RELEASES[-1]
         if command.release != "auto":
@@ -497,7 +497,7 @@ class Commands(RuleBasedStateMachine):
         """What a restore is about."""
         return self.reference.last() if command.which == LAST else self.reference.transactions.get(self.chosen(command))
 
-    def check_restore(self, command: Command, answer: Answer, after: Seen) -> None:
+    def check_restore(self, command: Command, answer: Answer, after: WorldView) -> None:
         before, done = self.state, self.target(command)
         if done is None or self.reference.undone(done):
             assert answer.code == 2, "what is undone was undone again"
@@ -541,7 +541,7 @@ class Commands(RuleBasedStateMachine):
             if data is not None
         )
 
-    def absorb(self, command: Command, after: Seen, *, trimming: bool) -> None:
+    def absorb(self, command: Command, after: WorldView, *, trimming: bool) -> None:
         """Account for every change, and let the reference know."""
         before = self.state
         new = sorted(set(after.ids) - set(before.ids))
@@ -582,7 +582,9 @@ class Commands(RuleBasedStateMachine):
         kept = {data for key, data in self.state.retired.items() if key.endswith(f"/{name}")}
         return {*kept} if command.kind == "restore" else {WHOLE.get(name)}
 
-    def check_retired(self, command: Command, before: Seen, after: Seen, came: set[str], *, trimming: bool) -> None:
+    def check_retired(
+        self, command: Command, before: WorldView, after: WorldView, came: set[str], *, trimming: bool
+    ) -> None:
         keep = self.keep if command.keep is None else command.keep
         everything = {**before.retired, **after.retired}
         last = max((key.partition("/")[0] for key in everything), default="")

@@ -26,7 +26,7 @@ from small_world import TOKENS, Step, World, check, left_over, snapshot
 from trust_world import Following
 
 from repo_manager.adapters.filesystem.repository_folder import no_step
-from repo_manager.adapters.storage.local import FolderDepot
+from repo_manager.adapters.storage.local import LocalStorage
 from repo_manager.core.errors import MachineError, RepoManagerError
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ Act = Callable[[], object]
 def publishing(world: World, step: Step = no_step) -> Act:
     """Publishing to the world's folder, whose every step is told."""
     items = operations.items_of(world)
-    return lambda: operations.publish_items(world, step, items, FolderDepot(world.depot, step=step))
+    return lambda: operations.publish_items(world, step, items, LocalStorage(world.depot, step=step))
 
 
 def following(world: World, step: Step = no_step) -> Act:
@@ -100,7 +100,7 @@ def following(world: World, step: Step = no_step) -> Act:
 
 def shown(world: World) -> frozenset[str]:
     """What a reader of the world's set sees, every byte verified."""
-    depot = FolderDepot(world.depot)
+    depot = LocalStorage(world.depot)
     found = Following(depot, operations.fingerprint_of(world), now=small_world.NOW).follow().found
     for member in found.members:
         data = b"".join(bytes(piece) for piece in depot.stream(member.path))

@@ -18,9 +18,9 @@ from simulator import name_of
 from small_world import TOKENS, Step, World, check, snapshot
 
 from repo_manager.adapters.filesystem.repository_folder import no_step
-from repo_manager.adapters.sources.http_rules import Policy
+from repo_manager.adapters.sources.http_rules import HttpPolicy
 from repo_manager.adapters.storage import open_depot
-from repo_manager.adapters.storage.local import FolderDepot
+from repo_manager.adapters.storage.local import LocalStorage
 from repo_manager.core.address import parse as parse_address
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from abuse_server import Request, Script
 
-    from repo_manager.adapters.storage import Depot
+    from repo_manager.adapters.storage import Storage
     from repo_manager.core.transaction import Outcome
 
 ROUNDS: Final = 6
@@ -59,7 +59,7 @@ class _Folder(dict[str, "Script"]):
         return answer
 
 
-def _mirror(world: World, depot: Callable[[], Depot], fingerprint: str, step: Step) -> Outcome | None:
+def _mirror(world: World, depot: Callable[[], Storage], fingerprint: str, step: Step) -> Outcome | None:
     opened = depot()
     try:
         following = operations.follower(world, step, depot=opened, fingerprint=fingerprint)
@@ -75,13 +75,13 @@ def test_a_leader_and_three_followers_converge_after_random_kills(seed: int, tmp
     leader = small_world.build(tmp_path / "leader")
     fingerprint = operations.publish(leader, no_step).root
     stick = tmp_path / "carried"
-    policy = Policy(frozenset(), backoff_s=0, attempts=2, trust_env=False)
+    policy = HttpPolicy(frozenset(), backoff_s=0, attempts=2, trust_env=False)
     with serving() as server:
         server.scripts = _Folder(leader.depot)
-        kinds: dict[str, Callable[[], Depot]] = {
-            "folder": lambda: FolderDepot(leader.depot),
+        kinds: dict[str, Callable[[], Storage]] = {
+            "folder": lambda: LocalStorage(leader.depot),
             "web": lambda: open_depot(parse_address(server.base), policy=policy),
-            "stick": lambda: FolderDepot(stick),
+            "stick": lambda: LocalStorage(stick),
         }
         followers = {kind: small_world.build(tmp_path / kind) for kind in kinds}
         before = {kind: snapshot(world) for kind, world in followers.items()}
@@ -121,7 +121,7 @@ def test_one_follower_that_cannot_be_written_to_does_not_disturb_the_others(tmp_
 
     codes = []
     for world in worlds:
-        act = partial(_mirror, world, lambda: FolderDepot(leader.depot), fingerprint, no_step)
+        act = partial(_mirror, world, lambda: LocalStorage(leader.depot), fingerprint, no_step)
         codes.append(in_child(act))
 
     assert [code == 0 for code in codes] == [True, False, True]

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from operations import Operation
-    from small_world import Snapshot, World
+    from small_world import World, WorldState
 
 COMMANDS = list(operations.OPERATIONS)
 SAMPLE = max(3, 9 // faults.STRIDE)
 
 
-def assert_goal(world: World, operation: Operation, goal: Snapshot, context: str) -> None:
+def assert_goal(world: World, operation: Operation, goal: WorldState, context: str) -> None:
     """One more run reaches the end state of an undisturbed one, and another one has nothing to do."""
     outcome = operation(world, no_step)
     assert outcome is None or outcome.error is None, context

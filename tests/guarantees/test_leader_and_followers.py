@@ -26,7 +26,7 @@ from trust_world import Following
 from web_world import serving
 
 from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER
-from repo_manager.adapters.storage.local import FolderDepot
+from repo_manager.adapters.storage.local import LocalStorage
 from repo_manager.core.errors import ExitCode, RepoManagerError
 from repo_manager.core.names import Token
 from repo_manager.web.server import Certificate
@@ -212,7 +212,7 @@ class Reader(threading.Thread):
             self.rounds += 1
 
     def _look(self) -> frozenset[str]:
-        depot = FolderDepot(self._depot)
+        depot = LocalStorage(self._depot)
         found = Following(depot, self._fingerprint, now=datetime.now(UTC)).follow().found
         for member in found.members:
             if b"".join(bytes(piece) for piece in depot.stream(member.path)) != large(member.name.text):

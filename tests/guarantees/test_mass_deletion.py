@@ -206,7 +206,7 @@ class Led:
         depot, keys = self.place.depot(name), Keys(leader.world.root / "keys")
         items = operations.items_at(sorted(leader.world.repository / name_of(token) for token in tokens))
         try:
-            leading.Leader(keys, depot, datetime.now(UTC)).publish(leading.Order(items, 30), lambda _: None)
+            leading.Publisher(keys, depot, datetime.now(UTC)).publish(leading.PublishOrder(items, 30), lambda _: None)
         finally:
             depot.close()
 

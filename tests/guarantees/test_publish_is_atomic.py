@@ -22,17 +22,17 @@ from simulator import name_of
 from small_world import World
 from trust_world import ALL, DAY, NOW, Following, Leading
 
-from repo_manager.adapters.storage.local import FolderDepot
-from repo_manager.adapters.tuf.keys import Keys, Role
-from repo_manager.adapters.tuf.publisher import Leader, Order
+from repo_manager.adapters.storage.local import LocalStorage
+from repo_manager.adapters.tuf.keys import KeyRole, Keys
+from repo_manager.adapters.tuf.publisher import Publisher, PublishOrder
 from repo_manager.core.errors import InputError, MachineError, RepoManagerError, TransferError, VerificationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from repo_manager.adapters.storage import Blob
-    from repo_manager.adapters.tuf.publisher import Published
+    from repo_manager.adapters.storage import StoredFile
+    from repo_manager.adapters.tuf.publisher import PublishResult
 
 FEWER: Final = ("Windows", "RHEL9-64", "OL8-64")
 
@@ -40,12 +40,14 @@ forks = pytest.mark.skipif(not faults.can_fork, reason="every step is a process 
 
 
 def _publish(
-    leader: Leading, step: Callable[[str], None], tokens: Iterable[str] = ALL, rotate: Iterable[Role] = ()
-) -> Published:
+    leader: Leading, step: Callable[[str], None], tokens: Iterable[str] = ALL, rotate: Iterable[KeyRole] = ()
+) -> PublishResult:
     keys = Keys(leader.root / "keys", step=step)
     keys.prepare()
-    depot = operations.SteppingDepot(FolderDepot(leader.depot), step)
-    return Leader(keys, depot, leader.now).publish(Order(leader.items(tokens), 30, frozenset(rotate)), lambda _: None)
+    depot = operations.SteppingDepot(LocalStorage(leader.depot), step)
+    return Publisher(keys, depot, leader.now).publish(
+        PublishOrder(leader.items(tokens), 30, frozenset(rotate)), lambda _: None
+    )
 
 
 def _copy(leader: Leading, root: Path) -> Leading:
@@ -69,14 +71,14 @@ def _shown(follower: Following) -> frozenset[str]:
     [
         pytest.param(FEWER, ALL, (), id="one more package"),
         pytest.param(ALL, FEWER, (), id="one less package"),
-        pytest.param(ALL, FEWER, (Role.ROOT,), id="a new root key"),
-        pytest.param(ALL, FEWER, (Role.TARGETS,), id="a new targets key"),
-        pytest.param(ALL, FEWER, (Role.SNAPSHOT, Role.TIMESTAMP), id="new small keys"),
-        pytest.param(ALL, FEWER, tuple(Role), id="all keys new"),
+        pytest.param(ALL, FEWER, (KeyRole.ROOT,), id="a new root key"),
+        pytest.param(ALL, FEWER, (KeyRole.TARGETS,), id="a new targets key"),
+        pytest.param(ALL, FEWER, (KeyRole.SNAPSHOT, KeyRole.TIMESTAMP), id="new small keys"),
+        pytest.param(ALL, FEWER, tuple(KeyRole), id="all keys new"),
     ],
 )
 def test_a_publishing_killed_before_any_step_leaves_a_whole_set_and_is_made_good(
-    tmp_path: Path, before: tuple[str, ...], after: tuple[str, ...], rotate: tuple[Role, ...]
+    tmp_path: Path, before: tuple[str, ...], after: tuple[str, ...], rotate: tuple[KeyRole, ...]
 ) -> None:
     begin = Leading(tmp_path / "begin")
     fingerprint = _publish(begin, lambda _: None, before).root
@@ -88,12 +90,12 @@ def test_a_publishing_killed_before_any_step_leaves_a_whole_set_and_is_made_good
     for number in some_of(range(1, len(steps) + 1), len(rotate)):
         context = f"killed before step {number}: {steps[number - 1]}"
         leader = _copy(begin, tmp_path / f"{number}")
-        old = Following(FolderDepot(begin.depot), fingerprint, now=leader.now)
+        old = Following(LocalStorage(begin.depot), fingerprint, now=leader.now)
         old.follow()
 
         assert in_child(partial(_publish, leader, KillAt(number), after, rotate)) == KILLED
 
-        depot = FolderDepot(leader.depot)
+        depot = LocalStorage(leader.depot)
         for follower in (Following(depot, fingerprint, now=leader.now), old.at(depot)):
             assert _shown(follower) in {frozenset(before), frozenset(after)}, context
         published = _publish(leader, lambda _: None, after)
@@ -117,7 +119,7 @@ def test_a_first_publishing_killed_before_any_step_is_made_good(tmp_path: Path) 
 
         published = _publish(leader, lambda _: None)
 
-        assert _shown(Following(FolderDepot(leader.depot), published.root)) == frozenset(ALL), context
+        assert _shown(Following(LocalStorage(leader.depot), published.root)) == frozenset(ALL), context
 
 
 @forks
@@ -153,8 +155,8 @@ class _FailAt:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rotate", [(), (Role.TIMESTAMP,), (Role.ROOT,)])
-def test_a_publishing_that_fails_at_any_step_leaves_a_whole_set(tmp_path: Path, rotate: tuple[Role, ...]) -> None:
+@pytest.mark.parametrize("rotate", [(), (KeyRole.TIMESTAMP,), (KeyRole.ROOT,)])
+def test_a_publishing_that_fails_at_any_step_leaves_a_whole_set(tmp_path: Path, rotate: tuple[KeyRole, ...]) -> None:
     begin = Leading(tmp_path / "begin")
     fingerprint = _publish(begin, lambda _: None, ALL).root
     steps: list[str] = []
@@ -166,7 +168,7 @@ def test_a_publishing_that_fails_at_any_step_leaves_a_whole_set(tmp_path: Path, 
         # What fails after the new set is in force is a remark.
         with suppress(MachineError):
             _publish(leader, _FailAt(number), FEWER, rotate)
-        depot = FolderDepot(leader.depot)
+        depot = LocalStorage(leader.depot)
         assert _shown(Following(depot, fingerprint)) in {frozenset(ALL), frozenset(FEWER)}, context
         _publish(leader, lambda _: None, FEWER)
         assert _shown(Following(depot, fingerprint)) == frozenset(FEWER), context
@@ -180,24 +182,24 @@ def test_what_a_thief_has_signed_is_replaced_by_the_next_publishing(tmp_path: Pa
         signed["version"] += 1
         signed["targets"]["../evil.exe"] = signed["targets"].pop(name_of("Windows"))
 
-    leader.forge("targets", evil, leader.signer(Role.TARGETS))
+    leader.forge("targets", evil, leader.signer(KeyRole.TARGETS))
     leader.chain_up()
 
-    published = leader.publish(rotate=[Role.TARGETS, Role.SNAPSHOT, Role.TIMESTAMP])
+    published = leader.publish(rotate=[KeyRole.TARGETS, KeyRole.SNAPSHOT, KeyRole.TIMESTAMP])
 
     assert published.packages == 4
-    assert _shown(Following(FolderDepot(leader.depot), first.root)) == frozenset(ALL)
+    assert _shown(Following(LocalStorage(leader.depot), first.root)) == frozenset(ALL)
 
 
 class _AskingDepot:
     """A depot that tells of each request before it is made; of a look at a file and its writing, only of the look."""
 
-    def __init__(self, depot: FolderDepot, step: Callable[[str], None]) -> None:
+    def __init__(self, depot: LocalStorage, step: Callable[[str], None]) -> None:
         self._depot, self._step = depot, step
         self.name, self.stream, self.sweep, self.close = depot.name, depot.stream, depot.sweep, depot.close
         self._looked = ""
 
-    def read(self, path: str, *, limit_bytes: int, etag: str | None = None) -> Blob | None:
+    def read(self, path: str, *, limit_bytes: int, etag: str | None = None) -> StoredFile | None:
         self._step(f"read {path}")
         return self._depot.read(path, limit_bytes=limit_bytes, etag=etag)
 
@@ -336,7 +338,7 @@ def test_what_killed_runs_have_left_at_a_place_goes_with_the_next_publishing_aft
 
     assert leader.publish().deleted == 0
     assert all(path.exists() for path in left), "somebody may be writing it now"
-    swept = leader.publish(depot=FolderDepot(leader.depot, now=lambda: later))
+    swept = leader.publish(depot=LocalStorage(leader.depot, now=lambda: later))
 
     assert (swept.deleted, swept.renewed) == (2, False)
     assert not any(path.exists() for path in left)
@@ -383,7 +385,7 @@ def test_where_nothing_is_new_a_depot_is_asked_for_two_lists_and_four_small_file
     leader.publish()
     asked: list[str] = []
 
-    leader.publish(depot=_AskingDepot(FolderDepot(leader.depot), asked.append))
+    leader.publish(depot=_AskingDepot(LocalStorage(leader.depot), asked.append))
 
     # The clearing away looks at what the snapshot names.
     assert sorted(set(asked)) == [
@@ -402,7 +404,7 @@ def test_the_bytes_that_are_said_to_be_sent_are_those_that_the_depot_was_given(t
     leader.publish(FEWER)
     sent: list[str] = []
 
-    published = leader.publish(ALL, depot=_AskingDepot(FolderDepot(leader.depot), sent.append))
+    published = leader.publish(ALL, depot=_AskingDepot(LocalStorage(leader.depot), sent.append))
 
     uploads = [step.removeprefix("upload ") for step in sent if step.startswith("upload")]
     assert published.bytes_sent == sum((leader.depot / path).stat().st_size for path in uploads)
@@ -427,7 +429,7 @@ def test_a_file_that_changed_after_it_was_read_is_not_published(tmp_path: Path) 
     items[3].path.write_bytes(b"x" * items[3].member.size_bytes)
 
     with pytest.raises(VerificationError) as failure:
-        Leader(leader.keys, FolderDepot(leader.depot), NOW).publish(Order(items, 30), lambda _: None)
+        Publisher(leader.keys, LocalStorage(leader.depot), NOW).publish(PublishOrder(items, 30), lambda _: None)
 
     assert failure.value.code == "digest-mismatch"
     assert _files(leader) == before
@@ -446,7 +448,7 @@ def test_the_small_keys_renew_the_set(tmp_path: Path) -> None:
     again = leader.publish()
 
     assert (again.root, again.version, again.bytes_sent, again.renewed) == (first.root, 2, 0, True)
-    follower = Following(FolderDepot(leader.depot), first.root, now=leader.now)
+    follower = Following(LocalStorage(leader.depot), first.root, now=leader.now)
     assert len(follower.follow().found.members) == 4
 
 
@@ -473,11 +475,11 @@ def test_the_small_keys_cannot_change_the_set(tmp_path: Path) -> None:
     assert _files(leader) == before
 
 
-@pytest.mark.parametrize("role", [Role.TARGETS, Role.SNAPSHOT, Role.TIMESTAMP])
-def test_a_lost_key_is_replaced_with_the_root_key(tmp_path: Path, role: Role) -> None:
+@pytest.mark.parametrize("role", [KeyRole.TARGETS, KeyRole.SNAPSHOT, KeyRole.TIMESTAMP])
+def test_a_lost_key_is_replaced_with_the_root_key(tmp_path: Path, role: KeyRole) -> None:
     leader = Leading(tmp_path)
     first = leader.publish()
-    follower = Following(FolderDepot(leader.depot), first.root)
+    follower = Following(LocalStorage(leader.depot), first.root)
     follower.follow()
     (leader.keys.folder / f"{role.value}.pem").unlink()
     with pytest.raises(InputError, match=f"{role.value}.pem"):
@@ -489,8 +491,8 @@ def test_a_lost_key_is_replaced_with_the_root_key(tmp_path: Path, role: Role) ->
     assert leader.publish(ALL).root == first.root
 
 
-@pytest.mark.parametrize("role", list(Role))
-def test_nothing_is_replaced_without_the_root_key(tmp_path: Path, role: Role) -> None:
+@pytest.mark.parametrize("role", list(KeyRole))
+def test_nothing_is_replaced_without_the_root_key(tmp_path: Path, role: KeyRole) -> None:
     leader = Leading(tmp_path)
     leader.publish()
     (leader.keys.folder / "root.pem").unlink()
@@ -511,12 +513,12 @@ def test_other_keys_do_not_touch_a_set(tmp_path: Path) -> None:
     other = Leading(tmp_path / "other")
 
     with pytest.raises(VerificationError) as failure:
-        other.publish(depot=FolderDepot(leader.depot))
+        other.publish(depot=LocalStorage(leader.depot))
     assert failure.value.code == "foreign-set"
     assert not list(other.keys.folder.glob("*.pem")), "nothing is made for a set that has keys"
     other.publish()
     with pytest.raises(VerificationError):
-        other.publish(depot=FolderDepot(leader.depot))
+        other.publish(depot=LocalStorage(leader.depot))
 
     assert _files(leader) == before
 
@@ -535,7 +537,7 @@ def test_no_keys_are_made_for_a_place_that_cannot_be_written_to(tmp_path: Path) 
     leader = Leading(tmp_path)
 
     with pytest.raises(TransferError) as failure:
-        leader.publish(depot=_Closed(FolderDepot(leader.depot), lambda _: None))
+        leader.publish(depot=_Closed(LocalStorage(leader.depot), lambda _: None))
 
     assert failure.value.code == "access-denied"
     assert not leader.keys.any
@@ -545,7 +547,7 @@ def test_no_keys_are_made_for_a_place_that_cannot_be_written_to(tmp_path: Path) 
 def test_nothing_is_sent_where_the_first_root_could_not_be_signed(tmp_path: Path) -> None:
     leader = Leading(tmp_path)
     leader.keys.prepare()
-    leader.keys.make(Role.TARGETS)
+    leader.keys.make(KeyRole.TARGETS)
 
     with pytest.raises(InputError) as failure:
         leader.publish()
@@ -557,25 +559,25 @@ def test_nothing_is_sent_where_the_first_root_could_not_be_signed(tmp_path: Path
 def test_one_folder_of_keys_signs_for_several_places_under_one_fingerprint(tmp_path: Path) -> None:
     leader = Leading(tmp_path)
     first = leader.publish()
-    second = leader.publish(depot=FolderDepot(tmp_path / "second"))
+    second = leader.publish(depot=LocalStorage(tmp_path / "second"))
 
     assert second.root == first.root
     assert second.bytes_sent == first.bytes_sent
-    leader.publish(FEWER, rotate=[Role.ROOT, Role.TIMESTAMP])
-    assert leader.publish(FEWER, depot=FolderDepot(tmp_path / "second")).root == first.root
-    assert _shown(Following(FolderDepot(tmp_path / "second"), first.root)) == frozenset(FEWER)
+    leader.publish(FEWER, rotate=[KeyRole.ROOT, KeyRole.TIMESTAMP])
+    assert leader.publish(FEWER, depot=LocalStorage(tmp_path / "second")).root == first.root
+    assert _shown(Following(LocalStorage(tmp_path / "second"), first.root)) == frozenset(FEWER)
 
 
 def test_keys_that_come_without_their_memory_go_on_from_the_depot(tmp_path: Path) -> None:
     leader = Leading(tmp_path)
     first = leader.publish(rotate=())
-    leader.publish(rotate=[Role.ROOT])
+    leader.publish(rotate=[KeyRole.ROOT])
     shutil.rmtree(leader.keys.folder / "metadata")
 
     again = leader.publish(FEWER)
 
     assert again.root == first.root
-    assert _shown(Following(FolderDepot(leader.depot), first.root)) == frozenset(FEWER)
+    assert _shown(Following(LocalStorage(leader.depot), first.root)) == frozenset(FEWER)
 
 
 def test_a_set_that_was_put_back_is_not_renewed(tmp_path: Path) -> None:
@@ -647,35 +649,35 @@ class _At:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "rotate", [(), (Role.TIMESTAMP,), (Role.ROOT,)], ids=["no key", "the timestamp key", "the root key"]
+    "rotate", [(), (KeyRole.TIMESTAMP,), (KeyRole.ROOT,)], ids=["no key", "the timestamp key", "the root key"]
 )
 def test_whoever_publishes_between_two_requests_of_another_machine_breaks_no_set(
-    tmp_path: Path, rotate: tuple[Role, ...]
+    tmp_path: Path, rotate: tuple[KeyRole, ...]
 ) -> None:
     """Each has a folder of keys of its own, so that no lock keeps them apart."""
     begin = Leading(tmp_path / "begin")
     fingerprint = begin.publish(FEWER[:2]).root
     steps: list[str] = []
     whole = _copy(begin, tmp_path / "whole")
-    whole.publish(FEWER, rotate=rotate, depot=_AskingDepot(FolderDepot(whole.depot), steps.append))
+    whole.publish(FEWER, rotate=rotate, depot=_AskingDepot(LocalStorage(whole.depot), steps.append))
     ends: set[str] = set()
 
     for number in some_of(range(1, len(steps) + 1), len(rotate)):
         context = f"before request {number}: {steps[number - 1]}"
         one, other = _copy(begin, tmp_path / f"{number}"), _copy(begin, tmp_path / f"{number}-other")
-        late = _At(number, partial(other.publish, ALL, depot=FolderDepot(one.depot)))
+        late = _At(number, partial(other.publish, ALL, depot=LocalStorage(one.depot)))
         try:
-            one.publish(FEWER, rotate=rotate, depot=_AskingDepot(FolderDepot(one.depot), late))
+            one.publish(FEWER, rotate=rotate, depot=_AskingDepot(LocalStorage(one.depot), late))
         except TransferError as error:
             ends.add(error.code)
         assert late.done, context
-        depot = FolderDepot(one.depot)
+        depot = LocalStorage(one.depot)
         reader = Following(depot, fingerprint)
         try:
             assert _shown(reader) in {frozenset(ALL), frozenset(FEWER)}, context
         except VerificationError as error:
             # The other machine signed with the key that went at this very moment.
-            assert (rotate, error.code) == ((Role.TIMESTAMP,), "wrong-signature"), context  # noqa: PT017 - either is right
+            assert (rotate, error.code) == ((KeyRole.TIMESTAMP,), "wrong-signature"), context  # noqa: PT017 - either is right
 
         one.publish(FEWER)
 

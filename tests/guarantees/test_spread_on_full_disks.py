@@ -17,8 +17,8 @@ from small_world import TOKENS, data_of, left_over, snapshot
 from spread_world import PAYLOAD, Leader, Mirror, error_of, large, tree
 from trust_world import Following
 
-from repo_manager.adapters.storage.local import FolderDepot
-from repo_manager.app.mirror import Wanted
+from repo_manager.adapters.storage.local import LocalStorage
+from repo_manager.app.mirror import MirrorRequest
 from repo_manager.core.errors import ExitCode, MachineError
 
 if TYPE_CHECKING:
@@ -102,9 +102,9 @@ def test_a_disk_that_fills_up_while_a_follower_fetches_gives_everything_back(sma
     """Somebody else takes the room between the look and the bytes."""
     world = small_follower.world
     before = snapshot(world)
-    depot = FolderDepot(Path(small_follower.source))
+    depot = LocalStorage(Path(small_follower.source))
     following = operations.follower(world, fingerprint=small_follower.fingerprint, depot=depot)
-    following.wanted = Wanted(packages=(TOKENS[0],))
+    following.wanted = MirrorRequest(packages=(TOKENS[0],))
     filled: list[Path] = []
 
     def step(what: str) -> None:
@@ -138,7 +138,7 @@ def small_depot(tmp_path: Path) -> Iterator[tuple[Leader, str]]:
 
 def shown(leader: Leader, fingerprint: str) -> dict[str, bytes]:
     """What a reader sees who has never seen it before."""
-    depot = FolderDepot(leader.world.depot)
+    depot = LocalStorage(leader.world.depot)
     found = Following(depot, fingerprint, now=datetime.now(UTC)).follow().found
     return {member.name.text: b"".join(map(bytes, depot.stream(member.path))) for member in found.members}
 

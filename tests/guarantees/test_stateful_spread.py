@@ -23,7 +23,7 @@ from small_world import TOKENS, Step, World, check, snapshot
 from trust_world import Following
 
 from repo_manager.adapters.filesystem.repository_folder import no_step
-from repo_manager.adapters.storage.local import FolderDepot
+from repo_manager.adapters.storage.local import LocalStorage
 from repo_manager.app.change import perform
 from repo_manager.core.errors import InputError
 
@@ -115,7 +115,7 @@ class Spread(RuleBasedStateMachine):
     @precondition(lambda self: self.published)
     @rule()
     def somebody_reads_the_set(self) -> None:
-        depot = FolderDepot(self.leader.depot)
+        depot = LocalStorage(self.leader.depot)
         found = Following(depot, self.fingerprint, now=small_world.NOW).follow().found
         seen = {member.name.text: b"".join(map(bytes, depot.stream(member.path))) for member in found.members}
         assert seen in self.published
@@ -124,7 +124,7 @@ class Spread(RuleBasedStateMachine):
     # The followers
 
     def mirror(self, name: str, step: Step) -> Outcome:
-        depot, world = FolderDepot(self.leader.depot), self.worlds[name]
+        depot, world = LocalStorage(self.leader.depot), self.worlds[name]
         following = operations.follower(world, step, depot=depot, fingerprint=self.fingerprint)
         return operations.mirror_with(world, step, following)
 
@@ -181,13 +181,13 @@ class Spread(RuleBasedStateMachine):
         else:
             self.possible[name], self.undo[name] = [was, *expected], None
 
-    def allowed(self, command: str) -> small_world.Snapshot | None:
+    def allowed(self, command: str) -> small_world.WorldState | None:
         """A set may take packages away; nothing else may."""
         if command != "mirror":
             return None
         in_all = set.intersection(*map(tokens_in, self.published))
         kept = frozenset(name for name in self.published[0] if name.split("_")[3] in in_all)
-        return small_world.Snapshot({}, (), {}, kept)
+        return small_world.WorldState({}, (), {}, kept)
 
     @rule(name=st.sampled_from(FOLLOWERS), file=st.sampled_from([*WHOLE.items(), *HALVES.items(), *STRAYS.items()]))
     def somebody_drops_a_file(self, name: str, file: tuple[str, bytes]) -> None:

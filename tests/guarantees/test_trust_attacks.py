@@ -27,10 +27,10 @@ from trust_world import ALL, DAY, NOW, OLD, Following, Leading
 from web_world import serving as serve
 
 from repo_manager.adapters.sources.depot_source import DepotSource
-from repo_manager.adapters.sources.http_rules import Policy
-from repo_manager.adapters.storage import Depot, Keyring, open_depot
-from repo_manager.adapters.tuf.keys import Role
-from repo_manager.adapters.tuf.verified_set import Anchor
+from repo_manager.adapters.sources.http_rules import HttpPolicy
+from repo_manager.adapters.storage import Credentials, Storage, open_depot
+from repo_manager.adapters.tuf.keys import KeyRole
+from repo_manager.adapters.tuf.verified_set import TrustAnchor
 from repo_manager.core.address import parse as parse_address
 from repo_manager.core.errors import RepoManagerError, TransferError, VerificationError
 from repo_manager.web.server import Certificate
@@ -41,16 +41,16 @@ if TYPE_CHECKING:
 
     from abuse_server import AbuseServer, Request
 
-    from repo_manager.adapters.storage import Blob
-    from repo_manager.adapters.tuf.signed_set import Member
+    from repo_manager.adapters.storage import StoredFile
+    from repo_manager.adapters.tuf.signed_set import SetMember
 
-POLICY: Final = Policy(frozenset(), backoff_s=0, attempts=2, trust_env=False)
+POLICY: Final = HttpPolicy(frozenset(), backoff_s=0, attempts=2, trust_env=False)
 
 
 class View(Protocol):
     """A depot for readers, and the way to make it show what lies in a folder."""
 
-    depot: Depot
+    depot: Storage
 
     def show(self, folder: Path) -> None: ...
 
@@ -71,7 +71,7 @@ class FolderView:
 
 
 class StoreView:
-    def __init__(self, depot: Depot) -> None:
+    def __init__(self, depot: Storage) -> None:
         self.depot = depot
 
     def show(self, folder: Path) -> None:
@@ -140,13 +140,13 @@ def _nginx(tmp_path: Path) -> Iterator[View]:
 
 def _s3(tmp_path: Path) -> Iterator[View]:
     with s3_server() as server:
-        keyring = Keyring(server.variables())
+        keyring = Credentials(server.variables())
         yield StoreView(open_depot(parse_address(f"{server.make('sets')}/asr"), policy=POLICY, keyring=keyring))
 
 
 def _azure(tmp_path: Path) -> Iterator[View]:
     with azurite(tmp_path / "azurite") as server:
-        keyring = Keyring(server.variables())
+        keyring = Credentials(server.variables())
         yield StoreView(open_depot(parse_address(f"{server.make('sets')}/asr"), policy=POLICY, keyring=keyring))
 
 
@@ -210,7 +210,7 @@ def test_a_wrong_fingerprint_is_refused(leader: Leading, view: View) -> None:
 
 def test_the_fingerprint_counts_and_not_what_the_root_says_of_itself(leader: Leading, view: View) -> None:
     published = leader.publish()
-    leader.forge("root", lambda signed: signed.update(expires="2099-01-01T00:00:00Z"), leader.signer(Role.ROOT))
+    leader.forge("root", lambda signed: signed.update(expires="2099-01-01T00:00:00Z"), leader.signer(KeyRole.ROOT))
     view.show(leader.depot)
 
     _refused(Following(view.depot, published.root), "wrong-fingerprint")
@@ -231,7 +231,7 @@ def test_a_foreign_fingerprint_does_not_replace_the_trust_there_is(leader: Leadi
     foreign = Leading(tmp_path / "foreign").publish()
 
     with pytest.raises(VerificationError) as failure:
-        follower.follow(anchor=Anchor(foreign.root))
+        follower.follow(anchor=TrustAnchor(foreign.root))
 
     assert failure.value.code == "other-trust"
 
@@ -240,7 +240,7 @@ def test_the_same_fingerprint_may_be_given_again(leader: Leading, view: View) ->
     follower = _begun(leader, view)
     assert follower.fingerprint is not None
 
-    assert follower.follow(anchor=Anchor(follower.fingerprint)).found.unchanged
+    assert follower.follow(anchor=TrustAnchor(follower.fingerprint)).found.unchanged
 
 
 # Old sets
@@ -393,7 +393,7 @@ def test_a_changed_byte_breaks_the_signature(leader: Leading, view: View, role: 
 def test_a_key_signs_for_its_own_role_alone(leader: Leading, view: View, role: str) -> None:
     """Even whoever has the small keys cannot say what the set holds."""
     published = leader.publish()
-    others = [leader.signer(other) for other in Role if other.value != role]
+    others = [leader.signer(other) for other in KeyRole if other.value != role]
     leader.forge(role, lambda signed: signed.update(version=signed["version"] + 1), *others)
     if role == "targets":
         leader.chain_up()
@@ -412,7 +412,7 @@ def _name_snapshot(leader: Leading) -> None:
         signed["meta"] = {"snapshot.json": facts}
         signed["version"] += 1
 
-    leader.forge("timestamp", change, leader.signer(Role.TIMESTAMP))
+    leader.forge("timestamp", change, leader.signer(KeyRole.TIMESTAMP))
 
 
 def test_one_signature_of_two_that_are_needed_is_none(leader: Leading, view: View) -> None:
@@ -426,7 +426,7 @@ def test_one_signature_of_two_that_are_needed_is_none(leader: Leading, view: Vie
         signed["roles"]["targets"]["keyids"].append(key.keyid)
         signed["roles"]["targets"]["threshold"] = 2
 
-    leader.forge("root", two_of_two, leader.signer(Role.ROOT))
+    leader.forge("root", two_of_two, leader.signer(KeyRole.ROOT))
     view.show(leader.depot)
     follower = Following(view.depot, hashlib.sha256(leader.path("root", 1).read_bytes()).hexdigest())
 
@@ -447,8 +447,8 @@ def test_one_key_that_signs_twice_counts_once(leader: Leading, view: View) -> No
 # Roots
 
 
-@pytest.mark.parametrize("role", list(Role))
-def test_a_replaced_key_is_followed_and_the_old_one_signs_no_more(leader: Leading, view: View, role: Role) -> None:
+@pytest.mark.parametrize("role", list(KeyRole))
+def test_a_replaced_key_is_followed_and_the_old_one_signs_no_more(leader: Leading, view: View, role: KeyRole) -> None:
     follower = _begun(leader, view)
     old = leader.signer(role)
 
@@ -456,14 +456,14 @@ def test_a_replaced_key_is_followed_and_the_old_one_signs_no_more(leader: Leadin
     view.show(leader.depot)
 
     assert len(follower.follow().found.members) == 3
-    if role is Role.ROOT:
+    if role is KeyRole.ROOT:
         leader.forge("root", lambda signed: signed.update(version=signed["version"] + 1), old)
         leader.chain_up()
     else:
         leader.forge(role.value, lambda signed: signed.update(version=signed["version"] + 1), old)
-        if role is Role.TARGETS:
+        if role is KeyRole.TARGETS:
             leader.chain_up()
-        elif role is Role.SNAPSHOT:
+        elif role is KeyRole.SNAPSHOT:
             _name_snapshot(leader)
     view.show(leader.depot)
     _refused(follower, "wrong-signature")
@@ -471,7 +471,7 @@ def test_a_replaced_key_is_followed_and_the_old_one_signs_no_more(leader: Leadin
 
 def test_a_follower_that_was_away_for_several_keys_catches_up(leader: Leading, view: View) -> None:
     follower = _begun(leader, view)
-    for role in (Role.ROOT, Role.TIMESTAMP, Role.ROOT, Role.TARGETS, Role.SNAPSHOT):
+    for role in (KeyRole.ROOT, KeyRole.TIMESTAMP, KeyRole.ROOT, KeyRole.TARGETS, KeyRole.SNAPSHOT):
         leader.publish(rotate=[role])
     view.show(leader.depot)
 
@@ -481,7 +481,7 @@ def test_a_follower_that_was_away_for_several_keys_catches_up(leader: Leading, v
 
 def test_a_root_that_skips_a_version_is_not_followed(leader: Leading, view: View) -> None:
     follower = _begun(leader, view)
-    leader.forge("root", lambda signed: signed.update(version=3), leader.signer(Role.ROOT))
+    leader.forge("root", lambda signed: signed.update(version=3), leader.signer(KeyRole.ROOT))
     view.show(leader.depot)
 
     assert follower.follow().found.unchanged
@@ -490,13 +490,13 @@ def test_a_root_that_skips_a_version_is_not_followed(leader: Leading, view: View
 def test_versions_far_ahead_by_a_stolen_key_are_got_over_by_replacing_it(leader: Leading, view: View) -> None:
     follower = _begun(leader, view)
     for role in ("snapshot", "timestamp"):
-        leader.forge(role, lambda signed: signed.update(version=10**9), leader.signer(Role(role)))
+        leader.forge(role, lambda signed: signed.update(version=10**9), leader.signer(KeyRole(role)))
         if role == "snapshot":
             _name_snapshot(leader)
     view.show(leader.depot)
     assert follower.follow().found.version == 10**9
 
-    leader.publish(("Windows", "OL8-64", "RHEL9-64"), rotate=[Role.SNAPSHOT, Role.TIMESTAMP])
+    leader.publish(("Windows", "OL8-64", "RHEL9-64"), rotate=[KeyRole.SNAPSHOT, KeyRole.TIMESTAMP])
     view.show(leader.depot)
 
     assert len(follower.follow().found.members) == 3
@@ -533,7 +533,7 @@ def test_a_name_that_is_no_installers_is_refused_even_with_the_right_signature(
     leader: Leading, view: View, name: str
 ) -> None:
     follower = _begun(leader, view)
-    leader.forge("targets", _rename(name), leader.signer(Role.TARGETS))
+    leader.forge("targets", _rename(name), leader.signer(KeyRole.TARGETS))
     leader.chain_up()
     view.show(leader.depot)
 
@@ -547,7 +547,7 @@ def test_two_installers_of_one_package_are_refused(leader: Leading, view: View) 
         signed["version"] += 1
         signed["targets"][name_of("Windows", OLD)] = copy.deepcopy(signed["targets"][name_of("Windows")])
 
-    leader.forge("targets", double, leader.signer(Role.TARGETS))
+    leader.forge("targets", double, leader.signer(KeyRole.TARGETS))
     leader.chain_up()
     view.show(leader.depot)
 
@@ -561,7 +561,7 @@ def test_an_installer_without_sha256_is_refused(leader: Leading, view: View) -> 
         signed["version"] += 1
         signed["targets"][name_of("Windows")]["hashes"] = {"md5": "d41d8cd98f00b204e9800998ecf8427e"}
 
-    leader.forge("targets", weaken, leader.signer(Role.TARGETS))
+    leader.forge("targets", weaken, leader.signer(KeyRole.TARGETS))
     leader.chain_up()
     view.show(leader.depot)
 
@@ -628,7 +628,7 @@ def test_an_endless_next_root_is_cut_off_early(leader: Leading, view: View) -> N
 # Installers
 
 
-def _payload(leader: Leading) -> tuple[Path, Member]:
+def _payload(leader: Leading) -> tuple[Path, SetMember]:
     item = leader.items(["OL8-64"])[0]
     return leader.depot / item.member.path, item.member
 
@@ -705,7 +705,7 @@ def test_what_is_new_is_asked_for_once(leader: Leading, view: View) -> None:
 class Counting:
     """A depot that knows what it was asked for."""
 
-    def __init__(self, depot: Depot) -> None:
+    def __init__(self, depot: Storage) -> None:
         self._depot = depot
         self.name = depot.name
         self.asked: list[str] = []
@@ -713,6 +713,6 @@ class Counting:
         self.upload, self.list, self.delete = depot.upload, depot.list, depot.delete
         self.sweep, self.close = depot.sweep, depot.close
 
-    def read(self, path: str, *, limit_bytes: int, etag: str | None = None) -> Blob | None:
+    def read(self, path: str, *, limit_bytes: int, etag: str | None = None) -> StoredFile | None:
         self.asked.append(path)
         return self._depot.read(path, limit_bytes=limit_bytes, etag=etag)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import small_world
-from cli_world import StandIn
+from cli_world import InstantService
 from processes import until
 from simulator import name_of
 from small_world import World, data_of
@@ -25,22 +25,24 @@ from repo_manager.adapters import folder_events
 from repo_manager.adapters.filesystem.lock import Lock
 from repo_manager.adapters.filesystem.repository_folder import Folder
 from repo_manager.adapters.interruptible import SystemClock
-from repo_manager.app.watch_loop import Attendant, Orders, Senses
+from repo_manager.app.watch_loop import FolderMonitor, WatchConfig, Watcher
 from repo_manager.core.errors import ExitCode
-from repo_manager.core.service import Patience
-from repo_manager.core.watch_state import Happening, Pace, What
+from repo_manager.core.service import Timeouts
+from repo_manager.core.watch_state import WatchEvent, WatchEventKind, WatchTiming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from repo_manager.app.change import Workbench
+    from repo_manager.app.change import ChangeContext
 
 RHEL_OLD, RHEL = name_of("RHEL9-64", "9.65"), name_of("RHEL9-64")
 OL: Final = name_of("OL8-64")
 WINDOWS: Final = name_of("Windows")
 
 # Long enough that a machine at work does not take a pause for the end, short enough to wait for.
-PACE: Final = Pace(settle_s=1.0, quiet_s=0.3, burst_s=5.0, patience_s=8.0, interval_s=3600, away_s=0.3, locked_s=0.3)
+PACE: Final = WatchTiming(
+    settle_s=1.0, quiet_s=0.3, burst_s=5.0, patience_s=8.0, interval_s=3600, away_s=0.3, locked_s=0.3
+)
 both = pytest.mark.parametrize("polling", [False, True], ids=["native", "polling"])
 
 
@@ -50,15 +52,15 @@ class Watching:
 
     world: World
     polling: bool
-    service: StandIn = field(default_factory=StandIn)
-    told: list[Happening] = field(default_factory=list)
-    bell: folder_events.Bell = field(default_factory=folder_events.Bell)
+    service: InstantService = field(default_factory=InstantService)
+    told: list[WatchEvent] = field(default_factory=list)
+    bell: folder_events.QueueWakeSignal = field(default_factory=folder_events.QueueWakeSignal)
 
     def run(self) -> None:
         path = self.world.repository
-        Attendant(
-            Orders(folder=Folder(path), bench=self.bench, plan=planned),
-            Senses(self.observe, folder_events.held_open, folder_events.pulse, 1.0),
+        Watcher(
+            WatchConfig(folder=Folder(path), bench=self.bench, plan=planned),
+            FolderMonitor(self.observe, folder_events.held_open, folder_events.pulse, 1.0),
             bell=self.bell,
             clock=SystemClock(),
             now=lambda: datetime.now(UTC),
@@ -66,13 +68,13 @@ class Watching:
             tell=self.told.append,
         ).run()
 
-    def bench(self) -> Workbench:
+    def bench(self) -> ChangeContext:
         made = small_world.bench(self.world)
-        patience = Patience(stop_s=1, start_s=1, steady_s=0.02, poll_s=0.01)
+        patience = Timeouts(stop_s=1, start_s=1, steady_s=0.02, poll_s=0.01)
         return replace(made, service=self.service, clock=SystemClock(), patience=patience)
 
-    def observe(self, ring: Any) -> folder_events.Observation:  # noqa: ANN401 - a function
-        return folder_events.Observation(self.world.repository, ring, polling=self.polling, poll_s=0.2)
+    def observe(self, ring: Any) -> folder_events.FolderEvents:  # noqa: ANN401 - a function
+        return folder_events.FolderEvents(self.world.repository, ring, polling=self.polling, poll_s=0.2)
 
     def names(self) -> set[str]:
         return {path.name for path in self.world.repository.glob("Microsoft*")}
@@ -80,10 +82,10 @@ class Watching:
     def retired(self) -> set[str]:
         return {file.name for file in Folder(self.world.repository).retired()}
 
-    def said(self, what: What) -> list[str]:
+    def said(self, what: WatchEventKind) -> list[str]:
         return [item.message for item in list(self.told) if item.what is what]
 
-    def until(self, what: What, times: int = 1) -> None:
+    def until(self, what: WatchEventKind, times: int = 1) -> None:
         until(lambda: len(self.said(what)) >= times, f"{what} was told {times} times: {self.told}", LIMIT_S)
 
 
@@ -102,13 +104,13 @@ def watching(world: World, *, polling: bool) -> Iterator[Watching]:
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        watch.until(What.NOTE)
+        watch.until(WatchEventKind.NOTE)
         yield watch
     finally:
         watch.bell.stop()
         thread.join()
     assert failed == []
-    assert watch.told[-1].what is What.STOPPED
+    assert watch.told[-1].what is WatchEventKind.STOPPED
 
 
 @pytest.fixture
@@ -131,7 +133,7 @@ def test_ten_thousand_events_in_a_burst_are_one_restart(world: World, *, polling
         with (world.repository / WINDOWS).open("wb") as file:
             world.put(RHEL)
             file.write(data_of(WINDOWS))
-        watch.until(What.RESTARTED)
+        watch.until(WatchEventKind.RESTARTED)
         assert watch.retired() == {RHEL_OLD}
     assert watch.service.starts == 1
     assert len(watch.told) < 12
@@ -147,7 +149,7 @@ def test_a_file_that_is_written_in_a_hundred_slow_steps_is_not_touched_before(wo
                 file.write(data[len(data) * number // 100 : len(data) * (number + 1) // 100])
                 time.sleep(0.03)
                 assert path.stat().st_size == len(data) * (number + 1) // 100
-        watch.until(What.RESTARTED)
+        watch.until(WatchEventKind.RESTARTED)
         assert path.read_bytes() == data
         assert watch.retired() == {RHEL_OLD}
         assert watch.service.starts == 1
@@ -160,11 +162,11 @@ def test_a_file_that_is_held_open_is_left_alone_for_as_long(world: World, *, pol
         with path.open("wb") as file:
             file.write(data[:900])
             file.flush()
-            watch.until(What.WAITING)
+            watch.until(WatchEventKind.WAITING)
             time.sleep(2 * PACE.settle_s)
             assert watch.retired() == set()
             file.write(data[900:])
-        watch.until(What.RESTARTED)
+        watch.until(WatchEventKind.RESTARTED)
         assert watch.retired() == {RHEL_OLD}
 
 
@@ -176,7 +178,7 @@ def test_two_good_builds_renamed_into_the_folder_leave_the_newer_one(world: Worl
     with watching(world, polling=polling) as watch:
         for name in (RHEL_OLD, RHEL):
             (world.outside / name).rename(world.repository / name)
-        watch.until(What.RESTARTED)
+        watch.until(WatchEventKind.RESTARTED)
         assert watch.names() == {RHEL, OL}
         assert watch.service.starts == 1
 
@@ -185,7 +187,7 @@ def test_two_good_builds_renamed_into_the_folder_leave_the_newer_one(world: Worl
 def test_a_corrupt_one_is_retired_with_the_reason_and_the_good_one_stays(world: World, *, polling: bool) -> None:
     with watching(world, polling=polling) as watch:
         world.put(RHEL, data_of(RHEL)[:900])
-        watch.until(What.RETIRED)
+        watch.until(WatchEventKind.RETIRED)
         assert watch.names() == {RHEL_OLD, OL}
         (reasons,) = world.repository.glob(".repo-manager/retired/*/reasons.txt")
         until(lambda: RHEL in reasons.read_text(encoding="utf-8"), "the reason lies beside it")
@@ -207,17 +209,17 @@ def test_a_share_that_goes_away_and_comes_back_is_watched_again(world: World, *,
     away = world.root / "away"
     with watching(world, polling=polling) as watch:
         moved(world.repository, away)
-        watch.until(What.AWAY)
+        watch.until(WatchEventKind.AWAY)
         world.repository.mkdir()
         time.sleep(3 * PACE.away_s)
         assert list(world.repository.iterdir()) == []
         world.repository.rmdir()
         moved(away, world.repository)
-        watch.until(What.BACK)
+        watch.until(WatchEventKind.BACK)
         world.put(RHEL)
-        watch.until(What.RESTARTED)
+        watch.until(WatchEventKind.RESTARTED)
         assert watch.retired() == {RHEL_OLD}
-    assert len(watch.said(What.AWAY)) == 1
+    assert len(watch.said(WatchEventKind.AWAY)) == 1
 
 
 @both
@@ -227,10 +229,10 @@ def test_a_locked_repository_is_tried_again(world: World, *, polling: bool) -> N
     with watching(world, polling=polling) as watch:
         with Lock(folder.lock_path, {"command": "sync", "since": "now", "pid": os.getpid(), "host": "here"}):
             world.put(RHEL)
-            watch.until(What.WAITING)
+            watch.until(WatchEventKind.WAITING)
             assert watch.retired() == set()
-        watch.until(What.RESTARTED)
-    assert len(watch.said(What.WAITING)) == 1
+        watch.until(WatchEventKind.RESTARTED)
+    assert len(watch.said(WatchEventKind.WAITING)) == 1
 
 
 # Processes

@@ -5,12 +5,12 @@ from simulator import REAL
 
 from repo_manager.core.names import Release
 from repo_manager.core.selection import Request
-from repo_manager.core.upgrade import Advice, Stand, Standpoint, advise, choose_target, named
+from repo_manager.core.upgrade import Advice, ServerPosition, StartingPoint, advise, choose_target, named
 from repo_manager.report import advised
 
 
 def advice(servers: str, agents: str, *packages: str, classic: bool = True) -> Advice:
-    start = Standpoint(Release.parse(servers), Release.parse(agents))
+    start = StartingPoint(Release.parse(servers), Release.parse(agents))
     return advise(
         start, choose_target("latest", REAL, classic=classic), Request(packages=packages, classic=classic), REAL
     )
@@ -70,9 +70,9 @@ def test_a_way_back_is_told_as_none() -> None:
 
 
 def test_a_fleet_is_told_by_release_the_oldest_first() -> None:
-    def stand(host: str, role: str, *found: str) -> Stand:
+    def stand(host: str, role: str, *found: str) -> ServerPosition:
         release, oldest = map(Release.parse, found) if found else (None, None)
-        return Stand(host, role, release, oldest)
+        return ServerPosition(host, role, release, oldest)
 
     fleet = (
         stand("cs1", "configuration-server", "9.66", "9.66"),
@@ -80,7 +80,7 @@ def test_a_fleet_is_told_by_release_the_oldest_first() -> None:
         stand("ps2", "process-server"),
         stand("ps3", "process-server", "9.60", "9.57"),
     )
-    start = Standpoint(Release(9, 60), Release(9, 57), fleet=fleet)
+    start = StartingPoint(Release(9, 60), Release(9, 57), fleet=fleet)
     found = advise(start, choose_target("latest", REAL, classic=True), Request(), REAL)
     told = text(found)
     assert (

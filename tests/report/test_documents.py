@@ -12,7 +12,7 @@ from repo_manager.core.errors import MachineError
 from repo_manager.core.names import Token
 from repo_manager.core.plan import Action, Download, Place, Plan, Restart, Retire
 from repo_manager.core.service import ServiceReport, ServiceState
-from repo_manager.core.transaction import Outcome, Result
+from repo_manager.core.transaction import ActionResult, Outcome
 from repo_manager.report import documents, listings
 
 RHEL9 = Token("RHEL9-64")
@@ -174,7 +174,7 @@ def test_a_source_is_shown_without_its_secrets(source: str, shown: str) -> None:
 
 def test_an_outcome_carries_each_actions_result_and_the_service() -> None:
     done = Outcome(
-        "T1", tuple((action, Result.DONE) for action, _ in ACTIONS), ServiceReport(True, ServiceState.RUNNING)
+        "T1", tuple((action, ActionResult.DONE) for action, _ in ACTIONS), ServiceReport(True, ServiceState.RUNNING)
     )
     document = documents.outcome(done)
     assert document["schema"] == "repo-manager/sync/1"

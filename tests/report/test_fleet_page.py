@@ -16,12 +16,12 @@ from typer._click.core import Context
 
 from repo_manager.cli.root import root
 from repo_manager.core import fleet
-from repo_manager.core.audit.findings import State
-from repo_manager.core.fleet import Expected, Host, Look, Received, Role, SetName, Wanted
+from repo_manager.core.audit.findings import PackageStatus
+from repo_manager.core.fleet import ExpectedServer, Host, ProbeResult, Received, ServerRole, SetName, WantedPackages
 from repo_manager.core.names import Token
 from repo_manager.report import fleet_page
 
-WANTED: Final = Wanted(SetName(ROOT, 7), {RHEL: NEW, SLES: NEW})
+WANTED: Final = WantedPackages(SetName(ROOT, 7), {RHEL: NEW, SLES: NEW})
 
 
 def _came(made: fleet.Report, hours_ago: float = 1) -> Received:
@@ -60,13 +60,13 @@ class Reader(HTMLParser):
             self.rows[-1][-1] += data
 
 
-def _page(*items: Received, wanted: Wanted = WANTED, expected: tuple[str, ...] = ()) -> str:
+def _page(*items: Received, wanted: WantedPackages = WANTED, expected: tuple[str, ...] = ()) -> str:
     hosts = [Host(name) for name in expected]
     judged = fleet.judge(wanted, items, now=NOW, silent_after=timedelta(days=2), expected=hosts)
     return fleet_page.render(judged, NOW)[0]
 
 
-def _rows(*items: Received, wanted: Wanted = WANTED, expected: tuple[str, ...] = ()) -> list[list[str]]:
+def _rows(*items: Received, wanted: WantedPackages = WANTED, expected: tuple[str, ...] = ()) -> list[list[str]]:
     return _matrix(_page(*items, wanted=wanted, expected=expected))
 
 
@@ -115,13 +115,16 @@ def test_how_a_server_stands_is_said_in_words(item: Received, expected: list[str
     [
         ((line(RHEL, OLD), line(SLES)), ["9.65: 9.65.7417.1 instead of 9.66.7567.1", "ok"]),
         ((line(RHEL, "9.66.7500.1"), line(SLES)), ["7500: 9.66.7500.1 instead of 9.66.7567.1", "ok"]),
-        ((line(RHEL, None, State.MISSING), line(SLES)), ["none: nothing instead of 9.66.7567.1, missing", "ok"]),
+        (
+            (line(RHEL, None, PackageStatus.MISSING), line(SLES)),
+            ["none: nothing instead of 9.66.7567.1, missing", "ok"],
+        ),
         ((line(SLES),), ["none: nothing instead of 9.66.7567.1", "ok"]),
-        ((line(RHEL, state=State.CORRUPT), line(SLES)), ["bad: 9.66.7567.1, corrupt", "ok"]),
+        ((line(RHEL, state=PackageStatus.CORRUPT), line(SLES)), ["bad: 9.66.7567.1, corrupt", "ok"]),
         ((line(RHEL), line(SLES), line("X")), ["ok", "ok", "extra: 9.66.7567.1 instead of nothing"]),
     ],
 )
-def test_what_differs_is_said_in_its_cell(lines: tuple[fleet.Line, ...], expected: list[str]) -> None:
+def test_what_differs_is_said_in_its_cell(lines: tuple[fleet.ReportedPackage, ...], expected: list[str]) -> None:
     assert _rows(_came(report("a", 7, *lines)))[1][6:] == expected
 
 
@@ -130,7 +133,7 @@ def test_a_server_that_never_reported_has_a_row() -> None:
 
 
 def test_a_role_and_what_the_inventory_does_not_know_stand_beside_the_name() -> None:
-    listed = [Expected(Host("a"), Role.PROCESS_SERVER), Expected(Host("c"))]
+    listed = [ExpectedServer(Host("a"), ServerRole.PROCESS_SERVER), ExpectedServer(Host("c"))]
     judged = fleet.judge(
         WANTED, [_came(report("a")), _came(report("b"))], now=NOW, silent_after=timedelta(days=2), expected=listed
     )
@@ -143,9 +146,9 @@ def test_a_role_and_what_the_inventory_does_not_know_stand_beside_the_name() -> 
 
 def test_a_server_that_was_looked_at_is_shown_as_it_was_seen() -> None:
     looks = [
-        Look(Host("a"), (line(RHEL, OLD), line(SLES)), SetName(ROOT, 6)),
-        Look(Host("b"), error="access-denied"),
-        Look(Host("c"), error="no-such-folder"),
+        ProbeResult(Host("a"), (line(RHEL, OLD), line(SLES)), SetName(ROOT, 6)),
+        ProbeResult(Host("b"), error="access-denied"),
+        ProbeResult(Host("c"), error="no-such-folder"),
     ]
     judged = fleet.judge(WANTED, [_came(report("c"))], now=NOW, silent_after=timedelta(days=2), looks=looks)
     assert _matrix(fleet_page.render(judged, NOW)[0])[1:] == [
@@ -164,7 +167,7 @@ def test_a_run_that_waits_for_its_hours_is_shown_as_such_and_not_as_wrong() -> N
 def test_packages_stand_in_the_order_of_their_numbers_and_what_nobody_wants_stands_last() -> None:
     wanted = {Token(name): NEW for name in ("DEBIAN10-64", "DEBIAN9-64", "RHEL8-64")}
     item = _came(report("a", 7, *(line(name) for name in (*wanted, "CENTOS6-64"))))
-    assert _rows(item, wanted=Wanted(SetName(ROOT, 7), wanted))[0][6:] == [
+    assert _rows(item, wanted=WantedPackages(SetName(ROOT, 7), wanted))[0][6:] == [
         "DEBIAN9-64",
         "DEBIAN10-64",
         "RHEL8-64",
@@ -205,7 +208,9 @@ def test_the_bar_is_as_long_as_the_numbers_below_it() -> None:
 def test_an_empty_fleet_and_one_without_a_set_have_a_page() -> None:
     assert "<title>Fleet: 0 of 0 current</title>" in _page()
     assert "No server has reported yet" in _page()
-    assert "held against what most of them have" in _page(_came(report()), wanted=Wanted(None, {RHEL: NEW, SLES: NEW}))
+    assert "held against what most of them have" in _page(
+        _came(report()), wanted=WantedPackages(None, {RHEL: NEW, SLES: NEW})
+    )
 
 
 def test_a_server_that_makes_up_packages_does_not_make_the_page_wide() -> None:
@@ -289,6 +294,6 @@ def test_a_page_of_a_large_fleet_is_not_large() -> None:
         _came(report(f"ps-{number:03}", 7, *(line(name, OLD if number % 9 == 0 else NEW) for name in packages)))
         for number in range(300)
     ]
-    text = _page(*items, wanted=Wanted(SetName(ROOT, 7), packages))
+    text = _page(*items, wanted=WantedPackages(SetName(ROOT, 7), packages))
     assert len(_matrix(text)) == 301
     assert len(text) < 400_000

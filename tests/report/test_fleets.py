@@ -8,18 +8,21 @@ import pytest
 from fleet_world import NEW, NOW, OLD, OTHER_ROOT, RHEL, ROOT, SLES, line, received, report
 
 from repo_manager.core import fleet
-from repo_manager.core.audit.findings import Severity, State
+from repo_manager.core.audit.findings import PackageStatus, Severity
 from repo_manager.core.errors import TransferError
-from repo_manager.core.fleet import Expected, Host, Look, Received, Role, SetName, Wanted
+from repo_manager.core.fleet import ExpectedServer, Host, ProbeResult, Received, ServerRole, SetName, WantedPackages
 from repo_manager.report import fleets
 from repo_manager.report.fleets import About
 
-WANTED = Wanted(SetName(ROOT, 7), {RHEL: NEW, SLES: NEW})
+WANTED = WantedPackages(SetName(ROOT, 7), {RHEL: NEW, SLES: NEW})
 PLAIN = About(NOW, inventory="fleet.yaml", leader="az://sets/asr", verified=True)
 
 
 def _fleet(
-    *items: Received, looks: tuple[Look, ...] = (), expected: tuple[Expected, ...] = (), wanted: Wanted = WANTED
+    *items: Received,
+    looks: tuple[ProbeResult, ...] = (),
+    expected: tuple[ExpectedServer, ...] = (),
+    wanted: WantedPackages = WANTED,
 ) -> fleet.Fleet:
     return fleet.judge(wanted, items, now=NOW, silent_after=timedelta(days=2), expected=expected, looks=looks)
 
@@ -43,7 +46,7 @@ def _text(judged: fleet.Fleet, about: About = PLAIN, width: int = 80) -> str:
         (received(report("a", 7, line(RHEL, OLD), line(SLES))), f"a: RHEL9-64 {OLD} instead of {NEW}"),
         (received(report("a", 7, line(RHEL))), "a: SLES15-64 missing"),
         (received(report("a", 7, line(RHEL), line(SLES), line("X"))), f"a: X {NEW} not wanted"),
-        (received(report("a", 7, line(RHEL, state=State.CORRUPT), line(SLES))), f"a: RHEL9-64 {NEW} (corrupt)"),
+        (received(report("a", 7, line(RHEL, state=PackageStatus.CORRUPT), line(SLES))), f"a: RHEL9-64 {NEW} (corrupt)"),
     ],
 )
 def test_what_is_the_matter_is_said_in_words(item: Received, words: str) -> None:
@@ -78,19 +81,21 @@ def test_nothing_stands_out_where_nothing_is_the_matter() -> None:
 
 
 def test_no_servers_at_all_are_no_table() -> None:
-    empty = _text(_fleet(wanted=Wanted(None, {})), About(NOW))
+    empty = _text(_fleet(wanted=WantedPackages(None, {})), About(NOW))
     assert empty == "held against what most servers have\n\nno servers"
 
 
 def test_servers_that_only_we_cannot_see_are_told_apart() -> None:
-    looks = (Look(Host("a"), error="no-answer", why="x: nothing came"),)
-    text = _text(_fleet(received(report("a")), looks=looks, expected=(Expected(Host("a"), Role.PROCESS_SERVER),)))
+    looks = (ProbeResult(Host("a"), error="no-answer", why="x: nothing came"),)
+    text = _text(
+        _fleet(received(report("a")), looks=looks, expected=(ExpectedServer(Host("a"), ServerRole.PROCESS_SERVER),))
+    )
     assert "a       unreachable  7    1 h ago" in text
     assert text.splitlines()[-1] == "to mend it: see that the repositories of a can be read from here"
 
 
 def test_a_failure_weighs_more_than_that_nobody_could_look() -> None:
-    looks = (Look(Host("a"), error="no-answer", why="x: nothing came"),)
+    looks = (ProbeResult(Host("a"), error="no-answer", why="x: nothing came"),)
     text = _text(_fleet(received(report("a", exit_code=3, error="no-space")), looks=looks))
     assert "a       failed" in text
     assert "cannot be looked at (no-answer)" in text
@@ -107,14 +112,14 @@ def test_colour_says_how_grave_it_is() -> None:
         received(report("current")),
         received(report("behind", 6)),
         received(report("failed", exit_code=3)),
-        looks=(Look(Host("unseen"), error="no-answer", why="x"),),
+        looks=(ProbeResult(Host("unseen"), error="no-answer", why="x"),),
     )
     fleets.text(judged, PLAIN, 80, paint)
     assert painted == {"behind": Severity.WARNING, "failed": Severity.ERROR, "unseen": Severity.ERROR}
 
 
 def test_text_from_outside_cannot_move_the_cursor() -> None:
-    looks = (Look(Host("a"), error="no-answer", why="\x1b[31m\u202e"),)
+    looks = (ProbeResult(Host("a"), error="no-answer", why="\x1b[31m\u202e"),)
     about = About(NOW, leader="\x1b[0m", reports="\x1b[0m", unreadable=("report-\x1b.json",))
     text = _text(_fleet(looks=looks), about)
     assert "\x1b" not in text
@@ -123,7 +128,7 @@ def test_text_from_outside_cannot_move_the_cursor() -> None:
 
 def test_the_document_names_what_could_not_be_read() -> None:
     about = About(NOW, problems=(TransferError("stalled", "x: nothing", "look at it"),), unreadable=("report-x.json",))
-    document = fleets.document(_fleet(received(report("a", None)), wanted=Wanted(None, {})), about)
+    document = fleets.document(_fleet(received(report("a", None)), wanted=WantedPackages(None, {})), about)
     assert document["problems"] == [{"code": "stalled", "message": "x: nothing", "hint": "look at it"}]
     assert document["reports"] == {"place": None, "read": 0, "unreadable": ["report-x.json"]}
     assert document["wanted"]["from"] == "consensus"
@@ -131,7 +136,7 @@ def test_the_document_names_what_could_not_be_read() -> None:
 
 def test_a_name_without_room_stands_above_its_line_and_is_whole() -> None:
     long, endless = "ps-srv-050.contoso.example", "x" * 150
-    expected = tuple(Expected(Host(name), Role.CONFIGURATION_SERVER) for name in ("ps-01", long, endless))
+    expected = tuple(ExpectedServer(Host(name), ServerRole.CONFIGURATION_SERVER) for name in ("ps-01", long, endless))
     lines = _text(_fleet(received(report("ps-01", 1234, root=OTHER_ROOT)), expected=expected)).splitlines()
 
     assert lines[2:9] == [

@@ -21,18 +21,18 @@ from repo_manager.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from repo_manager.core.audit.result import Assessment
+    from repo_manager.core.audit.result import AuditResult
 
 GOLDEN: Final = Path(__file__).parent / "golden"
 WRITE: Final = bool(os.environ.get("REPO_MANAGER_TESTS_WRITE_GOLDEN"))
 
 
-def _body(assessed: Assessment) -> str:
+def _body(assessed: AuditResult) -> str:
     """Without style and script, which have files of their own."""
     return re.sub(r"(?s).*?(<header>.*)<script>.*", r"\1", html.render(assessed))
 
 
-FORMATS: Final[dict[str, Callable[[Assessment], str]]] = {
+FORMATS: Final[dict[str, Callable[[AuditResult], str]]] = {
     "audit.json": lambda assessed: json.dumps(documents.audit(assessed), indent=2),
     "audit.csv": tables.audit_sheet,
     "audit.xml": junit.render,

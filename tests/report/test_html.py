@@ -15,7 +15,7 @@ import pytest
 from assessment_world import COMMAND, HOSTILE, audited, compared, hostile, judged, parsed_day
 
 from repo_manager.core.audit.findings import Code, Finding, Severity
-from repo_manager.core.audit.machine_readiness import Prospect
+from repo_manager.core.audit.machine_readiness import Readiness
 from repo_manager.core.inventory import Machine, Wording
 from repo_manager.report.html import STATES, WORDS, render
 from repo_manager.report.text import safe
@@ -23,7 +23,7 @@ from repo_manager.report.text import safe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from repo_manager.core.audit.result import Assessment
+    from repo_manager.core.audit.result import AuditResult
 
 MAKERS: Final = {
     "a folder": audited,
@@ -76,11 +76,11 @@ class Reader(HTMLParser):
             self.tables[self._section][-1][-1] += data
 
 
-def read(assessed: Assessment) -> Reader:
+def read(assessed: AuditResult) -> Reader:
     return Reader(render(assessed))
 
 
-def rows(assessed: Assessment, section: str) -> list[list[str]]:
+def rows(assessed: AuditResult, section: str) -> list[list[str]]:
     return [[cell.strip() for cell in row] for row in read(assessed).tables[section][1:]]
 
 
@@ -88,14 +88,14 @@ def rows(assessed: Assessment, section: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_the_document_is_ascii_and_every_element_is_closed(make: Callable[[], Assessment]) -> None:
+def test_the_document_is_ascii_and_every_element_is_closed(make: Callable[[], AuditResult]) -> None:
     text = render(make())
     assert text.isascii()
     assert Reader(text).tags["html"] == 1
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_the_policy_lets_this_style_and_this_script_be_and_nothing_else(make: Callable[[], Assessment]) -> None:
+def test_the_policy_lets_this_style_and_this_script_be_and_nothing_else(make: Callable[[], AuditResult]) -> None:
     text = render(make())
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
     assert policy
@@ -111,7 +111,7 @@ def test_the_policy_lets_this_style_and_this_script_be_and_nothing_else(make: Ca
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_nothing_outside_the_document_is_named(make: Callable[[], Assessment]) -> None:
+def test_nothing_outside_the_document_is_named(make: Callable[[], AuditResult]) -> None:
     reader = read(make())
     assert {"img", "iframe", "object", "embed", "base", "link", "b>i"} & set(reader.tags) == set()
     assert (reader.tags["script"], reader.tags["style"]) == (1, 1)
@@ -186,7 +186,7 @@ def test_every_machine_is_in_the_table() -> None:
         assert row[1] == WORDS[outlook.prospect]
         assert row[2].startswith(outlook.machine.system or "-")
         assert row[3] == (outlook.package or "-")
-        if outlook.prospect not in {Prospect.READY, Prospect.NOT_CURRENT}:
+        if outlook.prospect not in {Readiness.READY, Readiness.NOT_CURRENT}:
             assert outlook.why in row[4]
 
 
@@ -199,7 +199,7 @@ def test_what_no_package_serves_is_listed_apart() -> None:
     assessed = judged(1200)
     assert assessed.outlooks is not None
     found = rows(assessed, "apart")
-    count = assessed.outlooks.count(Prospect.UNSUPPORTED) + assessed.outlooks.count(Prospect.UNKNOWN)
+    count = assessed.outlooks.count(Readiness.UNSUPPORTED) + assessed.outlooks.count(Readiness.UNKNOWN)
     assert sum(int(row[2]) for row in found) == count
     assert {row[0] for row in found} >= {"Solaris 11", "FreeBSD 13", "(nothing is said)"}
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repo_manager.core.audit.findings import Code, Finding, Severity
-from repo_manager.core.audit.machine_readiness import Prospect
+from repo_manager.core.audit.machine_readiness import Readiness
 from repo_manager.core.inventory import Machine, Wording
 from repo_manager.report.junit import render
 from repo_manager.report.text import safe
@@ -22,7 +22,7 @@ from repo_manager.report.text import safe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from repo_manager.core.audit.result import Assessment
+    from repo_manager.core.audit.result import AuditResult
 
 SCHEMA: Final = xmlschema.XMLSchema(str(Path(__file__).parents[1] / "data" / "junit" / "junit-10.xsd"))
 
@@ -35,32 +35,32 @@ MAKERS: Final = {
 }
 
 
-def parsed(assessed: Assessment) -> ET.Element:
+def parsed(assessed: AuditResult) -> ET.Element:
     return ET.fromstring(render(assessed))  # noqa: S314 - our own
 
 
-def suite(assessed: Assessment, name: str) -> ET.Element:
+def suite(assessed: AuditResult, name: str) -> ET.Element:
     found = parsed(assessed).find(f"testsuite[@name='{name}']")
     assert found is not None
     return found
 
 
-def cases(assessed: Assessment, name: str) -> dict[str, ET.Element]:
+def cases(assessed: AuditResult, name: str) -> dict[str, ET.Element]:
     return {case.attrib["name"]: case for case in suite(assessed, name).iter("testcase")}
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_the_document_is_valid(make: Callable[[], Assessment]) -> None:
+def test_the_document_is_valid(make: Callable[[], AuditResult]) -> None:
     SCHEMA.validate(render(make()))
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_the_document_is_ascii_so_that_every_encoding_carries_it(make: Callable[[], Assessment]) -> None:
+def test_the_document_is_ascii_so_that_every_encoding_carries_it(make: Callable[[], AuditResult]) -> None:
     assert render(make()).isascii()
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_the_counts_are_those_of_the_cases(make: Callable[[], Assessment]) -> None:
+def test_the_counts_are_those_of_the_cases(make: Callable[[], AuditResult]) -> None:
     root = parsed(make())
     for counted in (root, *root.findall("testsuite")):
         assert int(counted.attrib["tests"]) == len(list(counted.iter("testcase")))
@@ -117,17 +117,17 @@ def test_a_case_of_the_repository_is_there_when_nothing_is_wrong() -> None:
 @pytest.mark.parametrize(
     ("prospect", "outcome"),
     [
-        (Prospect.READY, "passed"),
-        (Prospect.NOT_CURRENT, "passed"),
-        (Prospect.WITHOUT_PACKAGE, "failure"),
-        (Prospect.KERNEL_NOT_SUPPORTED, "failure"),
-        (Prospect.AMBIGUOUS, "skipped"),
-        (Prospect.MODERNIZED_ONLY, "skipped"),
-        (Prospect.UNSUPPORTED, "skipped"),
-        (Prospect.UNKNOWN, "skipped"),
+        (Readiness.READY, "passed"),
+        (Readiness.NOT_CURRENT, "passed"),
+        (Readiness.WITHOUT_PACKAGE, "failure"),
+        (Readiness.KERNEL_NOT_SUPPORTED, "failure"),
+        (Readiness.AMBIGUOUS, "skipped"),
+        (Readiness.MODERNIZED_ONLY, "skipped"),
+        (Readiness.UNSUPPORTED, "skipped"),
+        (Readiness.UNKNOWN, "skipped"),
     ],
 )
-def test_what_a_machine_can_expect_decides_its_case(prospect: Prospect, outcome: str) -> None:
+def test_what_a_machine_can_expect_decides_its_case(prospect: Readiness, outcome: str) -> None:
     assessed = judged(1200)
     assert assessed.outlooks is not None
     told = cases(assessed, "machines")
@@ -148,7 +148,7 @@ def test_machines_that_share_a_name_have_cases_of_their_own() -> None:
 def test_names_do_not_hang_on_when_or_on_the_place_in_the_list() -> None:
     """A history is kept by class and name."""
 
-    def named(assessed: Assessment) -> set[tuple[str, str]]:
+    def named(assessed: AuditResult) -> set[tuple[str, str]]:
         return {(case.attrib["classname"], case.attrib["name"]) for case in parsed(assessed).iter("testcase")}
 
     assessed = judged(30)

@@ -8,19 +8,19 @@ from inventory_world import inventory, machine
 from simulator import CUT_OFF, SMALL, answered, assessment_of, audit_of, listing_of, name_of, selection_of
 
 from repo_manager.core.audit import machine_readiness
-from repo_manager.core.audit.machine_readiness import Knowledge
-from repo_manager.core.inventory import Inventory, Trouble, Wording
+from repo_manager.core.audit.machine_readiness import ReadinessContext
+from repo_manager.core.inventory import Inventory, RowProblem, Wording
 from repo_manager.report import machines, tables
 
 if TYPE_CHECKING:
     from repo_manager.core.audit.findings import Severity
-    from repo_manager.core.audit.machine_readiness import Outlooks
+    from repo_manager.core.audit.machine_readiness import InventoryReadiness
 
 
-def judged(listed: Inventory) -> Outlooks:
+def judged(listed: Inventory) -> InventoryReadiness:
     listing = listing_of(name_of("RHEL9-64"))
     audit = audit_of(listing, selection_of(listing, "RHEL9-64", release="latest"))
-    return machine_readiness.judge(listed, answered(listed), audit, Knowledge(SMALL, classic=False))
+    return machine_readiness.judge(listed, answered(listed), audit, ReadinessContext(SMALL, classic=False))
 
 
 def marked(line: str, severity: Severity) -> str:
@@ -61,7 +61,7 @@ def test_a_package_that_is_there_and_not_whole_is_told_apart() -> None:
     listing = listing_of(name)
     audit = audit_of(listing, selection_of(listing, "RHEL9-64", release="latest"), {name: CUT_OFF})
     listed = inventory(machine("a", "RHEL 9.2"), machine("b", "OL 6.4"))
-    found = machine_readiness.judge(listed, answered(listed), audit, Knowledge(SMALL, classic=False))
+    found = machine_readiness.judge(listed, answered(listed), audit, ReadinessContext(SMALL, classic=False))
     told = machines.lines(found, 80, plain)
     assert told[6:10] == [
         "error machine-without-package (2): their package is not there, or not whole",
@@ -101,7 +101,7 @@ def test_only_kinds_of_which_all_words_are_weak_are_marked() -> None:
 
 
 def test_of_many_remarks_the_first_are_shown() -> None:
-    troubles = tuple(Trouble(f"line {number}", "", "has no name") for number in range(2, 10))
+    troubles = tuple(RowProblem(f"line {number}", "", "has no name") for number in range(2, 10))
     shown = lines(Inventory("list.csv", (), troubles=troubles))
     assert shown[2:9] == [
         "remarks on the inventory (8)",
@@ -125,7 +125,7 @@ def test_the_table_tells_machines_apart_from_packages() -> None:
     listed = inventory(machine("a", "OL 6.4"), machine("b", "SLES 11"))
     listing = listing_of(name_of("RHEL9-64"))
     audit = audit_of(listing, selection_of(listing, "RHEL9-64", release="latest"))
-    about = Knowledge(SMALL, classic=False)
+    about = ReadinessContext(SMALL, classic=False)
     outlooks = machine_readiness.judge(listed, answered(listed), audit, about)
     found = tuple(machine_readiness.findings_of(outlooks, audit, about))
     whole = type(audit)(audit.repository, audit.release, audit.packages, (*found, *audit.findings))

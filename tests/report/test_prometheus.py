@@ -12,14 +12,14 @@ import pytest
 from assessment_world import AT, audited, compared, hostile, judged, parsed_day
 from prometheus_client.parser import text_string_to_metric_families
 
-from repo_manager.core.audit.findings import Severity, State
-from repo_manager.core.audit.machine_readiness import Prospect
+from repo_manager.core.audit.findings import PackageStatus, Severity
+from repo_manager.core.audit.machine_readiness import Readiness
 from repo_manager.report.prometheus import render
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from repo_manager.core.audit.result import Assessment
+    from repo_manager.core.audit.result import AuditResult
 
 MAKERS: Final = {
     "a folder": audited,
@@ -31,11 +31,11 @@ MAKERS: Final = {
 PREFIX: Final = "repo_manager_audit_"
 
 
-def families(assessed: Assessment) -> dict[str, Any]:
+def families(assessed: AuditResult) -> dict[str, Any]:
     return {family.name: family for family in text_string_to_metric_families(f"{render(assessed)}\n")}
 
 
-def values(assessed: Assessment, name: str, *labels: str) -> dict[Any, float]:
+def values(assessed: AuditResult, name: str, *labels: str) -> dict[Any, float]:
     """The samples of a metric by these labels."""
     samples = families(assessed)[PREFIX + name].samples
     found = {tuple(sample.labels[label] for label in labels): sample.value for sample in samples}
@@ -44,7 +44,7 @@ def values(assessed: Assessment, name: str, *labels: str) -> dict[Any, float]:
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_names_types_and_help_are_as_they_should_be(make: Callable[[], Assessment]) -> None:
+def test_names_types_and_help_are_as_they_should_be(make: Callable[[], AuditResult]) -> None:
     for name, family in families(make()).items():
         assert re.fullmatch(r"repo_manager_audit_[a-z_]+", name)
         assert not name.endswith("_total"), "nothing here is a counter"
@@ -55,7 +55,7 @@ def test_names_types_and_help_are_as_they_should_be(make: Callable[[], Assessmen
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_no_sample_is_there_twice_and_all_name_the_repository(make: Callable[[], Assessment]) -> None:
+def test_no_sample_is_there_twice_and_all_name_the_repository(make: Callable[[], AuditResult]) -> None:
     """An exporter shows none of its files when two samples are the same."""
     assessed = make()
     samples = [sample for family in families(assessed).values() for sample in family.samples]
@@ -99,7 +99,7 @@ def test_a_package_is_in_one_state() -> None:
     found = values(assessed, "package_state", "package", "state")
     on = {package: state for (package, state), value in found.items() if value}
     assert on == {state.package: state.state for state in assessed.audit.packages}
-    assert len(found) == len(assessed.audit.packages) * len(State)
+    assert len(found) == len(assessed.audit.packages) * len(PackageStatus)
 
 
 def test_a_package_has_the_day_of_its_installer() -> None:
@@ -118,7 +118,7 @@ def test_machines_are_counted_and_none_is_named() -> None:
     assessed = judged(1000)
     assert assessed.outlooks is not None
     found = values(assessed, "machines", "prospect")
-    assert found == {(prospect.value,): assessed.outlooks.count(prospect) for prospect in Prospect}
+    assert found == {(prospect.value,): assessed.outlooks.count(prospect) for prospect in Readiness}
     needs = values(assessed, "package_machines", "package")
     assert needs == {(need.package,): need.machines for need in assessed.outlooks.needs}
     assert "ams-" not in render(assessed)

@@ -27,14 +27,14 @@ from repo_manager.core import (
     watch_state,
 )
 from repo_manager.core.audit import findings
-from repo_manager.core.audit.machine_readiness import Prospect
-from repo_manager.core.catalog import ForClassic, Standing
+from repo_manager.core.audit.machine_readiness import Readiness
+from repo_manager.core.catalog import ForClassic, ReleaseStatus
 from repo_manager.core.errors import InputError
 from repo_manager.core.inventory import Wording
 from repo_manager.core.service import ServiceState
 from repo_manager.core.systems import resolver as systems
 from repo_manager.core.systems.support import Family
-from repo_manager.core.upgrade import Part
+from repo_manager.core.upgrade import UpgradePart
 from repo_manager.report import documents
 from repo_manager.web import tokens
 
@@ -74,38 +74,38 @@ def test_a_key_that_is_required_is_described(name: str) -> None:
 
 
 WORDS: Final[dict[str, type[StrEnum]]] = {
-    "advise left_out why": Standing,
+    "advise left_out why": ReleaseStatus,
     "advise step for_classic": ForClassic,
-    "advise step parts": Part,
-    "advise stand role": fleet.Role,
-    "audit package state": findings.State,
+    "advise step parts": UpgradePart,
+    "advise stand role": fleet.ServerRole,
+    "audit package state": findings.PackageStatus,
     "audit finding severity": findings.Severity,
-    "audit inventory prospects": Prospect,
-    "audit need state": findings.State,
+    "audit inventory prospects": Readiness,
+    "audit need state": findings.PackageStatus,
     "audit machine wording": Wording,
     "audit machine status": systems.Status,
-    "audit machine prospect": Prospect,
+    "audit machine prospect": Readiness,
     "catalog release for_classic": ForClassic,
-    "catalog release standing": Standing,
+    "catalog release standing": ReleaseStatus,
     "doctor check health": doctor.Health,
-    "explain block kind": explanations.Kind,
-    "fleet server role": fleet.Role,
+    "explain block kind": explanations.BlockKind,
+    "fleet server role": fleet.ServerRole,
     "fleet server condition": fleet.Condition,
-    "fleet line state": findings.State,
-    "fleet difference state": findings.State,
-    "list file kind": repository.Kind,
-    "report line state": findings.State,
+    "fleet line state": findings.PackageStatus,
+    "fleet difference state": findings.PackageStatus,
+    "list file kind": repository.FileKind,
+    "report line state": findings.PackageStatus,
     "resolve answer status": systems.Status,
     "restore transaction state": history.Undoability,
     "restart service state": ServiceState,
-    "serve-token role": tokens.Role,
-    "serve-tokens token role": tokens.Role,
-    "show standing": Standing,
+    "serve-token role": tokens.BearerRole,
+    "serve-tokens token role": tokens.BearerRole,
+    "show standing": ReleaseStatus,
     "show guide system": Family,
     "show step shell": install_guide.Shell,
-    "sync done result": transaction.Result,
+    "sync done result": transaction.ActionResult,
     "sync service state": ServiceState,
-    "watch event": watch_state.What,
+    "watch event": watch_state.WatchEventKind,
     "watch severity": findings.Severity,
 }
 ACTIONS: Final = [kind.__name__.lower() for kind in get_args(plan.Action)]
@@ -162,7 +162,7 @@ def test_every_event_fits(event: str, severity: str, facts: str) -> None:
     """Elsewhere the table is held against real watches."""
     # An action is one of two words; everything else may be any text.
     said = {name: "retire" if name == "action" else "x" for name in re.findall("`([a-z]+)`", facts)}
-    thing = watch_state.Happening(NOW, watch_state.What(event), findings.Severity(severity), "words", said)
+    thing = watch_state.WatchEvent(NOW, watch_state.WatchEventKind(event), findings.Severity(severity), "words", said)
     check(documents.happening(thing))
 
 
@@ -180,7 +180,7 @@ def test_what_is_printed_on_windows_alone_has_the_keys_that_the_page_names(name:
 
 def test_what_a_server_keeps_and_answers_fits(tmp_path: Path) -> None:
     write_set(tmp_path / "set")
-    wanted = (("reader", tokens.Role.READ, ()), ("any", tokens.Role.REPORT, ()))
+    wanted = (("reader", tokens.BearerRole.READ, ()), ("any", tokens.BearerRole.REPORT, ()))
     secrets = make_tokens(tmp_path / "t.json", NOW, *wanted)
     made = [report_document(), report_document(host="ps-02", set=None, release=None, packages=[])]
     with serving(tmp_path / "set", tokens_file=tmp_path / "t.json", reports=tmp_path / "r", now=lambda: NOW) as server:

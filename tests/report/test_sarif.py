@@ -22,7 +22,7 @@ from repo_manager.report.sarif import render
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from repo_manager.core.audit.result import Assessment
+    from repo_manager.core.audit.result import AuditResult
 
 MAKERS: Final = {
     "a folder": audited,
@@ -44,23 +44,23 @@ def schema() -> jsonschema.Draft4Validator:
     return jsonschema.Draft4Validator(found, format_checker=checker)
 
 
-def located(repository: str, inventory: str) -> Assessment:
+def located(repository: str, inventory: str) -> AuditResult:
     assessed = judged(40, inventory=inventory)
     return replace(assessed, audit=replace(assessed.audit, repository=repository))
 
 
-def with_findings(*findings: Finding) -> Assessment:
+def with_findings(*findings: Finding) -> AuditResult:
     assessed = audited(tidy=True)
     return replace(assessed, audit=replace(assessed.audit, findings=findings))
 
 
-def run(assessed: Assessment, *, published_at: str | None = None) -> dict[str, Any]:
+def run(assessed: AuditResult, *, published_at: str | None = None) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(render(assessed, published_at=published_at))
     found: dict[str, Any] = document["runs"][0]
     return found
 
 
-def results(assessed: Assessment) -> list[dict[str, Any]]:
+def results(assessed: AuditResult) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = run(assessed)["results"]
     return found
 
@@ -77,7 +77,7 @@ PENDING: Final = Finding(Code.RESTART_PENDING, Severity.WARNING, "the folder cha
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_the_document_is_valid(make: Callable[[], Assessment]) -> None:
+def test_the_document_is_valid(make: Callable[[], AuditResult]) -> None:
     schema().validate(json.loads(render(make())))
 
 
@@ -89,7 +89,7 @@ def test_a_wrong_document_would_be_noticed() -> None:
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_the_document_is_ascii_and_has_no_half_characters(make: Callable[[], Assessment]) -> None:
+def test_the_document_is_ascii_and_has_no_half_characters(make: Callable[[], AuditResult]) -> None:
     """Readers in other languages refuse an escaped half of a character."""
     text = render(make())
     assert text.isascii()
@@ -191,7 +191,7 @@ def test_a_machine_of_several_inventories_lies_in_its_own() -> None:
 # Fingerprints
 
 
-def fingerprints(assessed: Assessment) -> list[str]:
+def fingerprints(assessed: AuditResult) -> list[str]:
     return [result["partialFingerprints"]["primaryLocationLineHash"] for result in results(assessed)]
 
 

@@ -14,7 +14,7 @@ from repo_manager.report import listings, tables
 from repo_manager.report.sheets import sheet
 
 if TYPE_CHECKING:
-    from repo_manager.core.audit.result import Assessment
+    from repo_manager.core.audit.result import AuditResult
 
 
 def rows(printed: str) -> list[list[str]]:
@@ -108,7 +108,7 @@ def test_an_audit_as_a_sheet() -> None:
 # An audit with machines
 
 
-def _machine_rows(assessed: Assessment) -> list[dict[str, str]]:
+def _machine_rows(assessed: AuditResult) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(tables.audit_sheet(assessed))))
 
 

@@ -11,7 +11,7 @@ from repo_manager.core.errors import MachineError
 from repo_manager.core.names import Token
 from repo_manager.core.plan import Download, Place, Plan, Restart, Retire
 from repo_manager.core.service import ServiceReport, ServiceState
-from repo_manager.core.transaction import Outcome, Result
+from repo_manager.core.transaction import ActionResult, Outcome
 from repo_manager.report import listings, tables
 
 if TYPE_CHECKING:
@@ -222,8 +222,8 @@ def test_nothing_in_a_plan_can_move_the_cursor() -> None:
             Outcome(
                 "T1",
                 (
-                    (Place(RHEL9, NEW, f"staging/{NEW}", "x", 1, "r"), Result.DONE),
-                    (Retire(RHEL9, OLD, 1, "r"), Result.DONE),
+                    (Place(RHEL9, NEW, f"staging/{NEW}", "x", 1, "r"), ActionResult.DONE),
+                    (Retire(RHEL9, OLD, 1, "r"), ActionResult.DONE),
                 ),
                 ServiceReport(True, ServiceState.RUNNING),
             ),
@@ -233,7 +233,7 @@ def test_nothing_in_a_plan_can_move_the_cursor() -> None:
         pytest.param(
             Outcome(
                 "T1",
-                ((Retire(RHEL9, OLD, 1, "r"), Result.DONE),),
+                ((Retire(RHEL9, OLD, 1, "r"), ActionResult.DONE),),
                 ServiceReport(False, ServiceState.STOPPED, "it was stopped before"),
             ),
             "placed 0 files, retired 1 file (transaction T1)\nnot restarted: it was stopped before",
@@ -243,9 +243,9 @@ def test_nothing_in_a_plan_can_move_the_cursor() -> None:
             Outcome(
                 "T1",
                 (
-                    (Retire(RHEL9, OLD, 1, "r"), Result.DONE),
-                    (Retire(RHEL9, NEW, 1, "changed since by T0"), Result.SKIPPED),
-                    (Restart("push"), Result.SKIPPED),
+                    (Retire(RHEL9, OLD, 1, "r"), ActionResult.DONE),
+                    (Retire(RHEL9, NEW, 1, "changed since by T0"), ActionResult.SKIPPED),
+                    (Restart("push"), ActionResult.SKIPPED),
                 ),
                 ServiceReport(False, ServiceState.STOPPED, "it was stopped before"),
             ),
@@ -256,7 +256,9 @@ def test_nothing_in_a_plan_can_move_the_cursor() -> None:
             id="left alone",
         ),
         pytest.param(
-            Outcome("T1", ((Retire(RHEL9, OLD, 1, "r"), Result.DONE),), ServiceReport(False, ServiceState.RUNNING)),
+            Outcome(
+                "T1", ((Retire(RHEL9, OLD, 1, "r"), ActionResult.DONE),), ServiceReport(False, ServiceState.RUNNING)
+            ),
             "placed 0 files, retired 1 file (transaction T1)",
             id="nothing to say of the service",
         ),

@@ -21,11 +21,11 @@ from web_certificates import make_certificate
 from web_world import LARGE, serving, target_path, write_set
 
 from repo_manager.web.app import Site, application
-from repo_manager.web.connection import Doors
-from repo_manager.web.doorkeeper import Doorkeeper
-from repo_manager.web.entrance import Seldom, room_for
+from repo_manager.web.connection import ConnectionLimits
+from repo_manager.web.doorkeeper import Authenticator
+from repo_manager.web.entrance import RateLimitedLog, room_for
 from repo_manager.web.metrics import Metrics
-from repo_manager.web.server import Address, Certificate, Server, Terms, bind
+from repo_manager.web.server import Address, Certificate, HttpServer, ServerConfig, bind
 from repo_manager.web.signed_folder import SignedFolder
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def trusting_anybody() -> ssl.SSLContext:
 
 
 def test_who_has_not_spoken_tls_yet_counts(folder: Path, certificate: Certificate) -> None:
-    doors = Doors(Metrics(), most=3, handshake_s=600)
+    doors = ConnectionLimits(Metrics(), most=3, handshake_s=600)
     with serving(folder, certificate=certificate, doors=doors) as running, contextlib.ExitStack() as stack:
         for _ in range(3):
             stack.enter_context(link_to(running.url))
@@ -89,7 +89,7 @@ def test_who_has_not_spoken_tls_yet_counts(folder: Path, certificate: Certificat
 def test_who_does_not_get_on_with_the_handshake_is_sent_away(
     folder: Path, certificate: Certificate, begun: bytes
 ) -> None:
-    doors = Doors(Metrics(), handshake_s=0.2)
+    doors = ConnectionLimits(Metrics(), handshake_s=0.2)
     with serving(folder, certificate=certificate, doors=doors) as running, link_to(running.url) as link:
         link.sendall(begun)
         assert rest_of(link) == b""
@@ -111,7 +111,7 @@ def test_what_is_no_tls_frees_its_place(folder: Path, certificate: Certificate) 
 
 
 def test_a_place_is_free_again_after_every_kind_of_end(folder: Path, certificate: Certificate) -> None:
-    doors = Doors(Metrics(), most=2)
+    doors = ConnectionLimits(Metrics(), most=2)
     with serving(folder, certificate=certificate, doors=doors) as running:
         for _ in range(10):
             assert running.get("/healthz").status_code == 200
@@ -124,7 +124,7 @@ def test_a_place_is_free_again_after_every_kind_of_end(folder: Path, certificate
 
 
 def test_nobody_who_is_silent_holds_up_the_end(folder: Path, certificate: Certificate) -> None:
-    doors = Doors(Metrics(), handshake_s=600)
+    doors = ConnectionLimits(Metrics(), handshake_s=600)
     with serving(folder, certificate=certificate, doors=doors, drain_s=600) as running, link_to(running.url) as link:
         until(lambda: running.site.metrics.connections == 1, "it is counted")
         running.server.stop()
@@ -137,7 +137,7 @@ def test_who_ends_the_handshake_after_the_doors_were_closed_is_sent_away(
 ) -> None:
     data = os.urandom(32 * 1024 * 1024)
     (folder / "targets" / LARGE).write_bytes(data)
-    doors = Doors(Metrics(), handshake_s=600)
+    doors = ConnectionLimits(Metrics(), handshake_s=600)
     with (
         serving(folder, certificate=certificate, doors=doors, drain_s=20) as running,
         link_to(running.url) as plain,
@@ -263,8 +263,8 @@ def test_where_the_system_has_no_room_it_is_said_in_a_line_and_it_goes_on_afterw
 
 def test_what_the_loop_did_not_expect_is_said_in_a_line_once(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     said: list[str] = []
-    site = Site(SignedFolder(folder), Doorkeeper(None))
-    server = Server(application(site), Terms(Doors(site.metrics), warn=said.append))
+    site = Site(SignedFolder(folder), Authenticator(None))
+    server = HttpServer(application(site), ServerConfig(ConnectionLimits(site.metrics), warn=said.append))
 
     async def serve_and_fail() -> None:
         serving_now = asyncio.create_task(server.serve([bind(Address("127.0.0.1", 0))]))
@@ -327,7 +327,7 @@ def test_whoever_asks_for_more_than_there_is_room_for_is_warned(folder: Path) ->
 
 def test_the_same_words_are_said_once_a_minute() -> None:
     now, said = [0.0], list[str]()
-    seldom = Seldom(said.append, clock=lambda: now[0])
+    seldom = RateLimitedLog(said.append, clock=lambda: now[0])
     for now[0] in (0.0, 30.0, 59.0, 61.0, 70.0):
         seldom("a")
     seldom("b")

@@ -22,7 +22,7 @@ from repo_manager.adapters.status_reports import folder as reports_folder
 from repo_manager.adapters.status_reports.folder import ReportsFolder
 from repo_manager.core import fleet
 from repo_manager.web import tokens
-from repo_manager.web.tokens import Role
+from repo_manager.web.tokens import BearerRole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,9 +40,9 @@ class World:
         self.secrets = make_tokens(
             self.tokens,
             NOW,
-            ("reader", Role.READ, ()),
-            ("any", Role.REPORT, ()),
-            ("one", Role.REPORT, ("ps-01",)),
+            ("reader", BearerRole.READ, ()),
+            ("any", BearerRole.REPORT, ()),
+            ("one", BearerRole.REPORT, ("ps-01",)),
         )
 
 
@@ -116,7 +116,7 @@ def test_a_token_that_is_removed_ends_at_once_and_a_new_one_counts(world: World,
     assert served.get("/metrics", world.secrets["reader"]).status_code == 200
     kept = tokens.load(world.tokens).without("reader")
     secret = tokens.new_secret(b"n" * 32)
-    tokens.save(world.tokens, kept.with_one("new", Role.READ, secret, NOW))
+    tokens.save(world.tokens, kept.with_one("new", BearerRole.READ, secret, NOW))
     assert served.get("/metrics", world.secrets["reader"]).status_code == 401
     assert served.get("/metrics", secret).status_code == 200
 

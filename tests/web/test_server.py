@@ -17,8 +17,8 @@ from web_certificates import make_certificate
 from web_world import LARGE, Served, serving, target_path, write_set
 
 from repo_manager.core.errors import InputError, MachineError
-from repo_manager.web.connection import Doors
-from repo_manager.web.limits import Entry, Rate, client_of, line
+from repo_manager.web.connection import ConnectionLimits
+from repo_manager.web.limits import AccessLogEntry, Rate, client_of, line
 from repo_manager.web.metrics import Metrics
 from repo_manager.web.server import Address, Certificate, bind, is_one_of, proxies
 
@@ -262,7 +262,7 @@ def test_a_trailer_that_is_too_long_ends_the_connection(folder: Path) -> None:
 
 @pytest.mark.parametrize("begun", [b"", b"GET /healthz HT", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /he"])
 def test_a_client_that_does_not_go_on_is_not_waited_for_for_ever(folder: Path, begun: bytes) -> None:
-    with serving(folder, doors=Doors(Metrics(), head_s=0.2, idle_s=1)) as running, _link(running) as link:
+    with serving(folder, doors=ConnectionLimits(Metrics(), head_s=0.2, idle_s=1)) as running, _link(running) as link:
         link.sendall(begun)
         heard = b""
         try:
@@ -277,7 +277,7 @@ def test_a_client_that_does_not_go_on_is_not_waited_for_for_ever(folder: Path, b
 def test_a_client_that_takes_nothing_is_cut(folder: Path) -> None:
     with (folder / "targets" / LARGE).open("wb") as file:
         file.truncate(256 * 1024 * 1024)
-    with serving(folder, doors=Doors(Metrics(), stall_s=0.2)) as running, _link(running) as link:
+    with serving(folder, doors=ConnectionLimits(Metrics(), stall_s=0.2)) as running, _link(running) as link:
         link.sendall(f"GET /targets/{LARGE} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         until(lambda: len(running.entries) == 1, "the requests are written down")
     assert [(entry.status, entry.whole) for entry in running.entries] == [(200, False)]
@@ -305,7 +305,7 @@ def test_a_small_file_does_not_wait_for_the_clients_word_on_the_head(folder: Pat
 
 
 def test_no_more_connections_than_allowed(folder: Path) -> None:
-    with serving(folder, doors=Doors(Metrics(), most=2)) as running:
+    with serving(folder, doors=ConnectionLimits(Metrics(), most=2)) as running:
         with _link(running), _link(running):
             until(lambda: running.site.metrics.connections == 2, "the connections are there")
             with _link(running) as third:
@@ -315,7 +315,7 @@ def test_no_more_connections_than_allowed(folder: Path) -> None:
 
 
 def test_no_more_connections_of_one_client_than_allowed(folder: Path) -> None:
-    doors = Doors(Metrics(), most_of_one=1, exempt=lambda _: False)
+    doors = ConnectionLimits(Metrics(), most_of_one=1, exempt=lambda _: False)
     with serving(folder, doors=doors) as running, _link(running):
         until(lambda: running.site.metrics.connections == 1, "the connections are there")
         with _link(running) as second:
@@ -370,12 +370,12 @@ def test_a_fault_is_a_number_and_no_traceback(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
-        (Entry("::1", "-", "GET", "/x", 200, 5, 0.01, whole=True), "::1 - GET /x 200 5 0.010s"),
-        (Entry("::1", "a", "GET", "/x", 200, 5, 0.01, whole=False), "::1 a GET /x 200 5 0.010s cut"),
-        (Entry("::1", "a", "GET", "/x", 500, 0, 0.01, whole=False, fault="E"), "::1 a GET /x 500 0 0.010s E"),
+        (AccessLogEntry("::1", "-", "GET", "/x", 200, 5, 0.01, whole=True), "::1 - GET /x 200 5 0.010s"),
+        (AccessLogEntry("::1", "a", "GET", "/x", 200, 5, 0.01, whole=False), "::1 a GET /x 200 5 0.010s cut"),
+        (AccessLogEntry("::1", "a", "GET", "/x", 500, 0, 0.01, whole=False, fault="E"), "::1 a GET /x 500 0 0.010s E"),
     ],
 )
-def test_a_request_is_one_line(entry: Entry, expected: str) -> None:
+def test_a_request_is_one_line(entry: AccessLogEntry, expected: str) -> None:
     assert line(entry) == expected
 
 

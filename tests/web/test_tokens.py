@@ -12,7 +12,7 @@ from fleet_world import NOW
 from repo_manager.core.errors import InputError, MachineError
 from repo_manager.core.fleet import Host
 from repo_manager.web import tokens
-from repo_manager.web.tokens import Role, Tokens
+from repo_manager.web.tokens import BearerRole, Tokens
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ SECRET = tokens.new_secret(b"s" * 32)
 
 
 def test_a_token_is_known_again_and_its_text_is_not_kept(tmp_path: Path) -> None:
-    made = Tokens().with_one("ps-01", Role.REPORT, SECRET, NOW, ("PS-01",))
+    made = Tokens().with_one("ps-01", BearerRole.REPORT, SECRET, NOW, ("PS-01",))
     tokens.save(tmp_path / "t.json", made)
     assert SECRET not in (tmp_path / "t.json").read_text()
     assert SECRET.removeprefix("rmt_") not in (tmp_path / "t.json").read_text()
@@ -34,25 +34,27 @@ def test_a_token_is_known_again_and_its_text_is_not_kept(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("secret", ["", "x", SECRET[:-1], SECRET + "0", SECRET.upper(), "\udc80", "rmt_" + "0" * 64])
 def test_nothing_else_is_that_token(secret: str) -> None:
-    assert Tokens().with_one("a", Role.READ, SECRET, NOW).bearer(secret) is None
+    assert Tokens().with_one("a", BearerRole.READ, SECRET, NOW).bearer(secret) is None
 
 
 def test_two_tokens_are_not_mixed_up() -> None:
     other = tokens.new_secret(b"o" * 32)
-    both = Tokens().with_one("a", Role.READ, SECRET, NOW).with_one("b", Role.REPORT, other, NOW)
+    both = Tokens().with_one("a", BearerRole.READ, SECRET, NOW).with_one("b", BearerRole.REPORT, other, NOW)
     assert [found.name for found in (both.bearer(SECRET), both.bearer(other)) if found] == ["a", "b"]
 
 
 @pytest.mark.parametrize(
     ("role", "hosts", "host", "expected"),
     [
-        (Role.READ, (), "a", False),
-        (Role.REPORT, (), "a", True),
-        (Role.REPORT, ("a", "b"), "b", True),
-        (Role.REPORT, ("a",), "aa", False),
+        (BearerRole.READ, (), "a", False),
+        (BearerRole.REPORT, (), "a", True),
+        (BearerRole.REPORT, ("a", "b"), "b", True),
+        (BearerRole.REPORT, ("a",), "aa", False),
     ],
 )
-def test_a_token_reports_for_its_own_servers(role: Role, hosts: tuple[str, ...], host: str, *, expected: bool) -> None:
+def test_a_token_reports_for_its_own_servers(
+    role: BearerRole, hosts: tuple[str, ...], host: str, *, expected: bool
+) -> None:
     (token,) = Tokens().with_one("t", role, SECRET, NOW, hosts).tokens
     assert token.may_report(Host(host)) is expected
 
@@ -60,17 +62,17 @@ def test_a_token_reports_for_its_own_servers(role: Role, hosts: tuple[str, ...],
 @pytest.mark.parametrize(
     ("name", "role", "hosts", "code"),
     [
-        ("", Role.READ, (), "bad-token-name"),
-        ("a b", Role.READ, (), "bad-token-name"),
-        ("-x", Role.READ, (), "bad-token-name"),
-        ("a" * 65, Role.READ, (), "bad-token-name"),
-        ("taken", Role.READ, (), "token-exists"),
-        ("x", Role.READ, ("a",), "usage"),
-        ("x", Role.REPORT, ("a/b",), "bad-host"),
+        ("", BearerRole.READ, (), "bad-token-name"),
+        ("a b", BearerRole.READ, (), "bad-token-name"),
+        ("-x", BearerRole.READ, (), "bad-token-name"),
+        ("a" * 65, BearerRole.READ, (), "bad-token-name"),
+        ("taken", BearerRole.READ, (), "token-exists"),
+        ("x", BearerRole.READ, ("a",), "usage"),
+        ("x", BearerRole.REPORT, ("a/b",), "bad-host"),
     ],
 )
-def test_a_bad_wish_makes_no_token(name: str, role: Role, hosts: tuple[str, ...], code: str) -> None:
-    before = Tokens().with_one("taken", Role.READ, SECRET, NOW)
+def test_a_bad_wish_makes_no_token(name: str, role: BearerRole, hosts: tuple[str, ...], code: str) -> None:
+    before = Tokens().with_one("taken", BearerRole.READ, SECRET, NOW)
     with pytest.raises(InputError) as caught:
         before.with_one(name, role, SECRET, NOW, hosts)
     assert caught.value.code == code

@@ -13,10 +13,10 @@ from repo_manager.adapters.filesystem.scan import scan
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from repo_manager.core.repository import Entry
+    from repo_manager.core.repository import FolderEntry
 
 
-def _scanned(path: Path) -> Entry:
+def _scanned(path: Path) -> FolderEntry:
     return next(entry for entry in scan(path.parent) if entry.name == path.name)
 
 

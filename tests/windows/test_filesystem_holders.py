@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from held_file import ALONE, READERS, OtherProgram
 
-from repo_manager.adapters.filesystem.files_in_use import Grip, Holder, examine, holders_of
+from repo_manager.adapters.filesystem.files_in_use import FileUse, Holder, examine, holders_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 def test_a_file_that_another_program_has_open_is_held(share: int, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"x")
-    assert examine(path).grip is Grip.FREE
+    assert examine(path).grip is FileUse.FREE
     with OtherProgram(path, share) as program:
         examined = examine(path)
-        assert examined.grip is Grip.HELD
+        assert examined.grip is FileUse.HELD
         assert {holder.process for holder in examined.holders} <= {program.process}
-    assert examine(path).grip is Grip.FREE
+    assert examine(path).grip is FileUse.FREE
 
 
 def test_a_folder_is_free_and_what_is_gone_is_unknown(tmp_path: Path) -> None:
-    assert examine(tmp_path).grip is Grip.FREE
-    assert examine(tmp_path / "gone").grip is Grip.UNKNOWN
+    assert examine(tmp_path).grip is FileUse.FREE
+    assert examine(tmp_path / "gone").grip is FileUse.UNKNOWN
 
 
 class Manager:

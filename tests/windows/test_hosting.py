@@ -16,8 +16,8 @@ from repo_manager.adapters.windows.background import SERVICE, this_python
 from repo_manager.adapters.windows.service_manager import WindowsManager, host
 from repo_manager.core.audit.findings import Severity
 from repo_manager.core.errors import InputError
-from repo_manager.core.service import Patience, ServiceState, bring_up
-from repo_manager.core.watch_state import Happening, What
+from repo_manager.core.service import ServiceState, Timeouts, bring_up
+from repo_manager.core.watch_state import WatchEvent, WatchEventKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ import winreg
 import win32service
 
 CLOCK: Final = SystemClock()
-PATIENCE: Final = Patience(stop_s=60, start_s=60, steady_s=1, poll_s=0.1)
+PATIENCE: Final = Timeouts(stop_s=60, start_s=60, steady_s=1, poll_s=0.1)
 TREE: Final = Path(__file__).parents[2]
 
 STAYS: Final = """
@@ -141,7 +141,9 @@ def test_the_event_log_knows_our_name_and_where_our_texts_are() -> None:
         assert kind == winreg.REG_EXPAND_SZ
         assert winreg.ExpandEnvironmentStrings(path).lower().endswith(r"\system32\eventcreate.exe")
         log = event_log.WindowsLog()
-        log.write(Happening(datetime.now(UTC), What.RETIRED, Severity.WARNING, "a file went", {"file": "a\0b"}))
+        log.write(
+            WatchEvent(datetime.now(UTC), WatchEventKind.RETIRED, Severity.WARNING, "a file went", {"file": "a\0b"})
+        )
         assert log.report(event_log.EventId.ENDED, "error", "x" * 100_000)
         log.close()
     finally:

@@ -12,12 +12,12 @@ from push_install import KEY, wait_until
 from repo_manager.adapters.windows.service import WindowsService
 from repo_manager.app.settings import PUSH_SERVICE
 from repo_manager.core.errors import ServiceError
-from repo_manager.core.service import Patience, ServiceState, bring_up, restart
+from repo_manager.core.service import ServiceState, Timeouts, bring_up, restart
 
 if TYPE_CHECKING:
     from push_install import PushInstall
 
-QUICK = Patience(stop_s=15, start_s=15, steady_s=0.3, poll_s=0.1)
+QUICK = Timeouts(stop_s=15, start_s=15, steady_s=0.3, poll_s=0.1)
 
 
 def code_of(act: object, *arguments: object) -> str:
@@ -44,7 +44,7 @@ def test_a_running_service_is_restarted(service: PushInstall, name: str) -> None
 
 def test_it_can_be_restarted_again_and_again(service: PushInstall) -> None:
     service.start()
-    patience = Patience(stop_s=15, start_s=15, steady_s=0, poll_s=0.02)
+    patience = Timeouts(stop_s=15, start_s=15, steady_s=0, poll_s=0.02)
     for _ in range(20):
         assert restart(WindowsService(PUSH_SERVICE), time, patience).restarted
     assert service.diary == ["start", *["stop", "start"] * 20]
@@ -69,14 +69,14 @@ def test_a_service_that_refuses_to_start_is_said_to_be_down(service: PushInstall
 def test_a_service_that_dies_two_seconds_later_does_not_count_as_up(service: PushInstall) -> None:
     service.start()
     service.behave("die")
-    patience = Patience(stop_s=15, start_s=15, steady_s=6, poll_s=0.1)
+    patience = Timeouts(stop_s=15, start_s=15, steady_s=6, poll_s=0.1)
     assert code_of(restart, WindowsService(PUSH_SERVICE), time, patience) == "service-died"
 
 
 def test_a_service_that_never_stops_is_given_up(service: PushInstall) -> None:
     service.behave("never-stop")
     service.start()
-    patience = Patience(stop_s=2, start_s=2, steady_s=0, poll_s=0.1)
+    patience = Timeouts(stop_s=2, start_s=2, steady_s=0, poll_s=0.1)
     assert code_of(restart, WindowsService(PUSH_SERVICE), time, patience) == "service-did-not-stop"
     assert WindowsService(PUSH_SERVICE).state() is ServiceState.STOPPING
     assert code_of(WindowsService(PUSH_SERVICE).request_stop) == "service-busy"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from watchdog.observers import winapi
 
-from repo_manager.adapters.folder_events import Kind, Observation
+from repo_manager.adapters.folder_events import EventMethod, FolderEvents
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,8 +29,8 @@ def test_an_observation_ends_also_where_a_read_is_just_about_to_begin(
         return real(*arguments)
 
     monkeypatch.setattr(winapi, name, late)
-    observation = Observation(tmp_path, lambda: None, polling=False, poll_s=1)
-    assert observation.kind is Kind.NATIVE
+    observation = FolderEvents(tmp_path, lambda: None, polling=False, poll_s=1)
+    assert observation.kind is EventMethod.NATIVE
     ending = threading.Thread(target=observation.stop, daemon=True)
     ending.start()
     ending.join(20)

@@ -11,13 +11,13 @@ from simulator import REAL
 from repo_manager.core import names, repository, selection
 from repo_manager.core.audit import findings as audit
 from repo_manager.core.audit import machine_readiness
-from repo_manager.core.audit.findings import Circumstances, Code, Finding, Severity, Verdict
-from repo_manager.core.audit.machine_readiness import Knowledge
-from repo_manager.core.audit.result import Assessment, Changes
-from repo_manager.core.inventory import Inventory, Machine, Trouble, Wording
+from repo_manager.core.audit.findings import AuditFacts, Code, FileVerdict, Finding, Severity
+from repo_manager.core.audit.machine_readiness import ReadinessContext
+from repo_manager.core.audit.result import AuditResult, Changes
+from repo_manager.core.inventory import Inventory, Machine, RowProblem, Wording
 from repo_manager.core.kernels import Supported
 from repo_manager.core.names import Token
-from repo_manager.core.repository import Entry
+from repo_manager.core.repository import FolderEntry
 from repo_manager.core.selection import Request
 
 AT: Final = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -46,13 +46,13 @@ def _folder(*, tidy: bool) -> list[str]:
     return [*found, _link(DOUBLED, old=True), "Copy of RHEL7-64.tar.gz", "notes & <plans>.txt"]
 
 
-def audited(*, tidy: bool = False) -> Assessment:
+def audited(*, tidy: bool = False) -> AuditResult:
     """A folder without an inventory; a tidy one gives no findings."""
-    listing = repository.survey("/srv/repository", [Entry(name, 115_643_359) for name in _folder(tidy=tidy)])
+    listing = repository.survey("/srv/repository", [FolderEntry(name, 115_643_359) for name in _folder(tidy=tidy)])
     wanted = selection.select(Request(release="latest", packages=(), classic=True), listing, REAL)
-    verdicts = {} if tidy else {_link(CORRUPT): Verdict(Code.CORRUPT, "the gzip data stops before its end")}
-    judged = audit.audit(listing, wanted, REAL, Circumstances(verdicts, command=COMMAND))
-    return Assessment(judged, "classic", AT, deep=True, fixes=() if tidy else (f"{COMMAND} sync",))
+    verdicts = {} if tidy else {_link(CORRUPT): FileVerdict(Code.CORRUPT, "the gzip data stops before its end")}
+    judged = audit.audit(listing, wanted, REAL, AuditFacts(verdicts, command=COMMAND))
+    return AuditResult(judged, "classic", AT, deep=True, fixes=() if tidy else (f"{COMMAND} sync",))
 
 
 # Machines
@@ -95,13 +95,13 @@ def _machine(number: int) -> Machine:
     return Machine(name, f"line {number + 2}", system, wording, number % 13 != 5, kernel)
 
 
-def judged(machines: int | list[Machine], *, inventory: str = "exports/vinfo.csv", tidy: bool = False) -> Assessment:
+def judged(machines: int | list[Machine], *, inventory: str = "exports/vinfo.csv", tidy: bool = False) -> AuditResult:
     """The same folder with so many machines, or with these."""
     assessed = audited(tidy=tidy)
     found = tuple(map(_machine, range(machines))) if isinstance(machines, int) else tuple(machines)
-    trouble = Trouble("line 17", "OS according to the VMware Tools", "the quote is never closed")
+    trouble = RowProblem("line 17", "OS according to the VMware Tools", "the quote is never closed")
     listed = Inventory(inventory, found, templates=12, placeholders=3, troubles=(trouble,))
-    knowledge = Knowledge(REAL, kernels={Token("SLES15-64"): Supported(KERNELS)}, command=COMMAND)
+    knowledge = ReadinessContext(REAL, kernels={Token("SLES15-64"): Supported(KERNELS)}, command=COMMAND)
     told = machine_readiness.judge(listed, machine_readiness.answered(listed, REAL.support), assessed.audit, knowledge)
     findings = (*assessed.audit.findings, *machine_readiness.findings_of(told, assessed.audit, knowledge))
     order = list(Severity)
@@ -109,7 +109,7 @@ def judged(machines: int | list[Machine], *, inventory: str = "exports/vinfo.csv
     return replace(assessed, audit=replace(assessed.audit, findings=tuple(merged)), outlooks=told)
 
 
-def compared(assessed: Assessment) -> Assessment:
+def compared(assessed: AuditResult) -> AuditResult:
     """The same with an earlier audit to be compared with: every third finding is new, and two are fixed."""
     findings = assessed.audit.findings
     fixed = (
@@ -143,7 +143,7 @@ HOSTILE: Final = (
 """Names that outsiders may give to machines, files and systems."""
 
 
-def hostile() -> Assessment:
+def hostile() -> AuditResult:
     """Every text from outside is one of those."""
     machines = [Machine(name, f"line {row}", name, Wording.GIVEN) for row, name in enumerate((*HOSTILE, *HOSTILE), 2)]
     assessed = judged(machines, inventory="exports/<b>&\udcff.csv")

@@ -17,10 +17,10 @@ from fleet_world import OTHER_ROOT
 from web_world import ROOT_DIGEST, Served, make_tokens, serving, write_set
 
 from repo_manager.core import catalog, fleet
-from repo_manager.core.audit.findings import State
-from repo_manager.core.fleet import Expected, Host, Line, Received, Report, SetName, Wanted
+from repo_manager.core.audit.findings import PackageStatus
+from repo_manager.core.fleet import ExpectedServer, Host, Received, Report, ReportedPackage, SetName, WantedPackages
 from repo_manager.core.names import Release, Token
-from repo_manager.web.tokens import Role
+from repo_manager.web.tokens import BearerRole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -45,7 +45,7 @@ def _newest() -> Mapping[Token, str]:
 
 FILES: Final = _newest()
 PACKAGES: Final = {Token(token): name.split("_")[2] for token, name in FILES.items()}
-WANTED: Final = Wanted(SetName(ROOT_DIGEST, SET_VERSION), PACKAGES)
+WANTED: Final = WantedPackages(SetName(ROOT_DIGEST, SET_VERSION), PACKAGES)
 
 _SITES: Final = ("ams", "dub", "fra", "hel", "lon", "mad", "mil", "osl", "par", "sto", "vie", "waw")
 _OLD: Final = "9.65.7417.1"
@@ -101,25 +101,27 @@ def _behind(number: int) -> int:
     return 1 if number % 23 == 7 or number in _FAILED else 3 if number in _SILENT else 0
 
 
-def _lines(number: int) -> Iterator[Line]:
+def _lines(number: int) -> Iterator[ReportedPackage]:
     missing = Token("SLES15-64") if number % 97 == 4 else None
     corrupt = Token("RHEL8-64") if number == 133 else None
     doubled = Token("UBUNTU-22.04-64") if number == 211 else None
     late = {Token("RHEL9-64"), Token("Windows")} if _behind(number) == 1 else set()
     for token, version in PACKAGES.items():
         if number in _LONG_BEHIND:
-            yield Line(token, State.OK, _OLD)
+            yield ReportedPackage(token, PackageStatus.OK, _OLD)
         elif token == missing:
-            yield Line(token, State.MISSING, None)
+            yield ReportedPackage(token, PackageStatus.MISSING, None)
         elif token in {corrupt, doubled}:
-            yield Line(token, State.CORRUPT if token == corrupt else State.DUPLICATE, version)
+            yield ReportedPackage(
+                token, PackageStatus.CORRUPT if token == corrupt else PackageStatus.DUPLICATE, version
+            )
         else:
-            yield Line(token, State.OK, _BEFORE if token in late else version)
+            yield ReportedPackage(token, PackageStatus.OK, _BEFORE if token in late else version)
     if number in {70, 71}:
-        yield Line(Token("OL10-64"), State.OK, PACKAGES[Token("OL9-64")])
+        yield ReportedPackage(Token("OL10-64"), PackageStatus.OK, PACKAGES[Token("OL9-64")])
 
 
-def judged(servers: int, *, expected: Sequence[Expected] = ()) -> fleet.Fleet:
+def judged(servers: int, *, expected: Sequence[ExpectedServer] = ()) -> fleet.Fleet:
     """The fleet as the page gets it, without a server around it."""
     return fleet.judge(WANTED, fleet_of(servers), now=NOW, silent_after=SILENT_AFTER, expected=expected)
 
@@ -136,7 +138,7 @@ def served_fleet(base: Path, received: Sequence[Received], **more: Any) -> Itera
     """A real server whose reports were really posted, each at its time."""
     clock = Clock()
     write_set(base / "set", version=SET_VERSION, names=tuple(FILES.values()), data=b"x")
-    secrets = make_tokens(base / "tokens.json", NOW, ("office", Role.READ, ()), ("all", Role.REPORT, ()))
+    secrets = make_tokens(base / "tokens.json", NOW, ("office", BearerRole.READ, ()), ("all", BearerRole.REPORT, ()))
     terms = {"tokens_file": base / "tokens.json", "reports": base / "reports", "now": lambda: clock.now, **more}
     with serving(base / "set", **terms) as served:
         with served.client(secrets["all"]) as client:

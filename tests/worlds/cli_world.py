@@ -24,19 +24,19 @@ from json_schemas import check_printed
 from server_world import NoServer
 
 from repo_manager import cli
-from repo_manager.adapters.sources.download import Downloader, Policy
+from repo_manager.adapters.sources.download import Downloader, HttpPolicy
 from repo_manager.adapters.windows.service import AbsentService
 from repo_manager.cli.run import Run
 from repo_manager.core import catalog, names
 from repo_manager.core.errors import ServiceError
 from repo_manager.core.names import Release
-from repo_manager.core.service import Patience, ServiceState
+from repo_manager.core.service import ServiceState, Timeouts
 from repo_manager.demo.sample import sample_installer
 
 if TYPE_CHECKING:
     import pytest
 
-    from repo_manager.adapters.windows.locate import Machine
+    from repo_manager.adapters.windows.locate import MachineFacts
     from repo_manager.app.settings import Settings
     from repo_manager.core.service import Service
 
@@ -63,7 +63,7 @@ def data_of(name: str, seed: int = 0, token: str | None = None) -> bytes:
 
 
 @dataclass
-class StandIn:
+class InstantService:
     """A service that does as told; with `broken` it ends as soon as it has started, that often."""
 
     name: str = "InMage PushInstall"
@@ -101,10 +101,10 @@ class QuickRun(Run):
     """A run that waits for nobody, with a service of the test's choice."""
 
     stand_in: Service | None = None
-    server: Machine | None = None
+    server: MachineFacts | None = None
 
     @property
-    def machine(self) -> Machine:
+    def machine(self) -> MachineFacts:
         # Nothing else of the machine that the tests run on, which may be a server.
         return self.server or NoServer({"ProgramData": self.environ["ProgramData"]})
 
@@ -114,12 +114,12 @@ class QuickRun(Run):
 
     @cached_property
     def settings(self) -> Settings:
-        return replace(super().settings, patience=Patience(stop_s=1, start_s=1, steady_s=0.02, poll_s=0.01))
+        return replace(super().settings, patience=Timeouts(stop_s=1, start_s=1, steady_s=0.02, poll_s=0.01))
 
     def downloader(self, extra_hosts: tuple[str, ...] = ()) -> Downloader:
         hosts = CATALOG.hosts | set(self.settings.hosts) | set(extra_hosts)
         return Downloader(
-            Policy(hosts=frozenset(hosts), attempts=2, trust_env=False, plain_http=self.plain_http),
+            HttpPolicy(hosts=frozenset(hosts), attempts=2, trust_env=False, plain_http=self.plain_http),
             sleep=lambda _: None,
         )
 
@@ -154,8 +154,8 @@ class Cli:
 
     folder: Path
     capture: pytest.CaptureFixture[str]
-    service: StandIn | None = None
-    server: Machine | None = None
+    service: InstantService | None = None
+    server: MachineFacts | None = None
 
     @property
     def repository(self) -> Path:

@@ -91,7 +91,7 @@ class OwnBell(ScriptedBell):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class WorldView:
     """All that can be observed of the world. `retired` is by `ID/NAME`; `ids` are those of committed transactions."""
 
     files: Mapping[str, bytes]
@@ -233,7 +233,7 @@ class CommandWorld:
 
     # Looking
 
-    def seen(self) -> Seen:
+    def seen(self) -> WorldView:
         files: dict[str, bytes] = {}
         untouchable: dict[str, str | bytes] = {}
         for path in sorted(self.repo.iterdir()):
@@ -253,7 +253,7 @@ class CommandWorld:
         journal = self.sub / "journal.json"
         # Where a rename is a link and an unlink, a journal that was closed may have both names for a moment.
         pending = journal.exists() and journal.stat().st_nlink == 1
-        return Seen(files, retired, ids, untouchable, pending)
+        return WorldView(files, retired, ids, untouchable, pending)
 
 
 KILLED: Final = 9

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from repo_manager.core import fleet
-from repo_manager.core.audit.findings import State
-from repo_manager.core.fleet import Host, Line, Received, Report, SetName
+from repo_manager.core.audit.findings import PackageStatus
+from repo_manager.core.fleet import Host, Received, Report, ReportedPackage, SetName
 from repo_manager.core.names import Release, Token
 
 NOW: Final = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -19,11 +19,11 @@ RHEL: Final = Token("RHEL9-64")
 SLES: Final = Token("SLES15-64")
 
 
-def line(package: str = RHEL, version: str | None = NEW, state: State = State.OK) -> Line:
-    return Line(Token(package), state, version)
+def line(package: str = RHEL, version: str | None = NEW, state: PackageStatus = PackageStatus.OK) -> ReportedPackage:
+    return ReportedPackage(Token(package), state, version)
 
 
-def report(host: str = "ps-01", version: int | None = 7, *lines: Line, **more: Any) -> Report:  # noqa: ANN401 - any field
+def report(host: str = "ps-01", version: int | None = 7, *lines: ReportedPackage, **more: Any) -> Report:  # noqa: ANN401 - any field
     """A run that went well on a server that follows version 7."""
     followed = None if version is None else SetName(more.pop("root", ROOT), version)
     facts = {"at": NOW, "tool": "0.1.0", "command": "mirror", "exit_code": 0, "release": Release(9, 66), **more}

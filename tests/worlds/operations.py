@@ -15,18 +15,18 @@ from small_world import CATALOG, CONTEXT, NOW, TOKENS, Step, World, bench, build
 from repo_manager.adapters.filesystem.repository_folder import Folder, no_step
 from repo_manager.adapters.sources.depot_source import DepotSource
 from repo_manager.adapters.sources.fetching import Fetcher
-from repo_manager.adapters.storage.local import FolderDepot
+from repo_manager.adapters.storage.local import LocalStorage
 from repo_manager.adapters.tuf.keys import Keys
-from repo_manager.adapters.tuf.publisher import Item, Order
-from repo_manager.adapters.tuf.signed_set import Member
+from repo_manager.adapters.tuf.publisher import InstallerToPublish, PublishOrder
+from repo_manager.adapters.tuf.signed_set import SetMember
 from repo_manager.adapters.tuf.trust_store import TrustStore
-from repo_manager.adapters.tuf.verified_set import Anchor
+from repo_manager.adapters.tuf.verified_set import TrustAnchor
 from repo_manager.app import publish as publishing
 from repo_manager.app import tasks
-from repo_manager.app.change import Task, Voice, perform
-from repo_manager.app.mirror import Follower, Trusting
-from repo_manager.app.publish import Press
-from repo_manager.app.restore import Undoing
+from repo_manager.app.change import Progress, Task, perform
+from repo_manager.app.mirror import Follower, TrustOptions
+from repo_manager.app.publish import PublishJob
+from repo_manager.app.restore import Restore
 from repo_manager.core import names
 from repo_manager.core.address import parse
 from repo_manager.core.errors import InputError
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from repo_manager.adapters.sources.download import Downloader
-    from repo_manager.adapters.storage import Depot
-    from repo_manager.adapters.tuf.publisher import Published
+    from repo_manager.adapters.storage import Storage
+    from repo_manager.adapters.tuf.publisher import PublishResult
     from repo_manager.core.transaction import Outcome
 
 
@@ -57,7 +57,7 @@ PRUNE: Final = tasks.prune(CONTEXT, Request())
 
 def restore_task(folder: Folder, identity: str) -> Task:
     """`restore IDENTITY`, with leave to drop every package."""
-    return Undoing(folder, CATALOG, identity, frozenset(CATALOG.packages)).task()
+    return Restore(folder, CATALOG, identity, frozenset(CATALOG.packages)).task()
 
 
 Operation = Callable[[World, Step], "Outcome | None"]
@@ -116,27 +116,27 @@ def follower(
     step: Step = no_step,
     *,
     unsigned: bool = False,
-    depot: Depot | None = None,
+    depot: Storage | None = None,
     fingerprint: str | None = None,
 ) -> Follower:
     """Who follows the world's leader, or another, or else the world's source as a plain folder."""
     parts = bench(world, step)
-    anchor = None if unsigned else Anchor(fingerprint or fingerprint_of(world))
+    anchor = None if unsigned else TrustAnchor(fingerprint or fingerprint_of(world))
     return Follower(
-        depot=depot or FolderDepot(world.source if unsigned else world.depot),
+        depot=depot or LocalStorage(world.source if unsigned else world.depot),
         store=TrustStore(world.repository, step=step),
         catalog=CATALOG,
         checker=parts.checker,
         judge=CONTEXT.audit,
         now=lambda: NOW,
-        trusting=Trusting(anchor, unsigned=unsigned),
+        trusting=TrustOptions(anchor, unsigned=unsigned),
     )
 
 
 class SteppingDepot:
     """A depot that tells of each change before it is made."""
 
-    def __init__(self, depot: FolderDepot, step: Step) -> None:
+    def __init__(self, depot: LocalStorage, step: Step) -> None:
         self._depot = depot
         self._step = step
         self.name = depot.name
@@ -166,33 +166,37 @@ def fingerprint_of(world: World) -> str:
     return digest_of((world.depot / "metadata" / "1.root.json").read_bytes())
 
 
-def items_of(world: World, tokens: Iterable[str] = TOKENS, release: str = "9.66") -> tuple[Item, ...]:
+def items_of(world: World, tokens: Iterable[str] = TOKENS, release: str = "9.66") -> tuple[InstallerToPublish, ...]:
     """The installers of the world's source, to be published."""
     return items_at(world.source / name_of(token, release) for token in tokens)
 
 
-def items_at(paths: Iterable[Path]) -> tuple[Item, ...]:
+def items_at(paths: Iterable[Path]) -> tuple[InstallerToPublish, ...]:
     """Installers that lie somewhere, to be published."""
     return tuple(
-        Item(Member(names.parse(path.name), hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_size), path)
+        InstallerToPublish(
+            SetMember(names.parse(path.name), hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_size), path
+        )
         for path in paths
     )
 
 
-def publish(world: World, step: Step, tokens: Iterable[str] = TOKENS, *, release: str = "9.66") -> Published:
+def publish(world: World, step: Step, tokens: Iterable[str] = TOKENS, *, release: str = "9.66") -> PublishResult:
     """What a leader does with the installers of the world's source."""
     return publish_items(world, step, items_of(world, tokens, release))
 
 
 def publish_items(
-    world: World, step: Step, items: tuple[Item, ...], depot: Depot | None = None, now: datetime = NOW
-) -> Published:
+    world: World, step: Step, items: tuple[InstallerToPublish, ...], depot: Storage | None = None, now: datetime = NOW
+) -> PublishResult:
     """The same, to the world's depot or another."""
     owner: dict[str, str | int] = {"pid": os.getpid(), "host": "here"}
-    depot = depot or SteppingDepot(FolderDepot(world.depot), step)
-    press = Press(Keys(world.root / "keys", step=step), depot, now, owner, Voice(), lambda *more: " ".join(more))
+    depot = depot or SteppingDepot(LocalStorage(world.depot), step)
+    press = PublishJob(
+        Keys(world.root / "keys", step=step), depot, now, owner, Progress(), lambda *more: " ".join(more)
+    )
     consent = publishing.Consent(may_go_back=True, drop=tuple(CATALOG.packages))
-    return publishing.publish(press, Order(items, 30), consent)
+    return publishing.publish(press, PublishOrder(items, 30), consent)
 
 
 def synced(root: Path) -> World:

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager.core import catalog, names, repository, selection
 from repo_manager.core.audit import findings, machine_readiness
-from repo_manager.core.audit.findings import Audit, Circumstances, Code, Verdict
-from repo_manager.core.audit.result import Assessment
+from repo_manager.core.audit.findings import Audit, AuditFacts, Code, FileVerdict
+from repo_manager.core.audit.result import AuditResult
 from repo_manager.core.catalog import strict_yaml
 from repo_manager.core.errors import RepoManagerError, ServiceError, ServiceUnchangedError
 from repo_manager.core.names import Token
-from repo_manager.core.repository import Entry, Listing
+from repo_manager.core.repository import FolderEntry, Listing
 from repo_manager.core.selection import Request, Selection
-from repo_manager.core.service import Clock, Patience, Service, ServiceState
+from repo_manager.core.service import Clock, Service, ServiceState, Timeouts
 from repo_manager.core.systems import resolver as systems
-from repo_manager.core.transaction import Journal, Means, Store
+from repo_manager.core.transaction import Journal, Store, TransactionIO
 
 if TYPE_CHECKING:
     from repo_manager.core.catalog import Catalog
@@ -117,7 +117,7 @@ def listing_of(
     """What a scan of a folder with these files saw. `links` are names that are links."""
     sizes = sizes or {}
     linked = frozenset(links)
-    entries = [Entry(name, sizes.get(name, SIZE), regular=name not in linked) for name in (*file_names, *linked)]
+    entries = [FolderEntry(name, sizes.get(name, SIZE), regular=name not in linked) for name in (*file_names, *linked)]
     return repository.survey("/repository", entries)
 
 
@@ -125,16 +125,16 @@ def selection_of(listing: Listing | None, *packages: str, release: str = "auto",
     return selection.select(Request(release=release, packages=packages, classic=classic), listing, SMALL)
 
 
-def audit_of(listing: Listing, wanted: Selection, verdicts: Mapping[str, Verdict] | None = None) -> Audit:
-    return findings.audit(listing, wanted, SMALL, Circumstances(verdicts or {}))
+def audit_of(listing: Listing, wanted: Selection, verdicts: Mapping[str, FileVerdict] | None = None) -> Audit:
+    return findings.audit(listing, wanted, SMALL, AuditFacts(verdicts or {}))
 
 
-def assessment_of(found: Audit, **more: Any) -> Assessment:  # noqa: ANN401 - whatever an assessment has
+def assessment_of(found: Audit, **more: Any) -> AuditResult:  # noqa: ANN401 - whatever an assessment has
     """What the formats are written from, made at a fixed time."""
-    return Assessment(found, "classic", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), **more)
+    return AuditResult(found, "classic", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), **more)
 
 
-CUT_OFF: Final = Verdict(Code.CORRUPT, "is cut off")
+CUT_OFF: Final = FileVerdict(Code.CORRUPT, "is cut off")
 
 
 # Time and the service
@@ -299,5 +299,5 @@ class Faulty:
         self._after(len(self.calls))
 
 
-def means_of(store: Store, service: Service, clock: Clock, patience: Patience | None = None) -> Means:
-    return Means(store, service, clock, patience or Patience(), lambda _: None)
+def means_of(store: Store, service: Service, clock: Clock, patience: Timeouts | None = None) -> TransactionIO:
+    return TransactionIO(store, service, clock, patience or Timeouts(), lambda _: None)

@@ -25,16 +25,16 @@ from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER, Folder
 from repo_manager.adapters.filesystem.retired import REASONS
 from repo_manager.adapters.installers.archive import inspect
 from repo_manager.adapters.installers.inspect import Checker
-from repo_manager.adapters.sources.download import Downloader, Policy
+from repo_manager.adapters.sources.download import Downloader, HttpPolicy
 from repo_manager.adapters.sources.fetching import Fetcher
 from repo_manager.adapters.windows.service import AbsentService
-from repo_manager.app.change import Retention, Voice, Workbench
+from repo_manager.app.change import ChangeContext, Progress, Retention
 from repo_manager.app.tasks import PlanContext
 from repo_manager.core import catalog, names
 from repo_manager.core.address import host_of
 from repo_manager.core.errors import VerificationError
 from repo_manager.core.names import InstallerName, InvalidNameError, Token
-from repo_manager.core.service import Patience
+from repo_manager.core.service import Timeouts
 from repo_manager.demo.sample import sample_installer
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def copy_tree(origin: Path, destination: Path) -> None:
     shutil.copytree(origin, destination, symlinks=True, copy_function=copy)
 
 
-class StepVoice(Voice):
+class StepVoice(Progress):
     """Counts what fetching says as steps."""
 
     def __init__(self, step: Step) -> None:
@@ -184,19 +184,19 @@ class StepVoice(Voice):
         return lambda name, count: self._step(f"fetched {count} bytes of {name}")
 
 
-def bench(world: World, step: Step = no_step, *, source: str | None = None, reserve_bytes: int = 0) -> Workbench:
+def bench(world: World, step: Step = no_step, *, source: str | None = None, reserve_bytes: int = 0) -> ChangeContext:
     """The real parts at work on this world."""
     folder = Folder(world.repository, step=step, sleep=lambda _: None)
     host = host_of(source) if source else None
-    policy = Policy(hosts=frozenset({host} if host else ()), trust_env=False)
-    return Workbench(
+    policy = HttpPolicy(hosts=frozenset({host} if host else ()), trust_env=False)
+    return ChangeContext(
         folder=folder,
         catalog=CATALOG,
         checker=lambda folder: Checker(folder.file, Digests(world.cache, folder.path), folder.records()),
         fetcher=Fetcher(lambda: Downloader(policy, sleep=lambda _: None), reserve_bytes=reserve_bytes),
         service=AbsentService("none"),
         clock=FakeClock(),
-        patience=Patience(),
+        patience=Timeouts(),
         # Every transaction has a second of its own, so that their names tell their order.
         now=lambda: NOW + timedelta(seconds=len(tree_of(folder.sub / "transactions"))),
         owner={"pid": os.getpid(), "host": "here"},
@@ -206,7 +206,7 @@ def bench(world: World, step: Step = no_step, *, source: str | None = None, rese
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class WorldState:
     """All that can be seen of a world: digests by path below the folders, and the installers that are good."""
 
     files: Mapping[str, str]
@@ -230,7 +230,7 @@ class Snapshot:
         return dict(self.files), self.retired
 
 
-def snapshot(world: World) -> Snapshot:
+def snapshot(world: World) -> WorldState:
     files = {path: digest for path, digest in tree_of(world.repository).items() if not path.startswith(SUBFOLDER)}
     retired = sorted(
         (Path(path).name, digest)
@@ -240,10 +240,10 @@ def snapshot(world: World) -> Snapshot:
     )
     elsewhere = {**tree_of(world.source), **tree_of(world.outside)}
     good = frozenset(name for name in files if _good(world.repository / name))
-    return Snapshot(files, tuple(retired), elsewhere, good)
+    return WorldState(files, tuple(retired), elsewhere, good)
 
 
-def check(before: Snapshot, world: World, goal: Snapshot | None = None) -> None:
+def check(before: WorldState, world: World, goal: WorldState | None = None) -> None:
     """What must hold whenever anybody looks: G1, G3 and G5.
 
     `goal` is the end that was asked for, where it takes packages away: restoring may.

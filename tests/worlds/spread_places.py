@@ -11,8 +11,8 @@ from object_stores import azurite, nginx, s3_server, signature
 from spread_world import Authority
 from web_world import serving
 
-from repo_manager.adapters.storage import Depot, Keyring, open_depot
-from repo_manager.adapters.storage.local import FolderDepot
+from repo_manager.adapters.storage import Credentials, Storage, open_depot
+from repo_manager.adapters.storage.local import LocalStorage
 from repo_manager.core.address import parse as parse_address
 from repo_manager.web.server import Certificate
 
@@ -30,7 +30,7 @@ class Place(Protocol):
 
     kind: str
 
-    def depot(self, name: str) -> Depot:
+    def depot(self, name: str) -> Storage:
         """A set for its leader, to be closed."""
         ...
 
@@ -53,8 +53,8 @@ class _Folder:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def depot(self, name: str) -> Depot:
-        return FolderDepot(self._root / name)
+    def depot(self, name: str) -> Storage:
+        return LocalStorage(self._root / name)
 
     def send(self, mirror: Mirror, name: str) -> None:
         mirror.source = str(self._root / name)
@@ -131,8 +131,8 @@ class _Store:
         self._leaders, self._followers = leaders, followers
         self._homes = 0
 
-    def depot(self, name: str) -> Depot:
-        return open_depot(parse_address(f"{self._address}/{name}"), keyring=Keyring(self._leaders))
+    def depot(self, name: str) -> Storage:
+        return open_depot(parse_address(f"{self._address}/{name}"), keyring=Credentials(self._leaders))
 
     def send(self, mirror: Mirror, name: str) -> None:
         mirror.source, mirror.variables = f"{self._address}/{name}", self._followers(0)

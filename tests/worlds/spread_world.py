@@ -27,7 +27,7 @@ from small_world import TOKENS, World
 
 from repo_manager import cli as command_line
 from repo_manager.adapters.filesystem.repository_folder import no_step
-from repo_manager.adapters.storage.local import FolderDepot
+from repo_manager.adapters.storage.local import LocalStorage
 from repo_manager.core import names
 from repo_manager.demo.sample import sample_installer
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from repo_manager.adapters.storage import Depot
+    from repo_manager.adapters.storage import Storage
 
 PAYLOAD: Final = 1_200_000
 
@@ -87,13 +87,13 @@ class Leader:
         document: dict[str, Any] = json.loads(done.stdout)
         return document
 
-    def prepare(self, depot: Depot | None = None) -> str:
+    def prepare(self, depot: Storage | None = None) -> str:
         """Publish in this process, where publishing is not what a test is about; the root.
 
         To the world's depot, where no other is named.
         """
         items = operations.items_at(sorted(self.world.repository.glob("Microsoft-ASR_UA_*")))
-        to = depot or FolderDepot(self.world.depot)
+        to = depot or LocalStorage(self.world.depot)
         return operations.publish_items(self.world, no_step, items, to, datetime.now(UTC)).root
 
     @property

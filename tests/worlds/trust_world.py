@@ -14,18 +14,18 @@ from simulator import name_of
 from small_world import data_of
 from tuf.api.metadata import Metadata
 
-from repo_manager.adapters.storage.local import FolderDepot
-from repo_manager.adapters.tuf.keys import Keys, Role
-from repo_manager.adapters.tuf.publisher import Item, Leader, Order, Published
-from repo_manager.adapters.tuf.signed_set import Member
-from repo_manager.adapters.tuf.verified_set import Anchor, Followed, follow
+from repo_manager.adapters.storage.local import LocalStorage
+from repo_manager.adapters.tuf.keys import KeyRole, Keys
+from repo_manager.adapters.tuf.publisher import InstallerToPublish, Publisher, PublishOrder, PublishResult
+from repo_manager.adapters.tuf.signed_set import SetMember
+from repo_manager.adapters.tuf.verified_set import TrustAnchor, VerifiedSet, follow
 from repo_manager.core import names
 
 if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner
 
-    from repo_manager.adapters.storage import Depot
-    from repo_manager.adapters.tuf.trust_store import Memory
+    from repo_manager.adapters.storage import Storage
+    from repo_manager.adapters.tuf.trust_store import TrustRecord
 
 NOW: Final = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 DAY: Final = timedelta(days=1)
@@ -51,14 +51,14 @@ class Leading:
     def keys(self) -> Keys:
         return Keys(self.root / "keys")
 
-    def items(self, tokens: Iterable[str] = ALL, release: str = "9.66") -> tuple[Item, ...]:
+    def items(self, tokens: Iterable[str] = ALL, release: str = "9.66") -> tuple[InstallerToPublish, ...]:
         found = []
         for token in tokens:
             name = name_of(token, release)
             path = self.root / "installers" / name
             path.write_bytes(data_of(name))
             digest = hashlib.sha256(data_of(name)).hexdigest()
-            found.append(Item(Member(names.parse(name), digest, len(data_of(name))), path))
+            found.append(InstallerToPublish(SetMember(names.parse(name), digest, len(data_of(name))), path))
         return tuple(found)
 
     def publish(
@@ -67,17 +67,17 @@ class Leading:
         release: str = "9.66",
         *,
         days: int = 30,
-        rotate: Iterable[Role] = (),
+        rotate: Iterable[KeyRole] = (),
         renew: bool = False,
-        depot: Depot | None = None,
-    ) -> Published:
+        depot: Storage | None = None,
+    ) -> PublishResult:
         """What `publish` does, without the repository before it."""
         items = None if renew else self.items(tokens, release)
         self.keys.prepare()
-        leader = Leader(self.keys, depot or FolderDepot(self.depot), self.now)
-        return leader.publish(Order(items, days, frozenset(rotate)), lambda _: None)
+        leader = Publisher(self.keys, depot or LocalStorage(self.depot), self.now)
+        return leader.publish(PublishOrder(items, days, frozenset(rotate)), lambda _: None)
 
-    def signer(self, role: Role) -> CryptoSigner:
+    def signer(self, role: KeyRole) -> CryptoSigner:
         signer = self.keys.signer(role)
         assert signer is not None
         return signer
@@ -126,25 +126,25 @@ class Leading:
                 signed["meta"] = {f"{below}.json": facts}
                 signed["version"] += 1
 
-            self.forge(role, name, *([self.signer(Role(role))] if sign else []))
+            self.forge(role, name, *([self.signer(KeyRole(role))] if sign else []))
 
 
 @dataclass
 class Following:
     """A follower with a memory. A refusal leaves it as it was."""
 
-    depot: Depot
+    depot: Storage
     fingerprint: str | None = None
     now: datetime = NOW
-    memory: Memory | None = field(default=None, repr=False)
+    memory: TrustRecord | None = field(default=None, repr=False)
 
-    def follow(self, *, accept_expired: bool = False, anchor: Anchor | None = None) -> Followed:
+    def follow(self, *, accept_expired: bool = False, anchor: TrustAnchor | None = None) -> VerifiedSet:
         """Look at the depot, and remember what was seen."""
-        first = Anchor(self.fingerprint) if self.fingerprint and self.memory is None else None
+        first = TrustAnchor(self.fingerprint) if self.fingerprint and self.memory is None else None
         followed = follow(self.depot, self.memory, anchor=anchor or first, accept_expired=accept_expired, now=self.now)
         self.memory = followed.memory
         return followed
 
-    def at(self, depot: Depot) -> Following:
+    def at(self, depot: Storage) -> Following:
         """The same follower, at another place."""
         return replace(self, depot=depot)

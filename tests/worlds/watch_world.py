@@ -24,22 +24,22 @@ from repo_manager.adapters.filesystem.digests import Digests
 from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER, Folder, no_step
 from repo_manager.adapters.filesystem.retired import REASONS
 from repo_manager.adapters.installers.inspect import Checker
-from repo_manager.app.watch_loop import Attendant, Orders, Senses
+from repo_manager.app.watch_loop import FolderMonitor, WatchConfig, Watcher
 from repo_manager.core import plan, selection
 from repo_manager.core.audit import findings
-from repo_manager.core.audit.findings import Circumstances, Code, Verdict
+from repo_manager.core.audit.findings import AuditFacts, Code, FileVerdict
 from repo_manager.core.selection import Request
-from repo_manager.core.watch_state import Happening, Pace, Scope, What
+from repo_manager.core.watch_state import Scope, WatchEvent, WatchEventKind, WatchTiming
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
 
-    from repo_manager.app.change import Seen, Workbench
+    from repo_manager.app.change import ChangeContext, Snapshot
     from repo_manager.core.errors import RepoManagerError
     from repo_manager.core.plan import Plan
-    from repo_manager.core.repository import Entry, File, Listing
+    from repo_manager.core.repository import File, FolderEntry, Listing
 
-PACE: Final = Pace(settle_s=10, quiet_s=2, burst_s=60, patience_s=300, interval_s=900, away_s=15, locked_s=30)
+PACE: Final = WatchTiming(settle_s=10, quiet_s=2, burst_s=60, patience_s=300, interval_s=900, away_s=15, locked_s=30)
 
 
 @dataclass
@@ -109,10 +109,10 @@ class Blocked(Checker):
 
     def read(
         self, listing: Listing, files: Iterable[File], progress: Callable[[int], None] = lambda _: None
-    ) -> dict[str, Verdict]:
+    ) -> dict[str, FileVerdict]:
         blocked = [file.name for file in files if file.name in self._names]
         others = [file for file in files if file.name not in blocked]
-        verdict = Verdict(Code.CORRUPT, "cannot be read: Input/output error", read=False)
+        verdict = FileVerdict(Code.CORRUPT, "cannot be read: Input/output error", read=False)
         return {**super().read(listing, others, progress), **dict.fromkeys(blocked, verdict)}
 
 
@@ -121,7 +121,7 @@ class CountingFolder(Folder):
 
     looks = 0
 
-    def scan(self) -> tuple[Entry, ...]:
+    def scan(self) -> tuple[FolderEntry, ...]:
         self.looks += 1
         return super().scan()
 
@@ -135,7 +135,7 @@ class Watched:
     service: Push = field(init=False)
     bell: ScriptedBell = field(init=False)
     folder: CountingFolder = field(init=False)
-    told: list[Happening] = field(default_factory=list)
+    told: list[WatchEvent] = field(default_factory=list)
     eyes: list[Eyes] = field(default_factory=list)
     held: set[str] = field(default_factory=set)
     blocked: set[str] = field(default_factory=set)
@@ -147,8 +147,8 @@ class Watched:
     blind: bool = False
     trouble: RepoManagerError | None = None
     remarks: tuple[str, ...] = ()
-    afterwards: Callable[[Workbench], None] = lambda _: None
-    attendant: Attendant = field(init=False)
+    afterwards: Callable[[ChangeContext], None] = lambda _: None
+    attendant: Watcher = field(init=False)
 
     def __post_init__(self) -> None:
         self.service = Push(self.clock, reads=self.installers)
@@ -170,8 +170,8 @@ class Watched:
         """Run from the beginning until then."""
         self.at(second, self.bell.stop, silent=True)
         self.bell.script.sort(key=lambda item: item[0])
-        self.attendant = Attendant(
-            Orders(
+        self.attendant = Watcher(
+            WatchConfig(
                 folder=self.folder,
                 bench=self.bench,
                 plan=planned,
@@ -181,7 +181,7 @@ class Watched:
                 restart=self.restart,
                 dry_run=self.dry_run,
             ),
-            Senses(self.observe, lambda path: path.name in self.held, self.pulse, 2.0),
+            FolderMonitor(self.observe, lambda path: path.name in self.held, self.pulse, 2.0),
             bell=self.bell,
             clock=self.clock,
             now=self.now,
@@ -194,7 +194,7 @@ class Watched:
     def now(self) -> datetime:
         return NOW + timedelta(seconds=self.clock.now_s)
 
-    def bench(self) -> Workbench:
+    def bench(self) -> ChangeContext:
         if self.trouble is not None:
             raise self.trouble
         made = small_world.bench(self.world)
@@ -233,11 +233,15 @@ class Watched:
         found = sorted((self.world.repository / SUBFOLDER / "retired").glob(f"*/{REASONS}"))
         return "".join(path.read_text(encoding="utf-8") for path in found)
 
-    def whats(self, *but: What) -> list[What]:
+    def whats(self, *but: WatchEventKind) -> list[WatchEventKind]:
         """What was told, without beginning and end and what is of no interest here."""
-        return [item.what for item in self.told if item.what not in {What.STARTED, What.STOPPED, What.NOTE, *but}]
+        return [
+            item.what
+            for item in self.told
+            if item.what not in {WatchEventKind.STARTED, WatchEventKind.STOPPED, WatchEventKind.NOTE, *but}
+        ]
 
-    def messages(self, what: What) -> list[str]:
+    def messages(self, what: WatchEventKind) -> list[str]:
         return [item.message for item in self.told if item.what is what]
 
     @property
@@ -245,9 +249,9 @@ class Watched:
         return self.service.asked.count("start")
 
 
-def planned(seen: Seen, scope: Scope) -> Plan:
+def planned(seen: Snapshot, scope: Scope) -> Plan:
     wanted = selection.select(Request(), seen.listing, CATALOG)
-    judged = findings.audit(seen.listing, wanted, CATALOG, Circumstances(seen.verdicts))
+    judged = findings.audit(seen.listing, wanted, CATALOG, AuditFacts(seen.verdicts))
     return (plan.prune if scope is Scope.ALL else plan.dangers)(seen.listing, judged, seen.verdicts)
 
 

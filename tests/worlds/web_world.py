@@ -16,11 +16,11 @@ import httpx
 from repo_manager.adapters.status_reports.folder import ReportsFolder
 from repo_manager.web import tokens
 from repo_manager.web.app import Site, application
-from repo_manager.web.connection import Doors
-from repo_manager.web.doorkeeper import Doorkeeper
-from repo_manager.web.server import Address, Certificate, Server, Terms, bind
+from repo_manager.web.connection import ConnectionLimits
+from repo_manager.web.doorkeeper import Authenticator
+from repo_manager.web.server import Address, Certificate, HttpServer, ServerConfig, bind
 from repo_manager.web.signed_folder import SignedFolder
-from repo_manager.web.tokens import Role, Tokens
+from repo_manager.web.tokens import BearerRole, Tokens
 
 if TYPE_CHECKING:
     import ssl
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from repo_manager.web.limits import Entry
+    from repo_manager.web.limits import AccessLogEntry
 
 RHEL: Final = "Microsoft-ASR_UA_9.66.7567.1_RHEL9-64_GA_20Sep2025_release.tar.gz"
 SLES: Final = "Microsoft-ASR_UA_9.66.7567.1_SLES15-64_GA_20Sep2025_release.tar.gz"
@@ -72,8 +72,8 @@ class Served:
 
     url: str
     site: Site
-    server: Server
-    entries: list[Entry] = field(default_factory=list)
+    server: HttpServer
+    entries: list[AccessLogEntry] = field(default_factory=list)
     trust: ssl.SSLContext | None = None
     secrets: dict[str, str] = field(default_factory=dict)
 
@@ -94,7 +94,7 @@ class Served:
             return client.post(path, content=content, headers={"Content-Type": media_type})
 
 
-def make_tokens(path: Path, now: datetime, *wanted: tuple[str, Role, tuple[str, ...]]) -> dict[str, str]:
+def make_tokens(path: Path, now: datetime, *wanted: tuple[str, BearerRole, tuple[str, ...]]) -> dict[str, str]:
     """A file of tokens; their secrets by name."""
     kept, secrets = Tokens(), {}
     for number, (name, role, hosts) in enumerate(wanted):
@@ -113,19 +113,19 @@ def serving(
     certificate: Certificate | None = None,
     trust: ssl.SSLContext | None = None,
     behind: tuple[str, ...] = (),
-    doors: Doors | None = None,
+    doors: ConnectionLimits | None = None,
     drain_s: int = 5,
     **more: Any,  # noqa: ANN401 - fields of a site
 ) -> Iterator[Served]:
     """Serve on a port of its own for as long as the block lasts."""
-    entries: list[Entry] = []
+    entries: list[AccessLogEntry] = []
     kept = ReportsFolder(reports) if reports is not None else None
     if kept is not None:
         kept.prepare()
-    site = Site(SignedFolder(folder), Doorkeeper(tokens_file), kept, tell=entries.append, **more)
-    doors = doors or Doors(site.metrics)
+    site = Site(SignedFolder(folder), Authenticator(tokens_file), kept, tell=entries.append, **more)
+    doors = doors or ConnectionLimits(site.metrics)
     doors.metrics = site.metrics
-    server = Server(application(site), Terms(doors, certificate, behind, drain_s))
+    server = HttpServer(application(site), ServerConfig(doors, certificate, behind, drain_s))
     address = Address("127.0.0.1", 0)
     listening = bind(address)
     url = address.url(listening.getsockname()[1], tls=certificate is not None)

@@ -16,20 +16,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager.adapters.filesystem import user_cache
-from repo_manager.core.audit.findings import Code, Verdict
-from repo_manager.core.audit.signature_policy import Signature, Signer, State, Trust
+from repo_manager.core.audit.findings import Code, FileVerdict
+from repo_manager.core.audit.signature_policy import Signature, SignatureState, Signer, Trust
 
 if TYPE_CHECKING:
-    from repo_manager.core.repository import Entry
+    from repo_manager.core.repository import FolderEntry
 
-    Confirmed = set[tuple[Path, Entry]]
+    Confirmed = set[tuple[Path, FolderEntry]]
 
 REMEMBERED_FOR: Final = timedelta(days=30)
 """How long a file is not read again. A disk can lose bytes without any sign of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownDigest:
     """The digest of a file that was read to its end (empty when it could not be), and the verdict on it.
 
     `read_at` is when its bytes were read, UTC, whole seconds. `signature` holds facts and no verdict, so that it
@@ -38,7 +38,7 @@ class Known:
     """
 
     sha256: str
-    verdict: Verdict
+    verdict: FileVerdict
     read_at: datetime
     signature: Signature | None = None
     kernels: tuple[str, ...] | None = None
@@ -62,16 +62,16 @@ class Digests:
         self._kernels: dict[str, tuple[str, ...]] | None = None
         self._kernels_changed = False
 
-    def get(self, entry: Entry) -> Known | None:
+    def get(self, entry: FolderEntry) -> KnownDigest | None:
         """What is known of a file that has not changed since, however old; None where nothing is."""
         item = self._entries.get(entry.name)
         if item is None or item[:4] != [entry.size_bytes, *entry.stamp]:
             return None
         read_at, sha256, code, message, *signature = item[4:]
-        verdict = Verdict(Code(code) if code else None, message)
-        return Known(sha256, verdict, _time(read_at), _signature(signature[0]) if signature else None)
+        verdict = FileVerdict(Code(code) if code else None, message)
+        return KnownDigest(sha256, verdict, _time(read_at), _signature(signature[0]) if signature else None)
 
-    def current(self, entry: Entry, now: datetime) -> Known | None:
+    def current(self, entry: FolderEntry, now: datetime) -> KnownDigest | None:
         """What is known of a file that need not be read again; None where it must be.
 
         What was read long ago is not enough, nor what was read at a time that is still to come.
@@ -88,7 +88,7 @@ class Digests:
         if self._entries.pop(name, None) is not None:
             self._changed = True
 
-    def put(self, entry: Entry, known: Known) -> None:
+    def put(self, entry: FolderEntry, known: KnownDigest) -> None:
         """Remember."""
         if self._confirmed is not None:
             self._confirmed.add((self._file, entry))
@@ -191,7 +191,7 @@ def _signature(item: object) -> Signature | None:
     try:
         match item:
             case [str(state), str(problem), str(roots), list(signers)]:
-                return Signature(State(state), problem, tuple(map(_signer, signers)), roots)
+                return Signature(SignatureState(state), problem, tuple(map(_signer, signers)), roots)
     except ValueError:
         pass
     return None

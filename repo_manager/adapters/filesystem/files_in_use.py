@@ -43,7 +43,7 @@ class Holder:
         return f"{self.name} (process {self.process})"
 
 
-class Grip(StrEnum):
+class FileUse(StrEnum):
     """What the system says of a file when it is asked for leave to rename or delete it."""
 
     FREE = "free"
@@ -57,7 +57,7 @@ class Grip(StrEnum):
 class Examined:
     """A file after a refusal: its grip, and who holds it. No holders does not mean that nobody does."""
 
-    grip: Grip
+    grip: FileUse
     holders: tuple[Holder, ...] = ()
 
 
@@ -85,12 +85,12 @@ def refusal(error: OSError, paths: Sequence[Path], examine: Examine) -> MachineE
         return None
     seen = [(path, examine(path)) for path in paths]
     for path, examined in seen:
-        if examined.holders or examined.grip in {Grip.HELD, Grip.VANISHING}:
+        if examined.holders or examined.grip in {FileUse.HELD, FileUse.VANISHING}:
             return _in_use(path, examined)
     if code in IN_USE:
-        return _in_use(paths[0], Examined(Grip.HELD if code != DELETE_PENDING else Grip.VANISHING))
+        return _in_use(paths[0], Examined(FileUse.HELD if code != DELETE_PENDING else FileUse.VANISHING))
     for path, examined in seen:
-        if examined.grip is Grip.FORBIDDEN:
+        if examined.grip is FileUse.FORBIDDEN:
             return NoRightsError("no-rights", f"{shown(path)}: this user may not change it", _GET_RIGHTS)
     return NoRightsError(
         "no-rights",
@@ -106,7 +106,7 @@ _CLOSE: Final = "close the program that holds the file (antivirus, backup, viewe
 
 def _in_use(path: Path, examined: Examined) -> MachineError:
     who = ", ".join(map(str, examined.holders))
-    if examined.grip is Grip.VANISHING:
+    if examined.grip is FileUse.VANISHING:
         words = f"was deleted, and stays until it is closed by {who or 'the program that has it open'}"
     else:
         words = f"is in use by {who or 'another program'}"
@@ -135,7 +135,7 @@ if sys.platform == "win32":
             return Examined(_grip(path, _ADD_FILE))
         return Examined(_grip(path, _DELETE), holders_of(path))
 
-    def _grip(path: Path, access: int) -> Grip:
+    def _grip(path: Path, access: int) -> FileUse:
         """Open it for `access`, sharing everything, and look at what Windows has against that."""
         kernel = ctypes.WinDLL("kernel32", use_last_error=True)
         kernel.CreateFileW.restype = ctypes.c_void_p
@@ -147,12 +147,12 @@ if sys.platform == "win32":
         status, code = last_status(), ctypes.get_last_error()
         if handle != _INVALID_HANDLE:
             kernel.CloseHandle(ctypes.c_void_p(handle))
-            return Grip.FREE
+            return FileUse.FREE
         if code in IN_USE:
-            return Grip.VANISHING if code == DELETE_PENDING else Grip.HELD
+            return FileUse.VANISHING if code == DELETE_PENDING else FileUse.HELD
         if code == ACCESS_DENIED:
-            return Grip.VANISHING if status == _STATUS_DELETE_PENDING else Grip.FORBIDDEN
-        return Grip.UNKNOWN
+            return FileUse.VANISHING if status == _STATUS_DELETE_PENDING else FileUse.FORBIDDEN
+        return FileUse.UNKNOWN
 
     class _Process(ctypes.Structure):
         _fields_ = (
@@ -202,7 +202,7 @@ else:
 
     def examine(_path: Path) -> Examined:
         """Elsewhere nobody holds a file in a way that hinders."""
-        return Examined(Grip.UNKNOWN)
+        return Examined(FileUse.UNKNOWN)
 
     def holders_of(_path: Path, _manager: Any = None) -> tuple[Holder, ...]:  # noqa: ANN401 - as on Windows
         """None."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class PlacedRecord:
     """What is remembered of a file that was placed."""
 
     sha256: str
@@ -103,16 +103,16 @@ class UnreadableJournalError(MachineError):
         )
 
 
-def records_to_json(records: Mapping[str, Record]) -> dict[str, Any]:
+def records_to_json(records: Mapping[str, PlacedRecord]) -> dict[str, Any]:
     """The records as they are written down, by name."""
     files = {name: {"sha256": item.sha256, "size_bytes": item.size_bytes} for name, item in sorted(records.items())}
     return {"schema": "repo-manager/records/1", "files": files}
 
 
-def records_from_json(data: dict[str, Any] | None) -> dict[str, Record] | None:
+def records_from_json(data: dict[str, Any] | None) -> dict[str, PlacedRecord] | None:
     """What is remembered; None where it is not as the tool writes it."""
     try:
         files = (data or {})["files"]
-        return {name: Record(str(item["sha256"]), int(item["size_bytes"])) for name, item in files.items()}
+        return {name: PlacedRecord(str(item["sha256"]), int(item["size_bytes"])) for name, item in files.items()}
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
         return None

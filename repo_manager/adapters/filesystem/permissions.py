@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class InstalledPath:
     """A file or folder of an installation.
 
     `secret` says that other users may not even read it; `cache`, that the tool works without it.
@@ -55,7 +55,7 @@ class Found:
     secret: bool = False
 
 
-def wrong(items: Iterable[Item]) -> list[Found]:
+def wrong(items: Iterable[InstalledPath]) -> list[Found]:
     """Everything among the items that should be corrected, each path once. What is not there is not wrong."""
     found: dict[str, Found] = {}
     for item in items:

@@ -11,7 +11,7 @@ from repo_manager.core.transaction import after_undo
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from repo_manager.core.repository import Entry
+    from repo_manager.core.repository import FolderEntry
     from repo_manager.core.transaction import Journal
 
 
@@ -41,7 +41,7 @@ class _Recovered(Folder):
             f"{head}/{entry.name}": entry for head, place in places.items() if place.is_dir() for entry in scan(place)
         }
         self._now = after_undo(journal, files)
-        self._scans: dict[Path, list[Entry]] = {place: [] for place in places.values()}
+        self._scans: dict[Path, list[FolderEntry]] = {place: [] for place in places.values()}
         for path, now in self._now.items():
             self._scans[places[path.rpartition("/")[0]]].append(files[now])
 
@@ -49,7 +49,7 @@ class _Recovered(Folder):
     def interrupted(self) -> Journal | None:
         return self._journal
 
-    def _scan(self, folder: Path) -> tuple[Entry, ...]:
+    def _scan(self, folder: Path) -> tuple[FolderEntry, ...]:
         return tuple(self._scans[folder]) if folder in self._scans else super()._scan(folder)
 
     def _resolve(self, path: str) -> Path:

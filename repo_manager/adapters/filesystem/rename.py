@@ -29,7 +29,7 @@ _Result = TypeVar("_Result")
 _PATIENCE_S: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.0)
 
 
-class System(Protocol):
+class FileSystem(Protocol):
     """What the operating system does with names. All but `examine` raise OSError."""
 
     def rename(self, old: Path, new: Path) -> None:
@@ -69,9 +69,9 @@ class Mover:
     whatever else the system refuses.
     """
 
-    def __init__(self, sleep: Callable[[float], None] = time.sleep, system: System | None = None) -> None:
+    def __init__(self, sleep: Callable[[float], None] = time.sleep, system: FileSystem | None = None) -> None:
         self._sleep = sleep
-        self._system: System = system or OwnSystem()
+        self._system: FileSystem = system or OwnSystem()
 
     def rename(self, old: Path, new: Path) -> None:
         """Give a file another name, which is free."""

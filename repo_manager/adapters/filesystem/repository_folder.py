@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Final
 from repo_manager.adapters.filesystem import journal as journals
 from repo_manager.adapters.filesystem import retired as retirement
 from repo_manager.adapters.filesystem.atomic_write import replacing, write_whole
-from repo_manager.adapters.filesystem.journal import Record
+from repo_manager.adapters.filesystem.journal import PlacedRecord
 from repo_manager.adapters.filesystem.opening import FILE_MODE, doubtful, not_plain, require_own, write_all
 from repo_manager.adapters.filesystem.os_errors import disk_error, translated
 from repo_manager.adapters.filesystem.paths import (
@@ -46,17 +46,17 @@ from repo_manager.adapters.filesystem.rename import Mover
 from repo_manager.adapters.filesystem.retired import REASONS, Retired, timestamp
 from repo_manager.adapters.filesystem.scan import keeping_time, scan
 from repo_manager.core.errors import FileInUseError, MachineError
-from repo_manager.core.repository import Kind, survey
+from repo_manager.core.repository import FileKind, survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
 
-    from repo_manager.adapters.filesystem.rename import System
-    from repo_manager.core.repository import Entry, Listing
+    from repo_manager.adapters.filesystem.rename import FileSystem
+    from repo_manager.core.repository import FolderEntry, Listing
     from repo_manager.core.transaction import Journal
 
-__all__ = ["SUBFOLDER", "Folder", "Record", "Retired", "component", "no_step", "timestamp"]
+__all__ = ["SUBFOLDER", "Folder", "PlacedRecord", "Retired", "component", "no_step", "timestamp"]
 
 _PARTS_KEPT: Final = timedelta(days=7)
 
@@ -105,7 +105,7 @@ class Folder:
         *,
         step: Callable[[str], None] = no_step,
         sleep: Callable[[float], None] = time.sleep,
-        system: System | None = None,
+        system: FileSystem | None = None,
     ) -> None:
         self.path = reachable(path)
         self.sub = self.path / SUBFOLDER
@@ -119,7 +119,7 @@ class Folder:
         """The transaction that counts as undone here, though it is not yet; see `recovered`."""
         return None
 
-    def scan(self) -> tuple[Entry, ...]:
+    def scan(self) -> tuple[FolderEntry, ...]:
         """Every file of the folder; see `scanning.scan`."""
         return self._scan(self.path)
 
@@ -137,7 +137,7 @@ class Folder:
         A trace is an installer, a push client, or what an earlier run has left in the sub-folder. `listing` is of
         this folder.
         """
-        if any(file.kind in {Kind.INSTALLER, Kind.PUSH_CLIENT} for file in listing.files):
+        if any(file.kind in {FileKind.INSTALLER, FileKind.PUSH_CLIENT} for file in listing.files):
             return False
         with translated(self.path), os.scandir(self.path) as entries:
             others = {entry.name.casefold() for entry in entries} - _OF_THE_SYSTEM
@@ -436,7 +436,7 @@ class Folder:
             self._step(f"write {REASONS}")
             write_whole(path, text, mode=FILE_MODE)
 
-    def records(self, damaged: Callable[[str], None] = ignore_damage) -> Mapping[str, Record]:
+    def records(self, damaged: Callable[[str], None] = ignore_damage) -> Mapping[str, PlacedRecord]:
         """What is remembered of placed files, by name. `damaged` is told where nothing can be read of it.
 
         Raises:
@@ -451,7 +451,7 @@ class Folder:
             )
         return found or {}
 
-    def remember(self, records: Mapping[str, Record], identity: str) -> Path | None:
+    def remember(self, records: Mapping[str, PlacedRecord], identity: str) -> Path | None:
         """Add to what is remembered. Returns where the old records were put, where they are damaged."""
         lost: list[str] = []
         merged = {**self.records(lost.append), **records}
@@ -476,7 +476,7 @@ class Folder:
 
     # Primitives
 
-    def _scan(self, folder: Path) -> tuple[Entry, ...]:
+    def _scan(self, folder: Path) -> tuple[FolderEntry, ...]:
         """Every file of the repository, or of a folder below the sub-folder."""
         return scan(folder)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from repo_manager.adapters.filesystem.paths import joined, reachable, shown
 from repo_manager.core.errors import InputError, NoRepositoryError
-from repo_manager.core.repository import Entry
+from repo_manager.core.repository import FolderEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from repo_manager.core.errors import RepoManagerError
 
 
-def scan(folder: Path) -> tuple[Entry, ...]:
+def scan(folder: Path) -> tuple[FolderEntry, ...]:
     """Every file of a folder, in no particular order. Sub-folders are not looked into, links not followed.
 
     Raises:
@@ -107,7 +107,7 @@ _ON_A_SHARE = re.compile(r"(?:\\\\|//)(?:[?.][\\/]UNC[\\/]|[^?.\\/])", re.IGNORE
 _NAME_IT = "name the repository's folder with --repository"
 
 
-def _entry(folder: str, entry: os.DirEntry[str]) -> Entry | None:
+def _entry(folder: str, entry: os.DirEntry[str]) -> FolderEntry | None:
     """What a scan says of a file; None when it went away meanwhile, as it may while another run is at work."""
     try:
         if sys.platform == "win32":
@@ -121,7 +121,7 @@ def _entry(folder: str, entry: os.DirEntry[str]) -> Entry | None:
     except FileNotFoundError:
         return None
     stamp = (stat.st_mtime_ns, changed, stat.st_ino)
-    return Entry(entry.name, stat.st_size, stamp, entry.is_file(follow_symlinks=False))
+    return FolderEntry(entry.name, stat.st_size, stamp, entry.is_file(follow_symlinks=False))
 
 
 if sys.platform == "win32":

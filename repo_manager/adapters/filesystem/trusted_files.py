@@ -36,7 +36,7 @@ _MOUNTS: Final = Path("/proc/self/mountinfo")
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class TrustProblem:
     """Why a path is not believed.
 
     Attributes:
@@ -112,7 +112,7 @@ def require(
         raise untrusted(path, found, correction)
 
 
-def untrusted(path: Path, found: Doubt, correction: Correction | None) -> UntrustedFileError:
+def untrusted(path: Path, found: TrustProblem, correction: Correction | None) -> UntrustedFileError:
     """What to say of a file that is not believed."""
     whole = _whole(path)
     place = "it" if _whole(found.path) == whole else shown(found.path)
@@ -126,7 +126,7 @@ def _whole(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 - does not follow links
 
 
-def doubt(path: Path, *, within: Path | None = None, opened: int | None = None) -> Doubt | None:
+def doubt(path: Path, *, within: Path | None = None, opened: int | None = None) -> TrustProblem | None:
     """Why a file or folder is not believed, None where it is.
 
     Raises:
@@ -136,7 +136,7 @@ def doubt(path: Path, *, within: Path | None = None, opened: int | None = None) 
         return found
     for place, of_place in _way(reachable(path), within):
         if of_place is not None:
-            return Doubt(place, *of_place)
+            return TrustProblem(place, *of_place)
     return None
 
 
@@ -224,7 +224,7 @@ if sys.platform == "win32":
 
         return "" if volume_keeps_owners(path) else "a share, or a volume without access control lists"
 
-    def _of_opened(path: Path, descriptor: int) -> Doubt | None:
+    def _of_opened(path: Path, descriptor: int) -> TrustProblem | None:
         """What is wrong with an opened file: as long as it is open, its name cannot be given to another one."""
         del path, descriptor
         return None
@@ -261,10 +261,10 @@ else:
             return doubt_of(path.stat())
         return None
 
-    def _of_opened(path: Path, descriptor: int) -> Doubt | None:
+    def _of_opened(path: Path, descriptor: int) -> TrustProblem | None:
         """What is wrong with an opened file."""
         found = _found(path, os.fstat(descriptor))
-        return None if found is None else Doubt(path, *found)
+        return None if found is None else TrustProblem(path, *found)
 
     def _found(path: Path, status: os.stat_result) -> tuple[str, str] | None:
         what = doubt_of(status)

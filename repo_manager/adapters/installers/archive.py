@@ -26,7 +26,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from repo_manager.adapters.installers.file_type import HEAD_BYTES, Kind, describe, kind_of, looks_wrong
+from repo_manager.adapters.installers.file_type import HEAD_BYTES, InstallerFormat, describe, kind_of, looks_wrong
 from repo_manager.adapters.installers.pe import ExecutableReader
 from repo_manager.adapters.installers.tar import TarStream
 from repo_manager.core.errors import VerificationError
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from repo_manager.core.names import InstallerName, Token
 
-__all__ = ["HEAD_BYTES", "Contents", "Inspector", "Kind", "MismatchError", "inspect", "looks_wrong"]
+__all__ = ["HEAD_BYTES", "Contents", "Inspector", "InstallerFormat", "MismatchError", "inspect", "looks_wrong"]
 
 VERSION_FILE: Final = ".vx_version"
 KERNELS_FILE: Final = "supported_kernels"
@@ -91,7 +91,7 @@ class Contents:
         kernels: the lines of the list of supported kernels; empty where there is none, or where it says nothing.
     """
 
-    kind: Kind
+    kind: InstallerFormat
     token: Token | None
     version: str | None
     size_bytes: int
@@ -115,7 +115,7 @@ class Inspector:
         self._sha256 = hashlib.sha256()
         self._size_bytes = 0
         self._head = b""
-        self._kind = Kind.EXE
+        self._kind = InstallerFormat.EXE
         self._reader: _Reader | None = None
 
     @property
@@ -172,7 +172,7 @@ class Inspector:
                 code, f"{self._name}: this is not {wanted} but looks like {describe(self._head[:HEAD_BYTES])}", _HINT
             )
         self._kind = kind
-        if kind is Kind.EXE:
+        if kind is InstallerFormat.EXE:
             return ExecutableReader(str(self._name))
         return _ArchiveReader(str(self._name), kind)
 
@@ -206,10 +206,10 @@ def inspect(chunks: Iterable[bytes | bytearray | memoryview], name: InstallerNam
 class _ArchiveReader:
     """Unpacks a gzip, xz or lzma piece by piece into a `TarStream`."""
 
-    def __init__(self, subject: str, kind: Kind) -> None:
+    def __init__(self, subject: str, kind: InstallerFormat) -> None:
         self._subject = subject
         self._tar = TarStream(subject, _WANTED)
-        self._unpacker: _Gzip | _Lzma = _Gzip() if kind is Kind.GZIP else _Lzma(kind)
+        self._unpacker: _Gzip | _Lzma = _Gzip() if kind is InstallerFormat.GZIP else _Lzma(kind)
         self._kind = kind
         self._taken = 0
         self._unpacked = 0
@@ -280,8 +280,8 @@ class _Gzip:
 class _Lzma:
     """One or more xz streams, or one lzma stream (the old format knows no second one)."""
 
-    def __init__(self, kind: Kind) -> None:
-        self._format = lzma.FORMAT_XZ if kind is Kind.XZ else lzma.FORMAT_ALONE
+    def __init__(self, kind: InstallerFormat) -> None:
+        self._format = lzma.FORMAT_XZ if kind is InstallerFormat.XZ else lzma.FORMAT_ALONE
         self._stream = self._new()
 
     @property

@@ -20,16 +20,16 @@ from typing import TYPE_CHECKING, Final
 
 import lief
 
-from repo_manager.adapters.installers.certificate_chain import Sealed
+from repo_manager.adapters.installers.certificate_chain import VerifiedSignature
 from repo_manager.adapters.installers.pe import MAX_HEADERS, NotExecutableError, read_headers
-from repo_manager.core.audit.signature_policy import Signature, Signer, State, Trust
+from repo_manager.core.audit.signature_policy import Signature, SignatureState, Signer, Trust
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
     from typing import BinaryIO
 
-    from repo_manager.adapters.installers.certificate_chain import Anchors
+    from repo_manager.adapters.installers.certificate_chain import TrustedRoots
 
 _READ: Final = 256 << 10
 _CHECKSUM_BYTES: Final = 4
@@ -93,10 +93,10 @@ class _Claim:
 
     algorithm: str
     digest: bytes
-    sealed: Sealed
+    sealed: VerifiedSignature
 
 
-def examine(path: Path, anchors: Anchors) -> Signature:
+def examine(path: Path, anchors: TrustedRoots) -> Signature:
     """What a program's signature shows.
 
     Raises:
@@ -106,12 +106,12 @@ def examine(path: Path, anchors: Anchors) -> Signature:
         try:
             signers = _signers(file, anchors)
         except _TamperedError as error:
-            return Signature(State.TAMPERED, str(error), roots=anchors.fingerprint)
-    state = State.SIGNED if signers else State.UNSIGNED
+            return Signature(SignatureState.TAMPERED, str(error), roots=anchors.fingerprint)
+    state = SignatureState.SIGNED if signers else SignatureState.UNSIGNED
     return Signature(state, signers=signers, roots=anchors.fingerprint)
 
 
-def _signers(file: BinaryIO, anchors: Anchors) -> tuple[Signer, ...]:
+def _signers(file: BinaryIO, anchors: TrustedRoots) -> tuple[Signer, ...]:
     layout = _layout(file)
     if not layout.table:
         return ()
@@ -192,7 +192,7 @@ def _claim(signature: lief.PE.Signature | None, tokens: tuple[bytes, ...]) -> _C
     if signer.cert is None:
         raise _UnreadableError("the signer's certificate is not in it")
     others = tuple(bytes(certificate.raw) for certificate in signature.certificates)
-    sealed = Sealed(bytes(signer.cert.raw), others, bytes(signer.encrypted_digest), tokens)
+    sealed = VerifiedSignature(bytes(signer.cert.raw), others, bytes(signer.encrypted_digest), tokens)
     return _Claim(algorithm, bytes(contents.digest), sealed)
 
 

@@ -38,7 +38,7 @@ _GRANTED: Final = bytes.fromhex("3003020100")
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class VerifiedSignature:
     """One signature whose value is right.
 
     Attributes:
@@ -54,14 +54,14 @@ class Sealed:
     tokens: tuple[bytes, ...]
 
 
-class Anchors:
+class TrustedRoots:
     """The trusted roots, which may be none. `fingerprint` tells one set of them from another."""
 
     def __init__(self, roots: Iterable[bytes], fingerprint: str) -> None:
         self.fingerprint = fingerprint
         self._roots = tuple(_loaded(roots))
 
-    def judge(self, sealed: Sealed) -> Signer:
+    def judge(self, sealed: VerifiedSignature) -> Signer:
         """Who signed, and whether that may be believed."""
         try:
             certificate = _load(sealed.certificate)
@@ -74,7 +74,7 @@ class Anchors:
             return Signer(name, Trust.UNCHECKED)
         return self._judge(name, certificate, sealed)
 
-    def _judge(self, name: str, certificate: x509.Certificate, sealed: Sealed) -> Signer:
+    def _judge(self, name: str, certificate: x509.Certificate, sealed: VerifiedSignature) -> Signer:
         others = list(_loaded(sealed.others))
         # Those who issued it were valid when they did.
         chain = self._chain(certificate, others, certificate.not_valid_before_utc + timedelta(seconds=1))
@@ -106,7 +106,7 @@ class Anchors:
         except (VerificationError, ValueError):
             return None
 
-    def _times(self, sealed: Sealed) -> Iterator[datetime]:
+    def _times(self, sealed: VerifiedSignature) -> Iterator[datetime]:
         """When trusted authorities say that the signature was made."""
         verifier = rfc3161_client.VerifierBuilder(roots=list(self._roots)).build()
         for token in sealed.tokens:

@@ -13,7 +13,7 @@ HEAD_BYTES: Final = 512
 """With so many bytes `looks_wrong` knows all it can know."""
 
 
-class Kind(StrEnum):
+class InstallerFormat(StrEnum):
     """How an installer is packed. The three archives share the extension `.tar.gz`."""
 
     GZIP = "gzip"
@@ -23,10 +23,10 @@ class Kind(StrEnum):
 
 
 _MAGIC: Final = {
-    Kind.GZIP: b"\x1f\x8b",
-    Kind.XZ: b"\xfd7zXZ\0",
-    Kind.LZMA: b"\x5d\0\0",
-    Kind.EXE: b"MZ",
+    InstallerFormat.GZIP: b"\x1f\x8b",
+    InstallerFormat.XZ: b"\xfd7zXZ\0",
+    InstallerFormat.LZMA: b"\x5d\0\0",
+    InstallerFormat.EXE: b"MZ",
 }
 
 # First match wins.
@@ -54,7 +54,7 @@ _USTAR_AT: Final = 257
 _CONTROL: Final = frozenset(range(32)) - frozenset(b"\t\n\r\f\x1b")
 
 
-def kind_of(head: bytes) -> Kind | None:
+def kind_of(head: bytes) -> InstallerFormat | None:
     """The kind these first bytes announce; six are enough."""
     return next((kind for kind, magic in _MAGIC.items() if head.startswith(magic)), None)
 
@@ -64,7 +64,11 @@ def looks_wrong(head: bytes, name: InstallerName) -> str | None:
 
     Any number of bytes will do, also none; None as long as they can still become what they should be.
     """
-    wanted = (Kind.EXE,) if name.extension == ".exe" else (Kind.GZIP, Kind.XZ, Kind.LZMA)
+    wanted = (
+        (InstallerFormat.EXE,)
+        if name.extension == ".exe"
+        else (InstallerFormat.GZIP, InstallerFormat.XZ, InstallerFormat.LZMA)
+    )
     magics = [_MAGIC[kind] for kind in wanted]
     if any(head.startswith(magic) or magic.startswith(head) for magic in magics):
         return None

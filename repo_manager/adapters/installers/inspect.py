@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.adapters.filesystem.digests import Known
+from repo_manager.adapters.filesystem.digests import KnownDigest
 from repo_manager.adapters.filesystem.opening import plain_file
 from repo_manager.adapters.filesystem.os_errors import disk_error
 from repo_manager.adapters.filesystem.paths import reachable, shown
-from repo_manager.core.audit.findings import Code, Verdict
+from repo_manager.core.audit.findings import Code, FileVerdict
 from repo_manager.core.errors import VerificationError
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from repo_manager.adapters.filesystem.digests import Digests
-    from repo_manager.adapters.filesystem.repository_folder import Record
+    from repo_manager.adapters.filesystem.repository_folder import PlacedRecord
     from repo_manager.adapters.installers.archive import Contents
     from repo_manager.adapters.installers.signature import Signatures
-    from repo_manager.adapters.sources.fetching import Stage
+    from repo_manager.adapters.sources.fetching import StagedFile
     from repo_manager.core.names import InstallerName
     from repo_manager.core.repository import File, Listing
 
@@ -44,7 +44,7 @@ class Checker:
         self,
         path_of: Callable[[str], Path],
         digests: Digests,
-        records: Mapping[str, Record],
+        records: Mapping[str, PlacedRecord],
         signatures: Signatures | None = None,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
@@ -59,7 +59,7 @@ class Checker:
         for file in files:
             self._digests.forget(file.name)
 
-    def known(self, listing: Listing) -> dict[str, Verdict]:
+    def known(self, listing: Listing) -> dict[str, FileVerdict]:
         """What can be said without reading: from the memory, however old, and from the recorded sizes."""
         verdicts = {}
         for file in listing.files:
@@ -72,12 +72,12 @@ class Checker:
                 verdicts[file.name] = verdict if known.read_at <= self._now() else replace(verdict, read_at=None)
             elif record is not None and record.size_bytes != file.entry.size_bytes:
                 words = f"has {file.entry.size_bytes} bytes; {record.size_bytes} were placed"
-                verdicts[file.name] = Verdict(Code.CORRUPT, words)
+                verdicts[file.name] = FileVerdict(Code.CORRUPT, words)
         return verdicts
 
     def read(
         self, listing: Listing, files: Iterable[File], progress: Callable[[int], None] = lambda _: None
-    ) -> dict[str, Verdict]:
+    ) -> dict[str, FileVerdict]:
         """Verdicts on `files`, reading those that are not known, beside what `known` says of the others.
 
         `progress` is told of every so many bytes read, from several threads.
@@ -127,11 +127,11 @@ class Checker:
 
     def _inspected(
         self, files: list[File], progress: Callable[[int], None], *, again: bool = False
-    ) -> Iterator[tuple[File, Known]]:
+    ) -> Iterator[tuple[File, KnownDigest]]:
         """Read files, several at a time, and remember what will stay so."""
         if len(files) <= 1:
             # A single file is read by this very thread: none is left behind when a time limit gives it up.
-            read: Iterator[tuple[Known, bool]] = (self._inspect(file, progress, again=again) for file in files)
+            read: Iterator[tuple[KnownDigest, bool]] = (self._inspect(file, progress, again=again) for file in files)
             yield from self._remembering(files, read)
             return
         # Neither the threads nor the archives' libraries are loaded where nothing must be read.
@@ -141,7 +141,9 @@ class Checker:
             read = pool.map(lambda file: self._inspect(file, progress, again=again), files)
             yield from self._remembering(files, read)
 
-    def _remembering(self, files: list[File], read: Iterable[tuple[Known, bool]]) -> Iterator[tuple[File, Known]]:
+    def _remembering(
+        self, files: list[File], read: Iterable[tuple[KnownDigest, bool]]
+    ) -> Iterator[tuple[File, KnownDigest]]:
         for file, (known, lasting) in zip(files, read, strict=True):
             if lasting:
                 self._digests.put(file.entry, known)
@@ -169,16 +171,16 @@ class Checker:
         """How much `read` would read."""
         return sum(file.entry.size_bytes for file in files if self._unread(file))
 
-    def learn(self, listing: Listing, placed: Mapping[str, Stage]) -> None:
+    def learn(self, listing: Listing, placed: Mapping[str, StagedFile]) -> None:
         """Remember files that were verified on their way in, by name."""
         for file in listing.files:
             if file.name in placed:
                 stage = placed[file.name]
-                known = Known(stage.sha256, Verdict(), self._time(), stage.signature, stage.kernels)
+                known = KnownDigest(stage.sha256, FileVerdict(), self._time(), stage.signature, stage.kernels)
                 self._digests.put(file.entry, known)
         self._digests.save(frozenset(file.name for file in listing.files))
 
-    def _inspect(self, file: File, progress: Callable[[int], None], *, again: bool) -> tuple[Known, bool]:
+    def _inspect(self, file: File, progress: Callable[[int], None], *, again: bool) -> tuple[KnownDigest, bool]:
         """What the bytes show, and whether that will stay so: a file that cannot be read now may be right.
 
         `again` reads also what is known.
@@ -193,18 +195,20 @@ class Checker:
                 contents = contents_of(path, installer, progress)
                 same = known is not None and known.sha256 == contents.sha256
                 signature = known.signature if known is not None and same else None
-                known = Known(contents.sha256, Verdict(), self._time(), signature, contents.kernels)
+                known = KnownDigest(contents.sha256, FileVerdict(), self._time(), signature, contents.kernels)
             if self._lacks_signature(file, known) and self._signatures is not None:
                 known = replace(known, signature=self._signatures.examine(path))
             return known, True  # noqa: TRY300 - what is caught below may come from every line above
         except VerificationError as error:
             code = Code.MISLABELLED if error.code == Code.MISLABELLED else Code.CORRUPT
-            return Known("", Verdict(code, error.message.removeprefix(f"{file.name}: ")), self._time()), True
+            return KnownDigest("", FileVerdict(code, error.message.removeprefix(f"{file.name}: ")), self._time()), True
         except OSError as error:
             words = disk_error(error, path).message.removeprefix(shown(path)).lstrip(": ")
-            return Known("", Verdict(Code.CORRUPT, f"cannot be read: {words}", read=False), self._time()), False
+            return KnownDigest(
+                "", FileVerdict(Code.CORRUPT, f"cannot be read: {words}", read=False), self._time()
+            ), False
 
-    def _remembered(self, file: File) -> Known | None:
+    def _remembered(self, file: File) -> KnownDigest | None:
         """What is known of a file that need not be read again; None where it must be."""
         return self._digests.current(file.entry, self._now())
 
@@ -217,24 +221,24 @@ class Checker:
         known = self._remembered(file)
         return known is None or self._lacks_signature(file, known)
 
-    def _lacks_signature(self, file: File, known: Known) -> bool:
+    def _lacks_signature(self, file: File, known: KnownDigest) -> bool:
         """Whether the bytes are good, and their signature is still to be looked at."""
         if self._signatures is None or file.installer is None or not known.verdict.good:
             return False
         return self._signatures.wanted(file.installer, known.signature)
 
-    def _verdict(self, file: File, known: Known) -> Verdict:
+    def _verdict(self, file: File, known: KnownDigest) -> FileVerdict:
         verdict = self._against_record(file, known).verdict
         if self._signatures is not None and file.installer is not None and verdict.good:
             verdict = self._signatures.verdict(file.installer, known.signature) or verdict
         return replace(verdict, read_at=known.read_at if verdict.read else None)
 
-    def _against_record(self, file: File, known: Known) -> Known:
+    def _against_record(self, file: File, known: KnownDigest) -> KnownDigest:
         record = self._records.get(file.name)
         if record is None or not known.verdict.good or record.sha256 == known.sha256:
             return known
-        verdict = Verdict(Code.CORRUPT, "its digest differs from that of the file that was placed")
-        return Known(known.sha256, verdict, known.read_at)
+        verdict = FileVerdict(Code.CORRUPT, "its digest differs from that of the file that was placed")
+        return KnownDigest(known.sha256, verdict, known.read_at)
 
 
 def inspect_file(path: Path, name: InstallerName) -> str:

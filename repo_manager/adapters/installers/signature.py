@@ -13,7 +13,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.core.audit.signature_policy import Policy, State, Trust
+from repo_manager.core.audit.signature_policy import SignaturePolicy, SignatureState, Trust
 from repo_manager.core.errors import InputError, VerificationError, install_hint
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from repo_manager.adapters.installers.certificate_chain import Anchors
-    from repo_manager.core.audit.findings import Verdict
+    from repo_manager.adapters.installers.certificate_chain import TrustedRoots
+    from repo_manager.core.audit.findings import FileVerdict
     from repo_manager.core.audit.signature_policy import Rules, Signature
     from repo_manager.core.names import InstallerName
 
@@ -83,11 +83,11 @@ class Roots:
         return hashlib.sha256(" ".join(prints).encode()).hexdigest()[:16] if prints else "none"
 
     @cached_property
-    def anchors(self) -> Anchors:
+    def anchors(self) -> TrustedRoots:
         """The same, ready for checking."""
-        from repo_manager.adapters.installers.certificate_chain import Anchors
+        from repo_manager.adapters.installers.certificate_chain import TrustedRoots
 
-        return Anchors(self.certificates, self.fingerprint)
+        return TrustedRoots(self.certificates, self.fingerprint)
 
 
 class Signatures:
@@ -108,7 +108,7 @@ class Signatures:
         self.doubtful: dict[str, str] = {}
 
     @property
-    def policy(self) -> Policy | None:
+    def policy(self) -> SignaturePolicy | None:
         """What the operator asked for; None for the usual."""
         return self._rules.asked
 
@@ -118,7 +118,9 @@ class Signatures:
         Raises:
             InputError: a library or a root is missing.
         """
-        if self._rules.asked is Policy.REQUIRE or (self._rules.changing and self._rules.publisher and not self.policy):
+        if self._rules.asked is SignaturePolicy.REQUIRE or (
+            self._rules.changing and self._rules.publisher and not self.policy
+        ):
             self._need_libraries()
             self._need_roots()
 
@@ -144,7 +146,7 @@ class Signatures:
 
         return examine(path, self._roots.anchors)
 
-    def verdict(self, installer: InstallerName, signature: Signature | None) -> Verdict | None:
+    def verdict(self, installer: InstallerName, signature: Signature | None) -> FileVerdict | None:
         """What the facts mean, by the rules and by now; None where they say nothing any more."""
         if signature is None or not self._rules.concern(installer) or signature.roots != self._roots.fingerprint:
             return None
@@ -170,7 +172,7 @@ class Signatures:
             return signature
         if not verdict.good:
             hint = "take the file that was published under this name, or see 'docs/how-to/check-signatures.md'"
-            if signature.state is State.TAMPERED:
+            if signature.state is SignatureState.TAMPERED:
                 hint = "do not use these bytes; fetch the file again from its official source"
             raise VerificationError(verdict.code.value, f"{installer}: {verdict.message}", hint)
         self.doubtful[installer.text] = verdict.message
@@ -192,7 +194,7 @@ class Signatures:
             )
 
     def _able(self, installer: InstallerName) -> bool:
-        required = self._rules.policy(installer.token) is Policy.REQUIRE
+        required = self._rules.policy(installer.token) is SignaturePolicy.REQUIRE
         if available():
             if required:
                 self._need_roots()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from repo_manager.adapters.filesystem.paths import reachable, real
 from repo_manager.core import inventory, kernels
 from repo_manager.core.errors import InputError
-from repo_manager.core.inventory import Trouble
+from repo_manager.core.inventory import RowProblem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,14 +50,14 @@ def read(paths: Sequence[Path]) -> Inventory:
         InputError: a file cannot be read, or is nothing that could be a list of machines; the message says why.
     """
     once: dict[Path, Path] = {}
-    again: list[Trouble] = []
+    again: list[RowProblem] = []
     for path in paths:
         place = real(path)
         if place not in once:
             once[place] = path
             continue
         also = "is named twice" if path == once[place] else f"is the same file as {once[place]}"
-        again.append(Trouble(str(path), "", f"{also}; read once"))
+        again.append(RowProblem(str(path), "", f"{also}; read once"))
     found = inventory.merged([_read(path) for path in once.values()])
     return replace(found, troubles=(*found.troubles, *again)) if again else found
 

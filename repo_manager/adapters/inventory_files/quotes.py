@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from repo_manager.core.inventory import Columns, Role, Row, Trouble
+from repo_manager.core.inventory import Columns, Role, Row, RowProblem
 from repo_manager.core.inventory.columns import SYSTEM_ROLES
 from repo_manager.core.systems.resolver import names_system
 
@@ -75,14 +75,14 @@ class Lines:
 class Doubt:
     """What is said in place of a record. Where it is `broken`, its lines behind the first are to be read anew."""
 
-    found: tuple[Row | Trouble, ...]
+    found: tuple[Row | RowProblem, ...]
     broken: bool
 
 
 def look(lines: Lines, cells: Sequence[str], columns: Columns, delimiter: str) -> Doubt | None:
     """Look at the record under way, which runs over several lines; None where nothing speaks against it."""
     too_many = any(cell.strip() for cell in cells[len(columns.headings) :])
-    remark: Trouble | None = None
+    remark: RowProblem | None = None
     for index, cell in [(index, cell) for index, cell in enumerate(cells) if "\n" in cell]:
         # A row has one separator at least.
         inner = [line.split(delimiter) for line in cell.split("\n")[1:] if delimiter in line]
@@ -99,7 +99,7 @@ def look(lines: Lines, cells: Sequence[str], columns: Columns, delimiter: str) -
                 f"a cell runs from line {lines.first} to line {lines.last}, and {alike} of its lines could be rows;"
                 " it is read as one cell, so look for a quote that should not be there"
             )
-            remark = Trouble(f"line {lines.first}", _heading(columns, index), message)
+            remark = RowProblem(f"line {lines.first}", _heading(columns, index), message)
     return Doubt((Row(remark.place, tuple(cells)), remark), broken=False) if remark else None
 
 
@@ -131,7 +131,7 @@ def _told(parts: Sequence[str], columns: Columns) -> list[str]:
 
 def _opened(
     lines: Lines, cells: Sequence[str], index: int, columns: Columns, delimiter: str
-) -> Iterator[Row | Trouble]:
+) -> Iterator[Row | RowProblem]:
     """The first line of a broken record without the quote that opens the cell; told of, if not to be read so either."""
     place = f"line {lines.first}"
     line = lines.record[0].rstrip("\r\n")
@@ -143,10 +143,10 @@ def _opened(
     message = f"{where} is closed in line {lines.last} only, behind what looks like rows"
     if index < len(kept) <= len(columns.headings):
         yield Row(place, tuple(kept))
-        yield Trouble(place, _heading(columns, index), f"{message}; it is left out, and each line is read as a row")
+        yield RowProblem(place, _heading(columns, index), f"{message}; it is left out, and each line is read as a row")
     else:
         message = f"{message}; this line is left out, and each one behind it is read as a row"
-        yield Trouble(place, _heading(columns, index), message, dropped=True)
+        yield RowProblem(place, _heading(columns, index), message, dropped=True)
 
 
 def _heading(columns: Columns, index: int) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from repo_manager.adapters.inventory_files import quotes
 from repo_manager.adapters.inventory_files.quotes import Lines, UnclosedError
 from repo_manager.core.errors import InputError
-from repo_manager.core.inventory import HEADING_ROWS, NESTED, NO_NUMBER, Finder, Record, Row, Trouble
+from repo_manager.core.inventory import HEADING_ROWS, NESTED, NO_NUMBER, Finder, JsonRecord, Row, RowProblem
 from repo_manager.core.strict_json import Object, loads_repeated
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ MAX_JSON_LIST: Final = 64 << 20
 _SEPARATOR_LINE: Final = re.compile(r'"?sep=(?P<delimiter>[^\r\n"])"?\s*', re.IGNORECASE)
 
 
-def rows(text: Text) -> Iterator[Row | Trouble]:
+def rows(text: Text) -> Iterator[Row | RowProblem]:
     """The rows of a CSV file, with a Trouble in place of each that cannot be read.
 
     Raises:
@@ -59,7 +59,7 @@ def _delimiter(text: Text) -> tuple[str, int]:
     return DELIMITERS[0], 0
 
 
-def _rows(text: Text, delimiter: str, skipped: int) -> Iterator[Row | Trouble]:
+def _rows(text: Text, delimiter: str, skipped: int) -> Iterator[Row | RowProblem]:
     lines = Lines(text.lines())
     for _ in range(skipped):
         next(lines)
@@ -83,7 +83,7 @@ def _rows(text: Text, delimiter: str, skipped: int) -> Iterator[Row | Trouble]:
         except StopIteration:
             return
         except (csv.Error, UnclosedError) as error:
-            yield Trouble(f"line {lines.first}", "", _in_words(error), dropped=True)
+            yield RowProblem(f"line {lines.first}", "", _in_words(error), dropped=True)
             lines.back_to_second()
 
 
@@ -95,7 +95,7 @@ def _in_words(error: Exception) -> str:
     return "its quotes do not match: one is not closed, or ends in the middle of a cell"
 
 
-def records(text: Text) -> Iterator[Record | Trouble]:
+def records(text: Text) -> Iterator[JsonRecord | RowProblem]:
     """The objects of JSON lines, or of a list of objects, with a Trouble in place of what is none.
 
     Raises:
@@ -105,12 +105,12 @@ def records(text: Text) -> Iterator[Record | Trouble]:
         yield from _listed(text)
         return
     found = False
-    broken: list[Record | Trouble] = []
+    broken: list[JsonRecord | RowProblem] = []
     for number, line in enumerate(text.lines(), 1):
         if not line.strip():
             continue
         items = _record(line.strip(), f"line {number}")
-        found = found or isinstance(items[0], Record)
+        found = found or isinstance(items[0], JsonRecord)
         broken += items
         if found:
             yield from broken
@@ -124,7 +124,7 @@ def records(text: Text) -> Iterator[Record | Trouble]:
     yield from text.mixed
 
 
-def _listed(text: Text) -> Iterator[Record | Trouble]:
+def _listed(text: Text) -> Iterator[JsonRecord | RowProblem]:
     parts: list[str] = []
     size = 0
     for line in text.lines():
@@ -146,22 +146,22 @@ def _listed(text: Text) -> Iterator[Record | Trouble]:
     yield from text.mixed
 
 
-def _record(line: str, place: str) -> tuple[Record | Trouble, ...]:
+def _record(line: str, place: str) -> tuple[JsonRecord | RowProblem, ...]:
     try:
         return _of_object(loads_repeated(line, NO_NUMBER), place)
     except json.JSONDecodeError as error:
         what = f"is no JSON: column {error.colno}, {error.msg[:1].lower()}{error.msg[1:]}"
     except (ValueError, RecursionError):
         what = "is no JSON"
-    return (Trouble(place, "", what, dropped=True),)
+    return (RowProblem(place, "", what, dropped=True),)
 
 
-def _of_object(item: object, place: str) -> tuple[Record | Trouble, ...]:
+def _of_object(item: object, place: str) -> tuple[JsonRecord | RowProblem, ...]:
     if not isinstance(item, Object):
-        return (Trouble(place, "", "is no JSON object", dropped=True),)
-    record = Record(place, {key: _text(value) for key, value in item.items()})
+        return (RowProblem(place, "", "is no JSON object", dropped=True),)
+    record = JsonRecord(place, {key: _text(value) for key, value in item.items()})
     message = "this key stands twice; the last of its values counts"
-    return (record, *(Trouble(place, key, message) for key in item.repeated))
+    return (record, *(RowProblem(place, key, message) for key in item.repeated))
 
 
 def _text(value: object) -> str:

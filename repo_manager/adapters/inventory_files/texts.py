@@ -14,7 +14,7 @@ import codecs
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.core.errors import InputError
-from repo_manager.core.inventory import Trouble
+from repo_manager.core.inventory import RowProblem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ class Text:
 
     def __init__(self, path: Path, name: str, head: bytes) -> None:
         self.name = name
-        self.mixed: list[Trouble] = []
+        self.mixed: list[RowProblem] = []
         self._path = path
         self._wide = next((encoding for mark, encoding in _WIDE.items() if head.startswith(mark)), None)
         self._marked = head.startswith(codecs.BOM_UTF8)
@@ -72,7 +72,7 @@ class Text:
                 yield from self._decoded_lines(iter(lambda: file.readline(MAX_LINE), b""))
         if self._utf8:
             message = "is not UTF-8 as other lines are; read as Windows-1252"
-            self.mixed += [Trouble(f"line {number}", "", message) for number in self._suspects]
+            self.mixed += [RowProblem(f"line {number}", "", message) for number in self._suspects]
 
     def _old_mac_lines(self) -> Iterator[bytes]:
         # Latin-1 has a character for each byte.
@@ -109,11 +109,11 @@ class Text:
                 self._refuse_long(len(line), number)
                 if _UNREADABLE in line:
                     message = f"has bytes that are no {encoding[:6].upper()}; some of its characters are lost"
-                    self.mixed.append(Trouble(f"line {number}", "", message))
+                    self.mixed.append(RowProblem(f"line {number}", "", message))
                 yield line.removeprefix("\ufeff") if number == 1 else line
         if self._path.stat().st_size % len("\ufeff".encode(encoding)):
             message = "the file ends in the middle of a character; it was cut off, or lost a byte on its way"
-            self.mixed.append(Trouble(f"line {number}", "", message))
+            self.mixed.append(RowProblem(f"line {number}", "", message))
 
     def _refuse_long(self, length: int, number: int) -> None:
         if length >= MAX_LINE:

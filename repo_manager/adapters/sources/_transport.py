@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from repo_manager.adapters.sources.http_rules import Policy
+    from repo_manager.adapters.sources.http_rules import HttpPolicy
 
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 _AGAIN: Final = "run the same command again to resume"
@@ -84,7 +84,7 @@ class Answer:
 class Transport:
     """A pool of connections, for any number of threads. Close it in the end."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: HttpPolicy) -> None:
         from http.cookiejar import CookieJar, DefaultCookiePolicy
 
         import httpx
@@ -168,7 +168,7 @@ def _bad_proxy() -> InputError:
     return InputError("bad-proxy", "the proxy's address cannot be used", "give it as http://host:port")
 
 
-def trust(policy: Policy) -> ssl.SSLContext:
+def trust(policy: HttpPolicy) -> ssl.SSLContext:
     """The certificates to trust.
 
     Raises:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from repo_manager.adapters.filesystem.os_errors import disk_error
 from repo_manager.adapters.filesystem.paths import is_link, reachable, real, shown
 from repo_manager.adapters.sources.fetched import Fetched, ignore, never
-from repo_manager.adapters.sources.part import Part, check_size
+from repo_manager.adapters.sources.part import PartialFile, check_size
 from repo_manager.core.errors import InputError, TransferError, VerificationError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class CopySource:
                 raise TransferError("cancelled", f"{where}: the copy was stopped")
             progress(done)
 
-        with _Opened(path) as file, Part(part, name) as target:
+        with _Opened(path) as file, PartialFile(part, name) as target:
             try:
                 _pour(file, target, where, tick)
                 contents = target.finish(sha256=sha256, size_bytes=size_bytes)
@@ -137,7 +137,7 @@ class _Opened:
         return memoryview(self._buffer)[:count]
 
 
-def _pour(file: _Opened, target: Part, where: str, tick: Callable[[int], None]) -> None:
+def _pour(file: _Opened, target: PartialFile, where: str, tick: Callable[[int], None]) -> None:
     before = file.state()
     target.restart(None)
     while piece := file.read():

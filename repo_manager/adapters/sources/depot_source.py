@@ -7,16 +7,16 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.adapters.sources.fetched import Fetched, ignore, never
-from repo_manager.adapters.sources.part import Origin, Part, check_size
+from repo_manager.adapters.sources.part import Origin, PartialFile, check_size
 from repo_manager.adapters.storage.contract import absent
-from repo_manager.adapters.tuf.signed_set import Member
+from repo_manager.adapters.tuf.signed_set import SetMember
 from repo_manager.core.errors import TransferError, VerificationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from repo_manager.adapters.storage import Depot
+    from repo_manager.adapters.storage import Storage
     from repo_manager.core.names import InstallerName
 
 # How far ahead of the rate a transfer may be: one piece of any depot's.
@@ -26,7 +26,7 @@ _AHEAD_S: Final = 0.25
 _NAP_S: Final = 0.5
 
 
-class Pace:
+class RateLimit:
     """Holds any number of transfers to a rate in bytes a second, all together. None is no limit."""
 
     def __init__(
@@ -58,9 +58,9 @@ class Pace:
 class DepotSource:
     """Fetches the installers of a set. Any number of threads may share it."""
 
-    def __init__(self, depot: Depot, pace: Pace | None = None) -> None:
+    def __init__(self, depot: Storage, pace: RateLimit | None = None) -> None:
         self._depot = depot
-        self._pace = pace or Pace(None)
+        self._pace = pace or RateLimit(None)
 
     def size(self, name: InstallerName, sha256: str | None) -> int:
         """How many bytes an installer has in the depot.
@@ -68,7 +68,7 @@ class DepotSource:
         Raises:
             TransferError: what the depot raises, and `not-at-source`.
         """
-        path = Member(name, sha256, 0).path
+        path = SetMember(name, sha256, 0).path
         size = self._depot.size(path)
         if size is None:
             raise absent(f"{self._depot.name}/{path}")
@@ -102,7 +102,7 @@ class DepotSource:
             VerificationError: as `adapters.installers.archive` says, and `size-mismatch`, `digest-mismatch`.
             MachineError: `part` could not be written; see `adapters.filesystem.os_errors`.
         """
-        path = Member(name, sha256, size_bytes or 0).path
+        path = SetMember(name, sha256, size_bytes or 0).path
 
         def tick(done: int, came: int) -> None:
             self._pace.take(came, cancelled)
@@ -110,7 +110,7 @@ class DepotSource:
                 raise TransferError("cancelled", f"{name}: the transfer was stopped", "run again to resume")
             progress(done)
 
-        with Part(part, name) as target:
+        with PartialFile(part, name) as target:
             if sha256 is not None:
                 target.resume()
             try:
@@ -137,7 +137,7 @@ class DepotSource:
         self,
         path: str,
         name: InstallerName,
-        target: Part,
+        target: PartialFile,
         tick: Callable[[int, int], None],
         sha256: str | None,
         size_bytes: int | None,

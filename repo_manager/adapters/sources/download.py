@@ -20,14 +20,14 @@ from repo_manager.adapters.installers.archive import MismatchError
 from repo_manager.adapters.sources._transport import PassingError, Transport, refusal, trust
 from repo_manager.adapters.sources.fetched import Fetched, ignore, never
 from repo_manager.adapters.sources.http_rules import (
-    Policy,
+    HttpPolicy,
     content_length,
     if_range,
     is_encoded,
     parse_content_range,
     retry_after_s,
 )
-from repo_manager.adapters.sources.part import Origin, Part, check_size
+from repo_manager.adapters.sources.part import Origin, PartialFile, check_size
 from repo_manager.adapters.sources.retrying import Retrying
 from repo_manager.core.errors import TransferError, VerificationError
 from repo_manager.core.redaction import shown
@@ -41,13 +41,13 @@ if TYPE_CHECKING:
     from repo_manager.adapters.sources._transport import Answer
     from repo_manager.core.names import InstallerName
 
-__all__ = ["Downloader", "Policy", "shown"]
+__all__ = ["Downloader", "HttpPolicy", "shown"]
 
 # Servers that do not answer HEAD, or whose signed links are for GET alone.
 _NO_HEAD: Final = frozenset((403, 405, 501))
 
 
-def check_proxy(policy: Policy) -> None:
+def check_proxy(policy: HttpPolicy) -> None:
     """See that the proxy's address can be used. Nothing is asked of it.
 
     Raises:
@@ -56,7 +56,7 @@ def check_proxy(policy: Policy) -> None:
     Transport(replace(policy, ca_file=None)).close()
 
 
-def trusted_until(policy: Policy) -> datetime | None:
+def trusted_until(policy: HttpPolicy) -> datetime | None:
     """When the last certificate of `ca_file` expires; None where the system's are trusted, or it names no authority.
 
     Raises:
@@ -94,7 +94,7 @@ class Downloader:
 
     def __init__(
         self,
-        policy: Policy,
+        policy: HttpPolicy,
         *,
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] = _random.random,
@@ -165,7 +165,7 @@ class Downloader:
         """
         order = _Order(name, sha256, size_bytes, progress, cancelled)
         failures: list[tuple[str, TransferError | VerificationError]] = []
-        with Part(part, name) as target:
+        with PartialFile(part, name) as target:
             target.resume()
             for url in urls:
                 target.pieced = bool(target.size_bytes)
@@ -177,7 +177,7 @@ class Downloader:
                     failures.append((shown(url), error))
         raise _all_failed(name, failures)
 
-    def _from_source(self, order: _Order, url: str, target: Part) -> Fetched:
+    def _from_source(self, order: _Order, url: str, target: PartialFile) -> Fetched:
         try:
             return self._whole(order, url, target)
         except VerificationError:
@@ -192,7 +192,7 @@ class Downloader:
             target.discard()
             raise
 
-    def _whole(self, order: _Order, url: str, target: Part) -> Fetched:
+    def _whole(self, order: _Order, url: str, target: PartialFile) -> Fetched:
         if not target.complete:
             self._retrying.run(
                 lambda: self._transfer(order, url, target),
@@ -202,7 +202,7 @@ class Downloader:
         contents = target.finish(sha256=order.sha256, size_bytes=order.size_bytes)
         return Fetched(contents.sha256, contents.size_bytes, shown(url), contents)
 
-    def _transfer(self, order: _Order, url: str, target: Part) -> None:
+    def _transfer(self, order: _Order, url: str, target: PartialFile) -> None:
         """One request: go on where the part ends if that is safe, else from zero."""
         headers = _range_headers(target, url, order.sha256)
         with self._transport.ask("GET", url, headers) as answer:
@@ -218,7 +218,7 @@ class Downloader:
                 raise self._refusal(answer)
             self._take_body(answer, target, order, end)
 
-    def _start(self, answer: Answer, url: str, target: Part, order: _Order) -> int | None:
+    def _start(self, answer: Answer, url: str, target: PartialFile, order: _Order) -> int | None:
         """Begin at zero; returns where the file ends, None when the server does not say."""
         _expect_plain(answer)
         total = content_length(answer.headers)
@@ -229,7 +229,7 @@ class Downloader:
         target.restart(Origin(shown(url), answer.headers.get("etag"), answer.headers.get("last-modified"), total))
         return total
 
-    def _take_body(self, answer: Answer, target: Part, order: _Order, end: int | None) -> None:
+    def _take_body(self, answer: Answer, target: PartialFile, order: _Order, end: int | None) -> None:
         limit = self._policy.max_size_bytes if end is None else end
         window_start, window_size = self._clock(), target.size_bytes
         for chunk in answer.body():
@@ -284,7 +284,7 @@ class Downloader:
         return refusal(answer, None if wait_s is None else min(wait_s, self._policy.retry_after_cap_s))
 
 
-def _range_headers(target: Part, url: str, sha256: str | None) -> dict[str, str]:
+def _range_headers(target: PartialFile, url: str, sha256: str | None) -> dict[str, str]:
     """Ask for the rest, where nothing can go unnoticed: the same file by its validator, or by its digest in the end."""
     if not target.size_bytes or target.origin is None:
         return {}
@@ -298,7 +298,7 @@ def _range_headers(target: Part, url: str, sha256: str | None) -> dict[str, str]
     return headers
 
 
-def _go_on(answer: Answer, url: str, target: Part, order: _Order) -> int:
+def _go_on(answer: Answer, url: str, target: PartialFile, order: _Order) -> int:
     """Check that the answer goes on exactly where the part ends; returns where the file ends."""
     _expect_plain(answer)
     origin, content_range = target.origin, parse_content_range(answer.headers.get("content-range"))
@@ -326,14 +326,14 @@ def _changed(origin: Origin, answer: Answer) -> bool:
     return any(before is not None and now is not None and before != now for before, now in pairs)
 
 
-def _expect_complete(answer: Answer, target: Part) -> None:
+def _expect_complete(answer: Answer, target: PartialFile) -> None:
     """A 416 after the last byte means that all is here; any other means that this is another file."""
     content_range = parse_content_range(answer.headers.get("content-range"))
     if content_range is None or content_range.total != target.size_bytes:
         raise _start_over(answer, target, "no such range")
 
 
-def _start_over(answer: Answer, target: Part, what: str) -> PassingError:
+def _start_over(answer: Answer, target: PartialFile, what: str) -> PassingError:
     target.discard()
     return PassingError("bad-range", f"{answer.url}: asked to resume, the server sent {what}")
 

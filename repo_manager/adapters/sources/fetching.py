@@ -65,7 +65,7 @@ class Staging(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class StagedFile:
     """A file that is whole in the staging area. `signature` and `kernels` are None where nobody looked at them."""
 
     name: str
@@ -79,7 +79,7 @@ class Stage:
 class Collected:
     """What came of fetching: the whole files and the errors, by name."""
 
-    staged: Mapping[str, Stage]
+    staged: Mapping[str, StagedFile]
     errors: Mapping[str, RepoManagerError]
 
     @property
@@ -104,7 +104,7 @@ def check_room(needed: int, reserve: int, free: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Prospect:
+class SourceCheck:
     """What the sources say before anything is fetched: the sizes by name, and what would stop the fetching."""
 
     sizes: Mapping[str, int]
@@ -150,7 +150,7 @@ class Fetcher:
         Raises:
             MachineError: there is no room; nothing was fetched, or all of it was given back.
         """
-        staged: dict[str, Stage] = {}
+        staged: dict[str, StagedFile] = {}
         errors: dict[str, RepoManagerError] = {}
         pool = ThreadPoolExecutor(max_workers=WORKERS)
         try:
@@ -183,7 +183,7 @@ class Fetcher:
             raise full
         return Collected(staged, errors)
 
-    def look_ahead(self, downloads: Sequence[Download], staging: Staging, *, beside: int | None = None) -> Prospect:
+    def look_ahead(self, downloads: Sequence[Download], staging: Staging, *, beside: int | None = None) -> SourceCheck:
         """What the sources say of the files, and what would stop `collect` before the first byte. Downloads nothing.
 
         With `beside` the sources are not asked, and so many bytes more are needed for something else.
@@ -201,7 +201,7 @@ class Fetcher:
             except MachineError as error:
                 # As in `collect`, where it comes before the first byte.
                 errors.insert(0, error)
-        return Prospect(sizes, tuple(errors))
+        return SourceCheck(sizes, tuple(errors))
 
     def _look_at(self, item: Download) -> int | RepoManagerError | None:
         """Ask the sources even where the size is known; see `_size`."""
@@ -259,7 +259,7 @@ class Fetcher:
             return self._over_http([source], lambda http: http.size(source))
         return CopySource(Path(source).parent).size(names.parse(name))
 
-    def _fetch(self, item: Download, staging: Staging, progress: Callable[[str, int], None]) -> Stage:
+    def _fetch(self, item: Download, staging: Staging, progress: Callable[[str, int], None]) -> StagedFile:
         name = names.parse(item.name)
         whole = staging.staged(item.name)
         if size_bytes := staging.left_over(item.name):
@@ -268,7 +268,7 @@ class Fetcher:
                 contents = contents_of(whole, name)
                 sha256 = contents.sha256
                 if item.size_bytes in {None, size_bytes} and (item.sha256 or sha256).lower() == sha256:
-                    return Stage(item.name, sha256, size_bytes, self._signature(whole, name), contents.kernels)
+                    return StagedFile(item.name, sha256, size_bytes, self._signature(whole, name), contents.kernels)
         part = staging.part(item.name)
 
         def told(count: int) -> None:
@@ -305,7 +305,7 @@ class Fetcher:
         except OSError as error:
             raise disk_error(error, part) from error
         staging.promote(item.name)
-        return Stage(item.name, fetched.sha256, fetched.size_bytes, signature, fetched.contents.kernels)
+        return StagedFile(item.name, fetched.sha256, fetched.size_bytes, signature, fetched.contents.kernels)
 
     def _signature(self, path: Path, name: InstallerName) -> Signature | None:
         return self._signatures.check(path, name) if self._signatures else None

@@ -23,7 +23,7 @@ _LENGTH: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class HttpPolicy:
     """How patient a download is, and whom it may ask.
 
     Attributes:
@@ -63,7 +63,7 @@ class Policy:
         return random * min(self.backoff_cap_s, self.backoff_s * 2.0 ** min(failures - 1, 32))
 
 
-def check_secret(policy: Policy, *, scheme: str, host: str, url: str) -> None:
+def check_secret(policy: HttpPolicy, *, scheme: str, host: str, url: str) -> None:
     """Raise where a token or password would go to another machine unencrypted.
 
     Args:
@@ -90,13 +90,13 @@ def _is_this_machine(host: str) -> bool:
         return host.lower().rstrip(".") == "localhost"
 
 
-def check_hop(policy: Policy, *, scheme: str, entry: str, before: str | None, url: str) -> None:
+def check_hop(policy: HttpPolicy, *, scheme: str, entry: str, before: str | None, url: str) -> None:
     """Raise unless a request may go there.
 
     Args:
         policy: whose `hosts` count.
         scheme: of the URL to ask next.
-        entry: its host as in `Policy.hosts`.
+        entry: its host as in `HttpPolicy.hosts`.
         before: the scheme of the URL that led here; None for the first request.
         url: for the message, already `shown`.
 

@@ -47,7 +47,7 @@ class Origin:
     total: int | None
 
 
-class Part:
+class PartialFile:
     """One file under way. Use as a context manager: leaving closes the file and keeps it.
 
     Every method raises MachineError for what the disk refuses. A full disk takes the part with it,

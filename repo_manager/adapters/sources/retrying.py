@@ -13,7 +13,7 @@ from repo_manager.core.errors import TransferError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from repo_manager.adapters.sources.http_rules import Policy
+    from repo_manager.adapters.sources.http_rules import HttpPolicy
 
 _Result = TypeVar("_Result")
 
@@ -36,7 +36,7 @@ class Retrying:
 
     def __init__(
         self,
-        policy: Policy,
+        policy: HttpPolicy,
         *,
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] = _random.random,
@@ -81,7 +81,7 @@ class Retrying:
 class Failures:
     """How often something has failed in a row."""
 
-    def __init__(self, policy: Policy, reached: int) -> None:
+    def __init__(self, policy: HttpPolicy, reached: int) -> None:
         self._policy = policy
         self._furthest = reached
         self._count = 0

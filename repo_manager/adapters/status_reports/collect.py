@@ -22,12 +22,12 @@ from repo_manager.core.errors import InputError, RepoManagerError, TransferError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from repo_manager.adapters.storage import Depot
-    from repo_manager.adapters.storage.object_store import ObjectDepot
+    from repo_manager.adapters.storage import Storage
+    from repo_manager.adapters.storage.object_store import ObjectStorage
     from repo_manager.core.address import Address
     from repo_manager.core.fleet import Received
 
-Opener = Callable[["Address"], "Depot"]
+Opener = Callable[["Address"], "Storage"]
 
 # Twenty thousand reports of fifty packages each.
 _ANSWER_MOST: Final = 128 << 20
@@ -41,7 +41,7 @@ class NoReportsError(TransferError):
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
+class CollectedReports:
     """All reports, the time at the place they were read from, and the names of files that hold none."""
 
     at: datetime
@@ -49,7 +49,7 @@ class Gathered:
     unreadable: tuple[str, ...] = ()
 
 
-def gather(place: Address, open_at: Opener, now: datetime, patience_s: float) -> Gathered:
+def gather(place: Address, open_at: Opener, now: datetime, patience_s: float) -> CollectedReports:
     """Read all reports.
 
     Args:
@@ -62,7 +62,7 @@ def gather(place: Address, open_at: Opener, now: datetime, patience_s: float) ->
         RepoManagerError: the place cannot be read.
     """
 
-    def read(alive: Callable[[], None]) -> Gathered:
+    def read(alive: Callable[[], None]) -> CollectedReports:
         if isinstance(place, Web):
             return _asked(place, open_at)
         if isinstance(place, Folder):
@@ -75,7 +75,7 @@ def gather(place: Address, open_at: Opener, now: datetime, patience_s: float) ->
     return found
 
 
-def _asked(place: Web, open_at: Opener) -> Gathered:
+def _asked(place: Web, open_at: Opener) -> CollectedReports:
     """All in one answer of `serve`."""
     depot = open_at(place)
     try:
@@ -85,17 +85,19 @@ def _asked(place: Web, open_at: Opener) -> Gathered:
     finally:
         depot.close()
     try:
-        return Gathered(*fleet.all_of(blob.data if blob else b""))
+        return CollectedReports(*fleet.all_of(blob.data if blob else b""))
     except InputError as error:
         raise NoReportsError("no-reports-there", f"{place}: {error.message}", _HINT) from error
 
 
-def _listed(place: Address, open_at: Opener, now: datetime, alive: Callable[[], None], patience_s: float) -> Gathered:
+def _listed(
+    place: Address, open_at: Opener, now: datetime, alive: Callable[[], None], patience_s: float
+) -> CollectedReports:
     """An object each. One that does not come in time is named with those that hold no report."""
-    from repo_manager.adapters.storage.object_store import ObjectDepot
+    from repo_manager.adapters.storage.object_store import ObjectStorage
 
     depot = open_at(place)
-    if not isinstance(depot, ObjectDepot):
+    if not isinstance(depot, ObjectStorage):
         raise TypeError(depot)
     try:
         named = (item for item in depot.dated(FOLDER) if _PATH.fullmatch(item[0]))
@@ -106,11 +108,11 @@ def _listed(place: Address, open_at: Opener, now: datetime, alive: Callable[[], 
     finally:
         depot.close()
     lost = [path.removeprefix(f"{FOLDER}/") for (path, _, _), item in zip(listed, found, strict=True) if item is None]
-    return Gathered(now, tuple(item for item in found if item is not None), tuple(lost))
+    return CollectedReports(now, tuple(item for item in found if item is not None), tuple(lost))
 
 
 def _reader(
-    depot: ObjectDepot, path: str, size: int, came: datetime, alive: Callable[[], None]
+    depot: ObjectStorage, path: str, size: int, came: datetime, alive: Callable[[], None]
 ) -> Task[Received | None]:
     def read(_alive: Callable[[], None]) -> Received | None:
         if size > _KEPT_MOST:
@@ -130,14 +132,14 @@ def _reader(
     return read
 
 
-def _looked_up(place: Folder, now: datetime) -> Gathered:
+def _looked_up(place: Folder, now: datetime) -> CollectedReports:
     """A file each: below the folder of a set, or in the folder that `serve` keeps."""
     base = Path(place.path)
     if not base.is_dir():
         raise TransferError("source-went-away", f"{place}: the folder is not there", "make sure that it is reachable")
     below = base / FOLDER
     gathered = ReportsFolder(below if below.is_dir() else base).gather()
-    return Gathered(now, gathered.received, gathered.unreadable)
+    return CollectedReports(now, gathered.received, gathered.unreadable)
 
 
 _HINT: Final = "name a place that takes reports: what serve listens on, a folder, az://container/path, s3://bucket/path"

@@ -14,12 +14,12 @@ from repo_manager.core.fleet import expected
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from repo_manager.core.fleet import Expected, Inventory
+    from repo_manager.core.fleet import ExpectedServer, FleetInventory
 
 _LIMIT_BYTES: Final = 4 * MAX_CHARACTERS
 
 
-def load(path: Path) -> Inventory:
+def load(path: Path) -> FleetInventory:
     """Read an inventory.
 
     Raises:
@@ -43,7 +43,7 @@ class InventoryFile:
         self._mark = self._marked()
         self.inventory = load(path)
 
-    def servers(self) -> tuple[Expected, ...]:
+    def servers(self) -> tuple[ExpectedServer, ...]:
         """The servers of the newest state of the file that could be read."""
         mark = self._marked()
         if mark != self._mark:

@@ -33,7 +33,7 @@ _LIMIT_BYTES: Final = 2 * fleet.LIMIT_BYTES
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
+class ReportsInFolder:
     """All reports, by server's name, and the names of files that hold none."""
 
     received: tuple[Received, ...]
@@ -80,7 +80,7 @@ class ReportsFolder:
                     "not-kept", f"the report cannot be written: {error.strerror}", "look at the disk"
                 ) from error
 
-    def gather(self) -> Gathered:
+    def gather(self) -> ReportsInFolder:
         """Read all; a file that has not changed is not read again.
 
         Raises:
@@ -95,7 +95,7 @@ class ReportsFolder:
                 ) from error
             self._seen = {name: found for name, found in seen.items() if found is not None}
         known = [(name, received) for name, (_, received) in sorted(self._seen.items())]
-        return Gathered(
+        return ReportsInFolder(
             tuple(received for _, received in known if received is not None),
             tuple(name for name, received in known if received is None),
         )

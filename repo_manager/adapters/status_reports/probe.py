@@ -15,9 +15,9 @@ from repo_manager.adapters.tuf.signed_set import ABSENT, NO_NEWER_ROOT, TIMESTAM
 from repo_manager.adapters.tuf.trust_store import TrustStore
 from repo_manager.core import fleet, repository
 from repo_manager.core.address import Folder, parse
-from repo_manager.core.audit.findings import State
+from repo_manager.core.audit.findings import PackageStatus
 from repo_manager.core.errors import MachineError, RepoManagerError, TransferError
-from repo_manager.core.fleet import Line, Look, SetName, Wanted
+from repo_manager.core.fleet import ProbeResult, ReportedPackage, SetName, WantedPackages
 from repo_manager.core.redaction import shown as shown_address
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from repo_manager.adapters.installers.inspect import Checker
-    from repo_manager.adapters.storage import Depot
+    from repo_manager.adapters.storage import Storage
     from repo_manager.core.address import Address
-    from repo_manager.core.audit.findings import Verdict
-    from repo_manager.core.fleet import Expected, Published
+    from repo_manager.core.audit.findings import FileVerdict
+    from repo_manager.core.fleet import ExpectedServer, PublishedSet
     from repo_manager.core.repository import Listing
 
 AT_ONCE: Final = 16
@@ -36,17 +36,20 @@ AT_ONCE: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class ProbeContext:
     """How to look: opens a depot, makes what knows and reads installers, and whether every byte is read."""
 
-    depot: Callable[[Address], Depot]
+    depot: Callable[[Address], Storage]
     checker: Callable[[Path], Checker]
     deep: bool = False
 
 
 def look_at(
-    servers: Sequence[Expected], sight: Sight, patience_s: float, told: Callable[[int], None] = lambda _: None
-) -> tuple[Look, ...]:
+    servers: Sequence[ExpectedServer],
+    sight: ProbeContext,
+    patience_s: float,
+    told: Callable[[int], None] = lambda _: None,
+) -> tuple[ProbeResult, ...]:
     """Look at all servers that say where their repository is, several at a time.
 
     Raises nothing that the tool says on purpose: what kept us from looking at one is in its look.
@@ -62,7 +65,7 @@ def look_at(
     there = [item for item in servers if item.repository]
     return tuple(
         look
-        or Look(
+        or ProbeResult(
             item.host,
             error="no-answer",
             why=f"{shown_address(item.repository or '')}: nothing came within {patience_s:g} s",
@@ -71,20 +74,20 @@ def look_at(
     )
 
 
-def _task(item: Expected, place: str, sight: Sight) -> Task[Look]:
-    def look(alive: Callable[[], None]) -> Look:
+def _task(item: ExpectedServer, place: str, sight: ProbeContext) -> Task[ProbeResult]:
+    def look(alive: Callable[[], None]) -> ProbeResult:
         try:
             return _look(item, place, sight, alive)
         except RepoManagerError as error:
-            return Look(item.host, error=error.code, why=" ".join(error.message.split()))
+            return ProbeResult(item.host, error=error.code, why=" ".join(error.message.split()))
         except OSError as error:
             refusal = disk_error(error, Path(place))
-            return Look(item.host, error=refusal.code, why=refusal.message)
+            return ProbeResult(item.host, error=refusal.code, why=refusal.message)
 
     return look
 
 
-def _look(item: Expected, text: str, sight: Sight, alive: Callable[[], None]) -> Look:
+def _look(item: ExpectedServer, text: str, sight: ProbeContext, alive: Callable[[], None]) -> ProbeResult:
     place = parse(text)
     if isinstance(place, Folder):
         return _folder(item, reachable(Path(place.path)), sight, alive)
@@ -93,15 +96,15 @@ def _look(item: Expected, text: str, sight: Sight, alive: Callable[[], None]) ->
         found = published(depot)
     finally:
         depot.close()
-    lines = tuple(Line(token, State.OK, version) for token, version in found.packages.items())
-    return Look(item.host, lines, found.name)
+    lines = tuple(ReportedPackage(token, PackageStatus.OK, version) for token, version in found.packages.items())
+    return ProbeResult(item.host, lines, found.name)
 
 
-def _folder(item: Expected, path: Path, sight: Sight, alive: Callable[[], None]) -> Look:
+def _folder(item: ExpectedServer, path: Path, sight: ProbeContext, alive: Callable[[], None]) -> ProbeResult:
     listing = repository.survey(shown(path), scan(path))
     alive()
     verdicts = _verdicts(listing, sight.checker(path), alive, deep=sight.deep)
-    return Look(item.host, fleet.present(listing, verdicts), _followed(path))
+    return ProbeResult(item.host, fleet.present(listing, verdicts), _followed(path))
 
 
 def _followed(path: Path) -> SetName | None:
@@ -113,10 +116,12 @@ def _followed(path: Path) -> SetName | None:
     return SetName(memory.found.root, memory.found.version) if memory else None
 
 
-def _verdicts(listing: Listing, checker: Checker, alive: Callable[[], None], *, deep: bool) -> Mapping[str, Verdict]:
+def _verdicts(
+    listing: Listing, checker: Checker, alive: Callable[[], None], *, deep: bool
+) -> Mapping[str, FileVerdict]:
     if deep:
         checker.forget(listing.files)
-    verdicts: Mapping[str, Verdict] = checker.known(listing)
+    verdicts: Mapping[str, FileVerdict] = checker.known(listing)
     if deep:
         # One by one, by this very thread: others would be waited for when the process ends.
         for file in listing.files:
@@ -130,14 +135,14 @@ def _verdicts(listing: Listing, checker: Checker, alive: Callable[[], None], *, 
 
 
 @dataclass(frozen=True, slots=True)
-class Leader:
+class PublishedState:
     """What a leader has published, and whether that was verified by its signatures."""
 
-    wanted: Wanted
+    wanted: WantedPackages
     verified: bool
 
 
-def lead(depot: Depot, trust: str | None, now: datetime) -> Leader:
+def lead(depot: Storage, trust: str | None, now: datetime) -> PublishedState:
     """What the servers should have. Verified where a fingerprint is given, and else taken as it lies there.
 
     Raises:
@@ -145,19 +150,21 @@ def lead(depot: Depot, trust: str | None, now: datetime) -> Leader:
     """
     if trust is None:
         found = published(depot)
-        return Leader(Wanted(found.name, found.packages, found.later_roots), verified=False)
+        return PublishedState(WantedPackages(found.name, found.packages, found.later_roots), verified=False)
     from repo_manager.adapters.tuf.keys import require_trust
-    from repo_manager.adapters.tuf.verified_set import Anchor, follow
+    from repo_manager.adapters.tuf.verified_set import TrustAnchor, follow
 
     require_trust()
     # Whether its time is over is a matter of those who follow it.
-    followed = follow(depot, None, anchor=Anchor(digest_of(trust)), accept_expired=True, now=now)
+    followed = follow(depot, None, anchor=TrustAnchor(digest_of(trust)), accept_expired=True, now=now)
     members = sorted((member.name.token, str(member.name.version)) for member in followed.found.members)
     name = SetName(followed.found.root, followed.found.version)
-    return Leader(Wanted(name, dict(members), frozenset(followed.memory.anchors) - {name.root}), verified=True)
+    return PublishedState(
+        WantedPackages(name, dict(members), frozenset(followed.memory.anchors) - {name.root}), verified=True
+    )
 
 
-def published(depot: Depot) -> Published:
+def published(depot: Storage) -> PublishedSet:
     """What the set in a depot says of itself. Nothing is verified.
 
     Raises:
@@ -172,7 +179,7 @@ def published(depot: Depot) -> Published:
     return fleet.published(blob.data if blob else b"", lambda name, limit: _metadata(depot, name, limit))
 
 
-def _metadata(depot: Depot, name: str, limit: int) -> bytes | None:
+def _metadata(depot: Storage, name: str, limit: int) -> bytes | None:
     later_root = name.endswith(".root.json") and name != "1.root.json"
     try:
         blob = depot.read(f"metadata/{name}", limit_bytes=limit)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from repo_manager.adapters.sources._transport import Answer
-    from repo_manager.adapters.sources.http_rules import Policy
-    from repo_manager.adapters.storage import Depot, Keyring
+    from repo_manager.adapters.sources.http_rules import HttpPolicy
+    from repo_manager.adapters.storage import Credentials, Storage
     from repo_manager.core.address import Address
     from repo_manager.core.fleet import Report
 
@@ -42,7 +42,7 @@ _DENIED: Final = frozenset((401, 403))
 _NOT_UNDERSTOOD: Final = frozenset((400, 413, 415))
 
 
-class Post:
+class ReportSender:
     """Sends reports.
 
     Args:
@@ -51,7 +51,7 @@ class Post:
         depot: opens a place that is no web server.
     """
 
-    def __init__(self, policy: Policy, keyring: Keyring, depot: Callable[[Address], Depot]) -> None:
+    def __init__(self, policy: HttpPolicy, keyring: Credentials, depot: Callable[[Address], Storage]) -> None:
         self._policy = policy
         self._keyring = keyring
         self._depot = depot

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from repo_manager.adapters.sources.fetched import never
-from repo_manager.adapters.sources.http_rules import Policy
-from repo_manager.adapters.storage.contract import Blob, Depot, checked
-from repo_manager.adapters.storage.credentials import Keyring
+from repo_manager.adapters.sources.http_rules import HttpPolicy
+from repo_manager.adapters.storage.contract import Storage, StoredFile, checked
+from repo_manager.adapters.storage.credentials import Credentials
 from repo_manager.core.address import Folder, ObjectStore, Web
 
 if TYPE_CHECKING:
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
     from repo_manager.core.address import Address
 
-__all__ = ["Blob", "Depot", "Keyring", "checked", "open_depot"]
+__all__ = ["Credentials", "Storage", "StoredFile", "checked", "open_depot"]
 
 
 def open_depot(
     address: Address,
     *,
-    policy: Policy | None = None,
-    keyring: Keyring | None = None,
+    policy: HttpPolicy | None = None,
+    keyring: Credentials | None = None,
     cancelled: Callable[[], bool] = never,
-) -> Depot:
+) -> Storage:
     """The depot at this address. Nothing is read before the depot is used. Close it in the end.
 
     Args:
@@ -41,19 +41,19 @@ def open_depot(
         InputError: `unknown-source`, `objects-not-installed`, `bad-store-settings`, `bad-proxy`.
         MachineError: `no-ca-file`.
     """
-    policy = policy or Policy(frozenset())
-    keyring = keyring or Keyring({})
+    policy = policy or HttpPolicy(frozenset())
+    keyring = keyring or Credentials({})
     match address:
         case Web():
-            from repo_manager.adapters.storage.http import HttpDepot
+            from repo_manager.adapters.storage.http import HttpStorage
 
-            return HttpDepot(address, policy, token=keyring.token, cancelled=cancelled)
+            return HttpStorage(address, policy, token=keyring.token, cancelled=cancelled)
         case ObjectStore():
             from repo_manager.adapters.storage.object_store import open_store
 
             return open_store(address, policy, keyring, cancelled=cancelled)
         case Folder():
-            from repo_manager.adapters.storage.local import FolderDepot
+            from repo_manager.adapters.storage.local import LocalStorage
 
-            return FolderDepot(Path(address.path))
+            return LocalStorage(Path(address.path))
     raise TypeError(address)

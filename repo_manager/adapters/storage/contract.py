@@ -23,14 +23,14 @@ HINT_AGAIN: Final = "run the same command again to resume"
 
 
 @dataclass(frozen=True, slots=True)
-class Blob:
+class StoredFile:
     """A small file, whole. `etag` changes when the file does; None where the place has none."""
 
     data: bytes
     etag: str | None
 
 
-class Depot(Protocol):
+class Storage(Protocol):
     """A place where a signed set lies: files under relative paths with forward slashes.
 
     Any number of threads may use one. Every method but `close` refuses, before it asks anybody, a path
@@ -48,7 +48,7 @@ class Depot(Protocol):
 
     name: str
 
-    def read(self, path: str, *, limit_bytes: int, etag: str | None = None) -> Blob | None:
+    def read(self, path: str, *, limit_bytes: int, etag: str | None = None) -> StoredFile | None:
         """A small file, whole; None when it still is the one that has this `etag`.
 
         Raises:

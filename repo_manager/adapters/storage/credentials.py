@@ -22,7 +22,7 @@ _PREFIXES: Final = ("AZURE_", "AWS_")
 
 
 @dataclass(frozen=True, slots=True)
-class Keyring:
+class Credentials:
     """Values by the names of their variables, upper case. Its `repr` shows none."""
 
     values: Mapping[str, str] = field(repr=False)
@@ -46,7 +46,7 @@ class Keyring:
         return token
 
 
-def keyring(environ: Mapping[str, str], file: Path | None) -> Keyring:
+def keyring(environ: Mapping[str, str], file: Path | None) -> Credentials:
     """What the variables say, and below that what the file says.
 
     The file has lines `NAME=value`, with the names of the variables.
@@ -57,7 +57,7 @@ def keyring(environ: Mapping[str, str], file: Path | None) -> Keyring:
     """
     values = {} if file is None else _from_file(file)
     named = {name.upper(): value for name, value in environ.items() if value and _known(name.upper())}
-    return Keyring(values | named)
+    return Credentials(values | named)
 
 
 def _known(name: str) -> bool:

@@ -18,9 +18,9 @@ from repo_manager.adapters.sources.http_rules import (
     retry_after_s,
 )
 from repo_manager.adapters.sources.retrying import Failures, Retrying
-from repo_manager.adapters.storage.contract import Blob, absent, changed, checked, too_large
+from repo_manager.adapters.storage.contract import StoredFile, absent, changed, checked, too_large
 from repo_manager.adapters.storage.credentials import TOKEN_VARIABLE
-from repo_manager.adapters.storage.stall import Pace
+from repo_manager.adapters.storage.stall import StallDetector
 from repo_manager.core.errors import InputError, TransferError
 from repo_manager.core.redaction import shown
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from repo_manager.adapters.sources._transport import Answer
-    from repo_manager.adapters.sources.http_rules import Policy
+    from repo_manager.adapters.sources.http_rules import HttpPolicy
     from repo_manager.core.address import Web
 
 _DENIED: Final = frozenset((HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN))
@@ -38,7 +38,7 @@ _HTML: Final = frozenset(("text/html", "application/xhtml+xml"))
 _NO_HEAD: Final = frozenset((HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED))
 
 
-class HttpDepot:
+class HttpStorage:
     """A depot below an address of a web server. A method that would change it raises InputError `read-only-depot`.
 
     Args:
@@ -53,7 +53,7 @@ class HttpDepot:
     def __init__(  # noqa: PLR0913 - the outside world, part by part
         self,
         base: Web,
-        policy: Policy,
+        policy: HttpPolicy,
         *,
         token: str | None = None,
         cancelled: Callable[[], bool] = never,
@@ -70,7 +70,7 @@ class HttpDepot:
         self._transport = Transport(self._policy)
         self.name = shown(self._base)
 
-    def read(self, path: str, *, limit_bytes: int, etag: str | None = None) -> Blob | None:
+    def read(self, path: str, *, limit_bytes: int, etag: str | None = None) -> StoredFile | None:
         """See `Depot.read`."""
         url = self._url(path)
         return self._retrying.run(lambda: self._read(url, limit_bytes, etag), cancelled=self._cancelled)
@@ -134,7 +134,7 @@ class HttpDepot:
         # A checked path has nothing that would need quoting.
         return f"{self._base}/{checked(path)}"
 
-    def _read(self, url: str, limit_bytes: int, etag: str | None) -> Blob | None:
+    def _read(self, url: str, limit_bytes: int, etag: str | None) -> StoredFile | None:
         condition = {} if etag is None else {"If-None-Match": etag}
         with self._ask("GET", url, condition) as answer:
             if answer.status == HTTPStatus.NOT_MODIFIED and etag is not None:
@@ -144,7 +144,7 @@ class HttpDepot:
             if (total or 0) > limit_bytes:
                 raise _web_page(answer) if _is_html(answer) else too_large(answer.url, limit_bytes)
             data = bytearray()
-            for piece in Pace(self._policy, self._clock).watch(answer.body(), answer.url):
+            for piece in StallDetector(self._policy, self._clock).watch(answer.body(), answer.url):
                 data += piece
                 if len(data) > limit_bytes:
                     raise _web_page(answer) if _begins_as_page(data) else too_large(answer.url, limit_bytes)
@@ -153,7 +153,7 @@ class HttpDepot:
             if _begins_as_page(data):
                 raise _web_page(answer)
             found = answer.headers.get("etag")
-            return None if etag is not None and found == etag else Blob(bytes(data), found)
+            return None if etag is not None and found == etag else StoredFile(bytes(data), found)
 
     def _pieces(self, url: str, reading: _Reading) -> Iterator[bytes | memoryview]:
         """One request: the rest of the file, as far as it comes."""
@@ -165,7 +165,7 @@ class HttpDepot:
             if not (answer.status == HTTPStatus.PARTIAL_CONTENT and headers):
                 self._expect(answer, HTTPStatus.OK)
             skip = reading.begin(answer)
-            for piece in Pace(self._policy, self._clock).watch(answer.body(), answer.url):
+            for piece in StallDetector(self._policy, self._clock).watch(answer.body(), answer.url):
                 if skip >= len(piece):
                     skip -= len(piece)
                     continue

@@ -17,7 +17,7 @@ from repo_manager.adapters.filesystem.os_errors import disk_error
 from repo_manager.adapters.filesystem.paths import inside, is_link, reachable, real, shown
 from repo_manager.adapters.filesystem.rename import Mover, sync_above
 from repo_manager.adapters.storage.contract import (
-    Blob,
+    StoredFile,
     absent,
     changed,
     checked,
@@ -44,7 +44,7 @@ _LEFT_BEHIND_S: Final = 24 * 3600.0
 _HINT: Final = "make sure that the folder or share is there and reachable, then run again"
 
 
-class FolderDepot:
+class LocalStorage:
     """A depot in a folder. Writing makes the folder, if the one above it exists.
 
     Args:
@@ -69,7 +69,7 @@ class FolderDepot:
         self._synced: set[Path] = set()
         self.name = shown(base)
 
-    def read(self, path: str, *, limit_bytes: int, etag: str | None = None) -> Blob | None:
+    def read(self, path: str, *, limit_bytes: int, etag: str | None = None) -> StoredFile | None:
         """See `Depot.read`. The tag is made of the bytes: dates are too coarse on some volumes."""
         with self._opened(path) as file, self._reading(path):
             data = file.read(limit_bytes + 1) or b""
@@ -79,7 +79,7 @@ class FolderDepot:
         if len(data) > limit_bytes:
             raise too_large(self._where(path), limit_bytes)
         found = f'"{hashlib.sha256(data).hexdigest()}"'
-        return None if found == etag else Blob(data, found)
+        return None if found == etag else StoredFile(data, found)
 
     def stream(self, path: str, *, offset: int = 0) -> Iterator[bytes | memoryview]:
         """See `Depot.stream`."""

@@ -25,9 +25,9 @@ from repo_manager.adapters.sources.http_rules import check_secret
 from repo_manager.adapters.sources.retrying import Failures, Retrying
 from repo_manager.adapters.storage import object_store_errors
 from repo_manager.adapters.storage.chunks import PIECE, hashed
-from repo_manager.adapters.storage.contract import HINT_AGAIN, Blob, changed, checked, checked_prefix, too_large
-from repo_manager.adapters.storage.object_store_settings import Settings, azure_settings, check_names, s3_settings
-from repo_manager.adapters.storage.stall import Pace
+from repo_manager.adapters.storage.contract import HINT_AGAIN, StoredFile, changed, checked, checked_prefix, too_large
+from repo_manager.adapters.storage.object_store_settings import StoreSettings, azure_settings, check_names, s3_settings
+from repo_manager.adapters.storage.stall import StallDetector
 from repo_manager.adapters.storage.waiting import wait_for
 from repo_manager.core.errors import InputError, MachineError, RepoManagerError, TransferError, install_hint
 from repo_manager.core.redaction import shown
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from repo_manager.adapters.sources.http_rules import Policy
-    from repo_manager.adapters.storage.credentials import Keyring
+    from repo_manager.adapters.sources.http_rules import HttpPolicy
+    from repo_manager.adapters.storage.credentials import Credentials
     from repo_manager.core.address import ObjectStore
 
 _AT_ONCE: Final = 4
@@ -73,12 +73,12 @@ class _Reading:
 
 def open_store(
     address: ObjectStore,
-    policy: Policy,
-    keyring: Keyring,
+    policy: HttpPolicy,
+    keyring: Credentials,
     *,
     cancelled: Callable[[], bool] = never,
     sleep: Callable[[float], None] = time.sleep,
-) -> ObjectDepot:
+) -> ObjectStorage:
     """The depot in a container or bucket.
 
     Raises:
@@ -96,10 +96,10 @@ def open_store(
     if settings.sends_secret:
         endpoint = settings.values["endpoint"]
         check_secret(policy, scheme="http", host=urlsplit(endpoint).hostname or "", url=shown(endpoint))
-    return ObjectDepot(str(address).rstrip("/"), settings, policy, cancelled=cancelled, sleep=sleep)
+    return ObjectStorage(str(address).rstrip("/"), settings, policy, cancelled=cancelled, sleep=sleep)
 
 
-class ObjectDepot:
+class ObjectStorage:
     """A depot in a container or bucket, below a prefix.
 
     Args:
@@ -115,8 +115,8 @@ class ObjectDepot:
     def __init__(  # noqa: PLR0913 - the outside world, part by part
         self,
         name: str,
-        settings: Settings,
-        policy: Policy,
+        settings: StoreSettings,
+        policy: HttpPolicy,
         *,
         cancelled: Callable[[], bool] = never,
         sleep: Callable[[float], None] = time.sleep,
@@ -133,7 +133,7 @@ class ObjectDepot:
         self._reader = _store(name, settings, policy, _READING_S)
         self._writer = _store(name, settings, policy, _WRITING_S)
 
-    def read(self, path: str, *, limit_bytes: int, etag: str | None = None) -> Blob | None:
+    def read(self, path: str, *, limit_bytes: int, etag: str | None = None) -> StoredFile | None:
         """See `Depot.read`."""
         where = self._where(path)
         return wait_for(lambda: self._read(path, where, limit_bytes, etag))
@@ -228,7 +228,7 @@ class ObjectDepot:
     def _where(self, path: str) -> str:
         return f"{self.name}/{checked(path)}"
 
-    def _read(self, path: str, where: str, limit_bytes: int, etag: str | None) -> Blob | None:
+    def _read(self, path: str, where: str, limit_bytes: int, etag: str | None) -> StoredFile | None:
         import obstore
         from obstore.exceptions import NotModifiedError
 
@@ -243,7 +243,7 @@ class ObjectDepot:
         if len(data) != result.meta["size"]:
             raise object_store_errors.cut_off(where)
         found = result.meta["e_tag"]
-        return None if etag is not None and found == etag else Blob(data, found)
+        return None if etag is not None and found == etag else StoredFile(data, found)
 
     def _put(self, path: str, where: str, data: bytes | Iterator[bytes]) -> None:
         import obstore
@@ -315,7 +315,7 @@ class ObjectDepot:
                     return
                 yield piece
 
-        yield from Pace(self._policy, self._clock).watch(translated(), where)
+        yield from StallDetector(self._policy, self._clock).watch(translated(), where)
 
     @contextmanager
     def _translated(
@@ -330,12 +330,12 @@ class ObjectDepot:
             raise
         except Exception as error:  # noqa: BLE001 - it wraps what its runtime and the system say in many kinds
             told = object_store_errors.Failure(type(error).__name__, str(error), writing=writing)
-            signature = object_store_errors.Signature(self._settings.expires, self._now())
+            signature = object_store_errors.SharedAccessSignature(self._settings.expires, self._now())
             # Not `from error`: the whole chain is shown to those who ask for it, and a signature may be in it.
             raise object_store_errors.translate(told, where, self.name, signature) from None
 
 
-def _store(name: str, settings: Settings, policy: Policy, request_s: float) -> Any:  # noqa: ANN401 - one of two kinds
+def _store(name: str, settings: StoreSettings, policy: HttpPolicy, request_s: float) -> Any:  # noqa: ANN401 - one of two kinds
     from obstore.store import AzureStore, S3Store
 
     client: Any = {

@@ -57,7 +57,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
+class SharedAccessSignature:
     """When a shared access signature ends and what time it is, both in seconds since 1970."""
 
     expires: float | None
@@ -69,7 +69,7 @@ class Signature:
         return self.expires is not None and self.expires < self.now
 
 
-def translate(failure: Failure, where: str, store: str, signature: Signature) -> TransferError:
+def translate(failure: Failure, where: str, store: str, signature: SharedAccessSignature) -> TransferError:
     """The error to raise; of the library's words only a status and a code's letters are used.
 
     Args:
@@ -105,7 +105,7 @@ def cut_off(where: str) -> PassingError:
     return PassingError("cut-off", f"{where}: the connection broke off")
 
 
-def _denied(failure: Failure, where: str, signature: Signature) -> TransferError:
+def _denied(failure: Failure, where: str, signature: SharedAccessSignature) -> TransferError:
     if signature.over and signature.expires is not None:
         ended = datetime.fromtimestamp(signature.expires, UTC)
         return TransferError(

@@ -16,7 +16,7 @@ from repo_manager.core.errors import InputError, VerificationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from repo_manager.adapters.storage.credentials import Keyring
+    from repo_manager.adapters.storage.credentials import Credentials
     from repo_manager.core.address import ObjectStore
 
 # Evidence: "Naming and referencing containers, blobs, and metadata" on Microsoft Learn ($root and $web are
@@ -29,7 +29,7 @@ CONNECTION_VARIABLE: Final = "AZURE_STORAGE_CONNECTION_STRING"
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class StoreSettings:
     """What the library is told. Its `repr` shows no value.
 
     Attributes:
@@ -66,7 +66,7 @@ def check_names(address: ObjectStore) -> None:
         raise _unknown(address, "a path there has letters, digits and . _ + ~ - between single slashes") from None
 
 
-def azure_settings(place: ObjectStore, keyring: Keyring) -> Settings:
+def azure_settings(place: ObjectStore, keyring: Credentials) -> StoreSettings:
     """From a connection string, or else from single variables, as the Azure CLI and the library name them.
 
     Without a key or a signature it is left to the library: a service principal, a workload identity or the
@@ -91,10 +91,10 @@ def azure_settings(place: ObjectStore, keyring: Keyring) -> Settings:
         values |= {"account_key": _key(place, key), "credential_type": "access_key"}
     else:
         values |= {ours: value for name, ours in _AZURE_OTHERS.items() if (value := keyring.first(name))}
-    return Settings("az", place.container, place.prefix, values, endpoint.startswith("http://"), expires)
+    return StoreSettings("az", place.container, place.prefix, values, endpoint.startswith("http://"), expires)
 
 
-def s3_settings(place: ObjectStore, keyring: Keyring) -> Settings:
+def s3_settings(place: ObjectStore, keyring: Credentials) -> StoreSettings:
     """From the variables that the AWS tools know. Without a key it is left to the library: the machine's role.
 
     Raises:
@@ -109,7 +109,7 @@ def s3_settings(place: ObjectStore, keyring: Keyring) -> Settings:
     endpoint = values.get("endpoint", "")
     if endpoint:
         _endpoint(place, endpoint)
-    return Settings("s3", place.container, place.prefix, values, endpoint.startswith("http://"))
+    return StoreSettings("s3", place.container, place.prefix, values, endpoint.startswith("http://"))
 
 
 # Later ones count more.
@@ -142,7 +142,7 @@ _AZURE_OTHERS: Final = {
 }
 
 
-def _from_variables(keyring: Keyring) -> dict[str, str]:
+def _from_variables(keyring: Credentials) -> dict[str, str]:
     found = {
         "account": keyring.first("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT"),
         "key": keyring.first("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_KEY", "AZURE_STORAGE_ACCESS_KEY"),

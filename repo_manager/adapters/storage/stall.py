@@ -9,13 +9,13 @@ from repo_manager.adapters.sources._transport import PassingError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from repo_manager.adapters.sources.http_rules import Policy
+    from repo_manager.adapters.sources.http_rules import HttpPolicy
 
 
-class Pace:
+class StallDetector:
     """Watches pieces come. Only waiting for them counts, not what is done with them."""
 
-    def __init__(self, policy: Policy, clock: Callable[[], float]) -> None:
+    def __init__(self, policy: HttpPolicy, clock: Callable[[], float]) -> None:
         self._policy = policy
         self._clock = clock
 
@@ -23,7 +23,7 @@ class Pace:
         """The same pieces.
 
         Raises:
-            PassingError: `stalled`: fewer than `Policy.min_rate` bytes a second, over twice the stall timeout.
+            PassingError: `stalled`: fewer than `HttpPolicy.min_rate` bytes a second, over twice the stall timeout.
         """
         coming = iter(pieces)
         waited_s, came = 0.0, 0

@@ -44,7 +44,7 @@ def refreshed(bring: Bring, root: bytes, seen: Mapping[str, bytes], time: dateti
             for file, data in seen.items():
                 (folder / file).write_bytes(data)
             with _translated(where, first=not seen):
-                updater = _Updater(str(folder), "metadata/", fetcher=_Courier(bring), bootstrap=root)
+                updater = _Updater(str(folder), "metadata/", fetcher=_MetadataFetcher(bring), bootstrap=root)
                 # The library asks the machine's clock and has no other way in. It compares with nothing but this.
                 updater._trusted_set.reference_time = time  # noqa: SLF001 - see above
                 updater.refresh()
@@ -73,7 +73,7 @@ class _Updater(Updater):
         shutil.copyfile(folder / "root_history" / f"{self._trusted_set.root.version}.root.json", folder / "root.json")
 
 
-class _Courier(FetcherInterface):
+class _MetadataFetcher(FetcherInterface):
     def __init__(self, bring: Bring) -> None:
         self._bring = bring
 

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from repo_manager.adapters.storage import Depot
+    from repo_manager.adapters.storage import Storage
 
 
-def superfluous(depot: Depot, there: Iterable[str], current: Mapping[str, int], now: datetime) -> list[str]:
+def superfluous(depot: Storage, there: Iterable[str], current: Mapping[str, int], now: datetime) -> list[str]:
     """The paths that may be deleted, in the order in which they go: what names others before what it names.
 
     Nothing is in it that this tool would not have written there.
@@ -51,7 +51,7 @@ def superfluous(depot: Depot, there: Iterable[str], current: Mapping[str, int], 
     return [*snapshots, *targets_gone, *(path for path in there if is_payload(path) and path not in payload)]
 
 
-def _named_by(depot: Depot, path: str, now: datetime) -> int:
+def _named_by(depot: Storage, path: str, now: datetime) -> int:
     """The version of the targets that a snapshot names, 0 when it has expired or is none."""
     data = read_if_any(depot, path, SNAPSHOT_LIMIT)
     if data is None:
@@ -64,7 +64,7 @@ def _named_by(depot: Depot, path: str, now: datetime) -> int:
     return 0 if meta is None or signed.is_expired(now) else int(meta.version)
 
 
-def _payload_of(depot: Depot, version: int) -> list[str]:
+def _payload_of(depot: Storage, version: int) -> list[str]:
     data = read_if_any(depot, metadata_path(version, "targets"), TARGETS_LIMIT)
     if data is None:
         return []

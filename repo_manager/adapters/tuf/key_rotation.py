@@ -18,7 +18,7 @@ import hashlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from repo_manager.adapters.tuf.keys import Role
+from repo_manager.adapters.tuf.keys import KeyRole
 from repo_manager.adapters.tuf.signed_set import ABSENT, ROOT_LIMIT, metadata_path, read_metadata
 from repo_manager.core.errors import InputError, TransferError, VerificationError
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner
     from tuf.api.metadata import Metadata, Root
 
-    from repo_manager.adapters.storage import Depot
+    from repo_manager.adapters.storage import Storage
     from repo_manager.adapters.tuf.keys import Keys
 
 ROOT_DAYS: Final = 3650
 """Long, because to renew it the offline key must be fetched, and followers stop when it ends."""
 
-_SIGNING: Final = (Role.TARGETS, Role.SNAPSHOT, Role.TIMESTAMP)
+_SIGNING: Final = (KeyRole.TARGETS, KeyRole.SNAPSHOT, KeyRole.TIMESTAMP)
 
 
 class RootChain:
@@ -47,7 +47,7 @@ class RootChain:
     """
 
     def __init__(
-        self, keys: Keys, depot: Depot, there: Mapping[str, int], now: datetime, *, verify: bool = False
+        self, keys: Keys, depot: Storage, there: Mapping[str, int], now: datetime, *, verify: bool = False
     ) -> None:
         self._keys = keys
         self._depot = depot
@@ -57,7 +57,7 @@ class RootChain:
         self._newest: Metadata[Root] | None = None
         self._verify = verify
         self.broken: dict[str, str] = {}
-        self.rotated: set[Role] = set()
+        self.rotated: set[KeyRole] = set()
 
     @property
     def length(self) -> int:
@@ -112,7 +112,7 @@ class RootChain:
         for number in range(known + 1, len(self._files) + 1):
             self._keys.remember_root(number, self._files[number - 1])
 
-    def begin(self, rotate: Iterable[Role]) -> None:
+    def begin(self, rotate: Iterable[KeyRole]) -> None:
         """See that the newest root names the keys that are going to sign, and lay all roots into the depot.
 
         Raises:
@@ -139,8 +139,8 @@ class RootChain:
         Raises:
             InputError: `key-missing`; `key-unreadable`.
         """
-        there = [role for role in Role if self._keys.signer(role) is not None]
-        if self._keys.any and Role.ROOT not in there:
+        there = [role for role in KeyRole if self._keys.signer(role) is not None]
+        if self._keys.any and KeyRole.ROOT not in there:
             raise self._root_key_missing("begin a set")
 
     def finish(self) -> None:
@@ -161,32 +161,32 @@ class RootChain:
             self._keys.succeed(role)
         self.rotated.update(done)
 
-    def signers(self, role: Role) -> tuple[CryptoSigner, ...]:
+    def signers(self, role: KeyRole) -> tuple[CryptoSigner, ...]:
         """The keys that are here and may sign for a role; nothing where none is."""
         found = (self._keys.signer(role), self._successor(role))
         allowed = self.root.roles[role.value].keyids
         return tuple(signer for signer in found if signer is not None and signer.public_key.keyid in allowed)
 
-    def rotating(self, role: Role) -> bool:
+    def rotating(self, role: KeyRole) -> bool:
         """Whether a role's key is being replaced."""
         return self._successor(role) is not None
 
-    def _successor(self, role: Role) -> CryptoSigner | None:
+    def _successor(self, role: KeyRole) -> CryptoSigner | None:
         return self._keys.signer(role, successor=True)
 
     def _go_on(self) -> None:
         """The root's new key takes the old one's place as soon as the newest root names it alone."""
-        heir = self._successor(Role.ROOT)
+        heir = self._successor(KeyRole.ROOT)
         if heir is not None and self.begun and self.root.roles["root"].keyids == [heir.public_key.keyid]:
-            self._keys.succeed(Role.ROOT)
-            self.rotated.add(Role.ROOT)
+            self._keys.succeed(KeyRole.ROOT)
+            self.rotated.add(KeyRole.ROOT)
 
     def _first(self) -> None:
         from tuf.api.metadata import Root
 
         self.check_first()
         root = Root(expires=self._expires(), consistent_snapshot=True)
-        for role in Role:
+        for role in KeyRole:
             root.add_key(self._keys.make(role).public_key, role.value)
         self._sign(root, (), version=1)
 
@@ -198,7 +198,7 @@ class RootChain:
             if successor is not None and successor.public_key.keyid not in root.roles[role.value].keyids:
                 root.add_key(successor.public_key, role.value)
         signers: tuple[CryptoSigner, ...] = ()
-        heir = self._successor(Role.ROOT)
+        heir = self._successor(KeyRole.ROOT)
         if heir is not None:
             signers = (heir,)
             for keyid in list(root.roles["root"].keyids):
@@ -212,7 +212,7 @@ class RootChain:
         from tuf.api.metadata import Metadata
 
         self._need_root_key("sign a new root")
-        old = self._keys.signer(Role.ROOT)
+        old = self._keys.signer(KeyRole.ROOT)
         root.version = version or self.root.version + 1
         root.expires = self._expires()
         signed: Metadata[Root] = Metadata(root)
@@ -224,7 +224,7 @@ class RootChain:
         self._take(data, "the new root")
 
     def _may_sign(self) -> bool:
-        signer = self._keys.signer(Role.ROOT)
+        signer = self._keys.signer(KeyRole.ROOT)
         return signer is not None and (
             self._newest is None or signer.public_key.keyid in self.root.roles["root"].keyids
         )
@@ -241,7 +241,7 @@ class RootChain:
         )
 
     def _ours(self) -> bool:
-        return any(self.signers(role) for role in (*_SIGNING, Role.ROOT))
+        return any(self.signers(role) for role in (*_SIGNING, KeyRole.ROOT))
 
     def _expires(self) -> datetime:
         return self._now + timedelta(days=ROOT_DAYS)
@@ -268,7 +268,7 @@ class RootChain:
         self._newest = found
 
 
-def read_if_any(depot: Depot, path: str, limit_bytes: int) -> bytes | None:
+def read_if_any(depot: Storage, path: str, limit_bytes: int) -> bytes | None:
     """A small file of a depot, None where there is none."""
     try:
         blob = depot.read(path, limit_bytes=limit_bytes)
@@ -279,7 +279,7 @@ def read_if_any(depot: Depot, path: str, limit_bytes: int) -> bytes | None:
     return None if blob is None else blob.data
 
 
-def refuse_taken(depot: Depot, path: str) -> None:
+def refuse_taken(depot: Storage, path: str) -> None:
     """Versioned files are written once. One that is there by now was written by another machine.
 
     Raises:
@@ -289,7 +289,7 @@ def refuse_taken(depot: Depot, path: str) -> None:
         raise published_meanwhile(depot, path)
 
 
-def published_meanwhile(depot: Depot, path: str) -> TransferError:
+def published_meanwhile(depot: Storage, path: str) -> TransferError:
     """Two machines publish to one place at the same time."""
     return TransferError(
         "published-meanwhile",
@@ -313,5 +313,5 @@ def _is_root(data: bytes) -> bool:
 _FOREIGN_HINT: Final = "name the keys that this set was published with, or publish to another place"
 
 
-def _foreign(depot: Depot) -> VerificationError:
+def _foreign(depot: Storage) -> VerificationError:
     return VerificationError("foreign-set", f"{depot.name} holds a set that was signed with other keys", _FOREIGN_HINT)

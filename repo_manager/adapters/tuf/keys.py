@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 PASSPHRASE_VARIABLE: Final = "REPO_MANAGER_KEYS_PASSPHRASE"  # noqa: S105 - the name of a variable
 
 
-class Role(StrEnum):
+class KeyRole(StrEnum):
     """What a key is for."""
 
     ROOT = "root"
@@ -81,7 +81,7 @@ class Keys:
     @property
     def any(self) -> bool:
         """Whether there is a key, or the memory of one."""
-        return any(self._path(role).exists() for role in Role) or bool(self.chain())
+        return any(self._path(role).exists() for role in KeyRole) or bool(self.chain())
 
     def prepare(self) -> None:
         """Make the folder, for its owner alone.
@@ -99,7 +99,7 @@ class Keys:
                 make_folders(kept, PRIVATE_FOLDER_MODE)
                 sync_above(kept)
 
-    def signer(self, role: Role, *, successor: bool = False) -> CryptoSigner | None:
+    def signer(self, role: KeyRole, *, successor: bool = False) -> CryptoSigner | None:
         """What signs for a role, None where its key is not here.
 
         Raises:
@@ -114,7 +114,7 @@ class Keys:
 
         return CryptoSigner(self._opened(path, data))
 
-    def make(self, role: Role, *, successor: bool = False) -> CryptoSigner:
+    def make(self, role: KeyRole, *, successor: bool = False) -> CryptoSigner:
         """Make a role's key, or the one that takes over from it. One that is there is never replaced.
 
         Raises:
@@ -135,7 +135,7 @@ class Keys:
         self._write(self._path(role, successor=successor), data)
         return signer
 
-    def succeed(self, role: Role) -> None:
+    def succeed(self, role: KeyRole) -> None:
         """The successor is the role's key from now on; the old one is gone.
 
         Raises:
@@ -185,7 +185,7 @@ class Keys:
         if dict(self.seen(place)) != dict(numbers):
             self._write(self._kept(f"{place}.json"), json.dumps(dict(numbers)).encode())
 
-    def _path(self, role: Role, *, successor: bool = False) -> Path:
+    def _path(self, role: KeyRole, *, successor: bool = False) -> Path:
         return self.folder / f"{role.value}{'.next' if successor else ''}.pem"
 
     def _kept(self, name: str) -> Path:

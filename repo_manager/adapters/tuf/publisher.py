@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from repo_manager.adapters.tuf.garbage_collection import superfluous
 from repo_manager.adapters.tuf.key_rotation import RootChain, published_meanwhile, read_if_any, refuse_taken
-from repo_manager.adapters.tuf.keys import Role
+from repo_manager.adapters.tuf.keys import KeyRole
 from repo_manager.adapters.tuf.signed_set import (
     ABSENT,
     SNAPSHOT_LIMIT,
     TARGETS_LIMIT,
     TIMESTAMP,
     TIMESTAMP_LIMIT,
-    Member,
+    SetMember,
     belongs,
     members,
     metadata_path,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from tuf.api.metadata import MetaFile
 
-    from repo_manager.adapters.storage import Depot
+    from repo_manager.adapters.storage import Storage
     from repo_manager.adapters.tuf.keys import Keys
     from repo_manager.core.names import Token
 
@@ -47,32 +47,32 @@ TARGETS_DAYS: Final = 365
 """How long the word on what the set holds is good at least: its key may be kept offline."""
 
 _DAY: Final = timedelta(days=1)
-_ROLES: Final = (Role.TARGETS, Role.SNAPSHOT, Role.TIMESTAMP)
+_ROLES: Final = (KeyRole.TARGETS, KeyRole.SNAPSHOT, KeyRole.TIMESTAMP)
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class InstallerToPublish:
     """An installer to publish: what it is, and where it lies on this machine."""
 
-    member: Member
+    member: SetMember
     path: Path
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class PublishOrder:
     """What to publish. `items` is None where the set shall only be renewed; `rotate` names keys to replace.
 
     `verify` reads all that is published, and sends again what is damaged.
     """
 
-    items: tuple[Item, ...] | None
+    items: tuple[InstallerToPublish, ...] | None
     days: int
-    rotate: frozenset[Role] = frozenset()
+    rotate: frozenset[KeyRole] = frozenset()
     verify: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Flaw:
+class DamagedFile:
     """A file of the depot that is not as it was published: its path there, and what is wrong with it."""
 
     path: str
@@ -80,7 +80,7 @@ class Flaw:
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class VerificationResult:
     """What reading the published files showed.
 
     `files` counts those that were read. `damaged` are those that could not be repaired, `foreign` the paths in the
@@ -88,13 +88,13 @@ class Verified:
     """
 
     files: int
-    repaired: tuple[Flaw, ...] = ()
-    damaged: tuple[Flaw, ...] = ()
+    repaired: tuple[DamagedFile, ...] = ()
+    damaged: tuple[DamagedFile, ...] = ()
     foreign: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishResult:
     """What came of it.
 
     `root` is what followers are told to trust, a sha256 in hex; `bytes_sent` counts installers; `deleted` counts files.
@@ -112,10 +112,10 @@ class Published:
     deleted: int
     remarks: tuple[str, ...] = ()
     dropped: tuple[Token, ...] = ()
-    rotated: tuple[Role, ...] = ()
+    rotated: tuple[KeyRole, ...] = ()
     root_version: int = 1
     newest_root: str = ""
-    verified: Verified | None = None
+    verified: VerificationResult | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +135,13 @@ class _Held:
         return MetaFile(self.version, len(self.data), {"sha256": hashlib.sha256(self.data).hexdigest()})
 
 
-class Leader:
+class Publisher:
     """Publishes to one depot with one folder of keys, at one time. To be used by one run at a time.
 
-    `verify` says that what is published may be damaged: see `Order`.
+    `verify` says that what is published may be damaged: see `PublishOrder`.
     """
 
-    def __init__(self, keys: Keys, depot: Depot, now: datetime, *, verify: bool = False) -> None:
+    def __init__(self, keys: Keys, depot: Storage, now: datetime, *, verify: bool = False) -> None:
         self._keys = keys
         self._depot = depot
         self._now = now.astimezone(UTC)
@@ -153,12 +153,12 @@ class Leader:
         self._there = self._listed()
         self._chain = RootChain(keys, depot, self._there, self._now, verify=verify)
         self._chain.load()
-        self._held: dict[Role, _Held] = {}
+        self._held: dict[KeyRole, _Held] = {}
         if self._chain.begun:
             self._read_all()
 
     @property
-    def current(self) -> tuple[Member, ...]:
+    def current(self) -> tuple[SetMember, ...]:
         """What the depot has by now, by name; nothing where it has no set of these keys that makes sense."""
         try:
             return self._members()
@@ -167,7 +167,7 @@ class Leader:
             return ()
 
     @property
-    def last(self) -> tuple[Member, ...]:
+    def last(self) -> tuple[SetMember, ...]:
         """What the depot had when it was last whole, by name.
 
         `current`, or where timestamp or snapshot are damaged, what the newest targets say that the keys in force have
@@ -175,28 +175,30 @@ class Leader:
         """
         return self.current or self._newest_targets()
 
-    def _newest_targets(self) -> tuple[Member, ...]:
+    def _newest_targets(self) -> tuple[SetMember, ...]:
         from tuf.api.exceptions import RepositoryError
 
         if not self._chain.begun:
             return ()
         splits: Mapping[str, tuple[int, str] | None] = {path: split_metadata(path) for path in self._there}
-        found = sorted((split[0], path) for path, split in splits.items() if split and split[1] == Role.TARGETS.value)
+        found = sorted(
+            (split[0], path) for path, split in splits.items() if split and split[1] == KeyRole.TARGETS.value
+        )
         for _, path in reversed(found):
             data = read_if_any(self._depot, path, TARGETS_LIMIT)
             try:
-                targets = read_metadata(data or b"", Role.TARGETS.value, path)
-                self._chain.root.verify_delegate(Role.TARGETS.value, targets.signed_bytes, targets.signatures)
+                targets = read_metadata(data or b"", KeyRole.TARGETS.value, path)
+                self._chain.root.verify_delegate(KeyRole.TARGETS.value, targets.signed_bytes, targets.signatures)
                 return members(targets.signed, self._depot.name)
             except (RepositoryError, ValueError, VerificationError):
                 continue
         return ()
 
-    def _members(self) -> tuple[Member, ...]:
-        targets = self._held.get(Role.TARGETS)
+    def _members(self) -> tuple[SetMember, ...]:
+        targets = self._held.get(KeyRole.TARGETS)
         return () if targets is None else members(targets.signed, self._depot.name)
 
-    def publish(self, order: Order, progress: Callable[[int], None]) -> Published:
+    def publish(self, order: PublishOrder, progress: Callable[[int], None]) -> PublishResult:
         """Bring the depot to what is ordered. Running it again does what is left to do, and nothing else.
 
         `progress` is told of every so many bytes sent.
@@ -230,16 +232,16 @@ class Leader:
             self._look_again(sound)
         self._chain.finish()
         deleted = self._clear()
-        return Published(
+        return PublishResult(
             self._chain.fingerprint,
-            self._held[Role.SNAPSHOT].version,
+            self._held[KeyRole.SNAPSHOT].version,
             len(wanted),
             sent,
             min((self._chain.root.expires, *(held.signed.expires for held in self._held.values()))),
             renewed=renewed,
             deleted=deleted,
             remarks=tuple(self._remarks),
-            rotated=tuple(role for role in Role if role in self._chain.rotated),
+            rotated=tuple(role for role in KeyRole if role in self._chain.rotated),
             root_version=int(self._chain.root.version),
             newest_root=self._chain.newest_digest,
             verified=verified,
@@ -255,13 +257,15 @@ class Leader:
                 "check DEST; to publish a set there, leave --verify out",
             )
 
-    def _verify(self, wanted: Sequence[Member], items: Sequence[Item], progress: Callable[[int], None]) -> Verified:
+    def _verify(
+        self, wanted: Sequence[SetMember], items: Sequence[InstallerToPublish], progress: Callable[[int], None]
+    ) -> VerificationResult:
         """Read what the depot has of the set, and send again what is not as it was published."""
         published = {member.path for member in self.last}
         sources = {item.member.path: item for item in items}
         # What is wrong with metadata is replaced by what is written next.
-        repaired = [Flaw(path, problem) for path, problem in (self._chain.broken | self._unsound).items()]
-        damaged: list[Flaw] = []
+        repaired = [DamagedFile(path, problem) for path, problem in (self._chain.broken | self._unsound).items()]
+        damaged: list[DamagedFile] = []
         old = [member for member in wanted if member.path in published or member.path in self._there]
         for member in old:
             problem = self._problem(member, progress)
@@ -269,14 +273,14 @@ class Leader:
                 continue
             left = self._repair(member, sources.get(member.path), progress)
             if left is None:
-                repaired.append(Flaw(member.path, problem))
+                repaired.append(DamagedFile(member.path, problem))
             else:
-                damaged.append(Flaw(member.path, f"{problem}; {left}"))
+                damaged.append(DamagedFile(member.path, f"{problem}; {left}"))
         foreign = sorted(path for path in self._there if not belongs(path))
         read = len(old) + len(self._held) + self._chain.length + len(self._unsound)
-        return Verified(read, tuple(repaired), tuple(damaged), tuple(foreign))
+        return VerificationResult(read, tuple(repaired), tuple(damaged), tuple(foreign))
 
-    def _problem(self, member: Member, progress: Callable[[int], None]) -> str:
+    def _problem(self, member: SetMember, progress: Callable[[int], None]) -> str:
         """What is wrong with an installer in the depot; nothing where all of its bytes are right."""
         size = self._there.get(member.path)
         if size is None:
@@ -294,7 +298,9 @@ class Leader:
             return "it is missing"
         return "" if digest.hexdigest() == member.sha256 else "its bytes are not those that were published"
 
-    def _repair(self, member: Member, item: Item | None, progress: Callable[[int], None]) -> str | None:
+    def _repair(
+        self, member: SetMember, item: InstallerToPublish | None, progress: Callable[[int], None]
+    ) -> str | None:
         """Send a damaged installer again. None where its bytes are right now, else why they are not."""
         if item is None:
             return "--renew sends nothing again"
@@ -317,16 +323,16 @@ class Leader:
             raise
 
     def _read_all(self) -> None:
-        if not self._read(TIMESTAMP, Role.TIMESTAMP, TIMESTAMP_LIMIT):
+        if not self._read(TIMESTAMP, KeyRole.TIMESTAMP, TIMESTAMP_LIMIT):
             return
-        meta = self._held[Role.TIMESTAMP].signed.snapshot_meta
-        if not self._read(metadata_path(meta.version, "snapshot"), Role.SNAPSHOT, SNAPSHOT_LIMIT, meta):
+        meta = self._held[KeyRole.TIMESTAMP].signed.snapshot_meta
+        if not self._read(metadata_path(meta.version, "snapshot"), KeyRole.SNAPSHOT, SNAPSHOT_LIMIT, meta):
             return
-        meta = self._held[Role.SNAPSHOT].signed.meta.get("targets.json")
+        meta = self._held[KeyRole.SNAPSHOT].signed.meta.get("targets.json")
         if meta is not None:
-            self._read(metadata_path(meta.version, "targets"), Role.TARGETS, TARGETS_LIMIT, meta)
+            self._read(metadata_path(meta.version, "targets"), KeyRole.TARGETS, TARGETS_LIMIT, meta)
 
-    def _read(self, path: str, role: Role, limit: int, meta: MetaFile | None = None) -> bool:
+    def _read(self, path: str, role: KeyRole, limit: int, meta: MetaFile | None = None) -> bool:
         """Hold metadata that the newest root vouches for. Others are left, to be made anew."""
         from tuf.api.exceptions import RepositoryError
 
@@ -348,15 +354,15 @@ class Leader:
 
     # What is to be
 
-    def _wanted(self, order: Order) -> tuple[Member, ...]:
+    def _wanted(self, order: PublishOrder) -> tuple[SetMember, ...]:
         if order.items is not None:
             return tuple(sorted((item.member for item in order.items), key=lambda member: member.name.text))
-        targets = self._held.get(Role.TARGETS)
+        targets = self._held.get(KeyRole.TARGETS)
         if targets is None:
             raise InputError(
                 "nothing-to-renew", f"{self._depot.name} has no set of these keys", "publish one, without --renew"
             )
-        if targets.version < self._seen.get(Role.TARGETS.value, 0):
+        if targets.version < self._seen.get(KeyRole.TARGETS.value, 0):
             raise VerificationError(
                 "set-went-back",
                 f"{self._depot.name} holds an older set than was published there",
@@ -364,7 +370,7 @@ class Leader:
             )
         return self._members()
 
-    def _check_keys(self, wanted: Sequence[Member], order: Order) -> None:
+    def _check_keys(self, wanted: Sequence[SetMember], order: PublishOrder) -> None:
         """Refuse before anything is written what would end half-way."""
         if not self._chain.begun:
             self._chain.check_first()
@@ -372,24 +378,24 @@ class Leader:
         for role in (*_ROLES[1:], *(_ROLES[:1] if self._changes(wanted) else ())):
             if self._chain.signers(role) or self._chain.rotating(role) or role in order.rotate:
                 continue
-            what = "publish another set than is there" if role is Role.TARGETS else "renew the set"
-            more = ", or add --renew to renew the set that is there" if role is Role.TARGETS else ""
+            what = "publish another set than is there" if role is KeyRole.TARGETS else "renew the set"
+            more = ", or add --renew to renew the set that is there" if role is KeyRole.TARGETS else ""
             raise InputError(
                 "key-missing",
                 f"to {what}, the key {role.value}.pem is needed, and {self._keys.folder} does not have the right one",
                 f"bring it; if it is lost, bring root.pem and add --rotate {role.value}{more}",
             )
 
-    def _changes(self, wanted: Sequence[Member]) -> bool:
-        return Role.TARGETS not in self._held or self.current != tuple(wanted)
+    def _changes(self, wanted: Sequence[SetMember]) -> bool:
+        return KeyRole.TARGETS not in self._held or self.current != tuple(wanted)
 
-    def _send(self, item: Item, progress: Callable[[int], None]) -> int:
+    def _send(self, item: InstallerToPublish, progress: Callable[[int], None]) -> int:
         """Send an installer that is not there; returns how many bytes that took."""
         if self._there.get(item.member.path) == item.member.size_bytes:
             return 0
         return self._upload(item, progress)
 
-    def _upload(self, item: Item, progress: Callable[[int], None]) -> int:
+    def _upload(self, item: InstallerToPublish, progress: Callable[[int], None]) -> int:
         member, done = item.member, 0
 
         def told(count: int) -> None:
@@ -401,27 +407,27 @@ class Leader:
         self._there[member.path] = member.size_bytes
         return member.size_bytes
 
-    def _sign(self, wanted: Sequence[Member], order: Order) -> bool:
+    def _sign(self, wanted: Sequence[SetMember], order: PublishOrder) -> bool:
         """Write what is to be new of the metadata, the timestamp last. Returns whether anything was."""
         from tuf.api.metadata import Snapshot, TargetFile, Targets, Timestamp
 
         days = max(order.days, TARGETS_DAYS)
-        can = bool(self._chain.signers(Role.TARGETS))
+        can = bool(self._chain.signers(KeyRole.TARGETS))
         again = order.items is None or not can
-        if self._changes(wanted) or (can and self._due(Role.TARGETS, days)):
+        if self._changes(wanted) or (can and self._due(KeyRole.TARGETS, days)):
             files = [
                 TargetFile(member.size_bytes, {"sha256": member.sha256 or ""}, member.name.text) for member in wanted
             ]
-            self._write(Targets(targets={file.path: file for file in files}), Role.TARGETS, days)
+            self._write(Targets(targets={file.path: file for file in files}), KeyRole.TARGETS, days)
             again = True
         days, held = order.days, self._held
-        if not (again or self._due(Role.SNAPSHOT, days) or self._due(Role.TIMESTAMP, days)):
+        if not (again or self._due(KeyRole.SNAPSHOT, days) or self._due(KeyRole.TIMESTAMP, days)):
             return False
-        self._write(Snapshot(meta={"targets.json": held[Role.TARGETS].meta()}), Role.SNAPSHOT, days)
-        self._write(Timestamp(snapshot_meta=held[Role.SNAPSHOT].meta()), Role.TIMESTAMP, days)
+        self._write(Snapshot(meta={"targets.json": held[KeyRole.TARGETS].meta()}), KeyRole.SNAPSHOT, days)
+        self._write(Timestamp(snapshot_meta=held[KeyRole.SNAPSHOT].meta()), KeyRole.TIMESTAMP, days)
         return True
 
-    def _due(self, role: Role, days: int) -> bool:
+    def _due(self, role: KeyRole, days: int) -> bool:
         """Whether metadata must be signed anew: for the key, for the time they have left, or for another time.
 
         What was asked for when they were signed is remembered, so that asking for the same every hour signs nothing.
@@ -434,7 +440,7 @@ class Leader:
         other = self._days[role] != days if role in self._days else left < asked - _DAY
         return bool(other or left < asked / 2 or left > asked)
 
-    def _write(self, signed: Any, role: Role, days: int) -> None:  # noqa: ANN401 - one of three of the library's classes
+    def _write(self, signed: Any, role: KeyRole, days: int) -> None:  # noqa: ANN401 - one of three of the library's classes
         from tuf.api.metadata import Metadata
 
         signed.version = self._next_version(role)
@@ -444,21 +450,21 @@ class Leader:
             found.sign(signer, append=True)
         held = _Held(signed, found.to_bytes())
         path = _path_of(role, held)
-        if role is not Role.TIMESTAMP:
+        if role is not KeyRole.TIMESTAMP:
             refuse_taken(self._depot, path)
         self._depot.write(path, held.data)
         self._there[path] = len(held.data)
         self._held[role] = held
         self._days[role] = days
 
-    def _next_version(self, role: Role) -> int:
+    def _next_version(self, role: KeyRole) -> int:
         """One more than was ever seen there: also than what a killed run has left, which nobody can have read."""
         splits: Mapping[str, tuple[int, str] | None] = {path: split_metadata(path) for path in self._there}
         left = [split[0] for split in splits.values() if split is not None and split[1] == role.value]
         held = self._held.get(role)
         return max((held.version if held else 0, self._seen.get(role.value, 0), *left)) + 1
 
-    def _look_again(self, wanted: Sequence[Member]) -> None:
+    def _look_again(self, wanted: Sequence[SetMember]) -> None:
         """See that what was published is what lies there: no lock holds off another machine with the same keys."""
         there = self._listed()
         lost = [member.path for member in wanted if there.get(member.path) != member.size_bytes]
@@ -484,10 +490,10 @@ class Leader:
         return len(going) + left
 
 
-def _days_of(role: Role) -> str:
+def _days_of(role: KeyRole) -> str:
     """Under which name it is remembered for how many days a role's metadata were signed."""
     return f"{role.value}-days"
 
 
-def _path_of(role: Role, held: _Held) -> str:
-    return TIMESTAMP if role is Role.TIMESTAMP else metadata_path(held.version, role.value)
+def _path_of(role: KeyRole, held: _Held) -> str:
+    return TIMESTAMP if role is KeyRole.TIMESTAMP else metadata_path(held.version, role.value)

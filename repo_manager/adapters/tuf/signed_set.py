@@ -51,7 +51,7 @@ class MixedSetError(VerificationError):
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class SetMember:
     """One installer of a set. `sha256` in lower-case hex; None for a plain folder, which says nothing of it."""
 
     name: InstallerName
@@ -76,7 +76,7 @@ class SignedSet:
     root: str
     version: int
     expires: datetime
-    members: tuple[Member, ...]
+    members: tuple[SetMember, ...]
     unchanged: bool = False
 
 
@@ -155,7 +155,7 @@ def check_json(data: bytes, where: str) -> None:
         raise malformed(where, why) from error
 
 
-def members(targets: Targets, where: str) -> tuple[Member, ...]:
+def members(targets: Targets, where: str) -> tuple[SetMember, ...]:
     """What verified metadata name, by name.
 
     Raises:
@@ -169,7 +169,7 @@ def members(targets: Targets, where: str) -> tuple[Member, ...]:
     return tuple(sorted(found, key=lambda member: member.name.text))
 
 
-def _member(path: str, length: int, digest: str, where: str) -> Member:
+def _member(path: str, length: int, digest: str, where: str) -> SetMember:
     name = _installer(path)
     if name is None:
         raise malformed(where, f"{path[:120]!r} is not an installer's name")
@@ -177,7 +177,7 @@ def _member(path: str, length: int, digest: str, where: str) -> Member:
         raise malformed(where, f"no sha256 of {name}")
     if not 0 < length <= _LARGEST:
         raise malformed(where, f"{name} would have {length} bytes")
-    return Member(name, digest, length)
+    return SetMember(name, digest, length)
 
 
 def _installer(text: str) -> InstallerName | None:

@@ -18,7 +18,7 @@ from repo_manager.adapters.filesystem.opening import write_all
 from repo_manager.adapters.filesystem.os_errors import translated
 from repo_manager.adapters.filesystem.paths import SUBFOLDER, is_link, reachable, refuse_elsewhere, shown
 from repo_manager.adapters.filesystem.rename import Mover
-from repo_manager.adapters.tuf.signed_set import Member, SignedSet
+from repo_manager.adapters.tuf.signed_set import SetMember, SignedSet
 from repo_manager.core import names
 from repo_manager.core.errors import MachineError
 
@@ -35,7 +35,7 @@ class TrustDamagedError(MachineError):
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class TrustRecord:
     """What was verified last.
 
     `anchors` are the digests of the roots from the one that was trusted first to the newest. `files` holds the
@@ -48,7 +48,7 @@ class Memory:
     place: str
     etag: str | None
 
-    def seen_at(self, place: str, etag: str | None) -> Memory:
+    def seen_at(self, place: str, etag: str | None) -> TrustRecord:
         """The same set, seen somewhere."""
         return replace(self, place=place, etag=etag)
 
@@ -61,7 +61,7 @@ class TrustStore:
         self._path = self._repository / SUBFOLDER / "trust.json"
         self._step = step
 
-    def load(self) -> Memory | None:
+    def load(self) -> TrustRecord | None:
         """What is remembered, None where nothing ever was.
 
         Raises:
@@ -84,7 +84,7 @@ class TrustStore:
             )
         return memory
 
-    def save(self, memory: Memory) -> None:
+    def save(self, memory: TrustRecord) -> None:
         """Remember. To be called under the repository's lock.
 
         Raises:
@@ -102,7 +102,7 @@ class TrustStore:
                 write_all(file, _to_state(memory))
 
 
-def _to_state(memory: Memory) -> bytes:
+def _to_state(memory: TrustRecord) -> bytes:
     found = memory.found
     state = {
         "schema": _SCHEMA,
@@ -118,7 +118,7 @@ def _to_state(memory: Memory) -> bytes:
     return json.dumps(state, indent=1).encode("ascii")
 
 
-def _from_state(data: bytes) -> Memory | None:
+def _from_state(data: bytes) -> TrustRecord | None:
     try:
         state = json.loads(data)
         match state:
@@ -136,14 +136,14 @@ def _from_state(data: bytes) -> Memory | None:
                 found = SignedSet(first, version, datetime.fromisoformat(expires), tuple(map(_member, listed)))
                 if found.expires.tzinfo is None:
                     return None
-                return Memory(tuple(map(str, anchors)), files, found, place, etag)
+                return TrustRecord(tuple(map(str, anchors)), files, found, place, etag)
     except (ValueError, KeyError, RecursionError, names.InvalidNameError):
         pass
     return None
 
 
-def _member(item: object) -> Member:
+def _member(item: object) -> SetMember:
     match item:
         case [str(name), str(sha256), int(size_bytes)]:
-            return Member(names.parse(name), sha256, size_bytes)
+            return SetMember(names.parse(name), sha256, size_bytes)
     raise ValueError(item)

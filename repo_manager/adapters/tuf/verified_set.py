@@ -27,27 +27,27 @@ from repo_manager.adapters.tuf.signed_set import (
     metadata_path,
     read_metadata,
 )
-from repo_manager.adapters.tuf.trust_store import Memory
+from repo_manager.adapters.tuf.trust_store import TrustRecord
 from repo_manager.core.errors import InputError, TransferError, VerificationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from repo_manager.adapters.storage import Blob, Depot
+    from repo_manager.adapters.storage import Storage, StoredFile
 
 # Longer than every time a set can be valid.
 _BEFORE_ALL: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Anchor:
+class TrustAnchor:
     """What an operator trusts: the sha256 of the first root metadata in hex, or root metadata themselves."""
 
     sha256: str
     data: bytes | None = None
 
     @classmethod
-    def of(cls, data: bytes, where: str) -> Anchor:
+    def of(cls, data: bytes, where: str) -> TrustAnchor:
         """The anchor that is these root metadata. `where` they come from is for messages.
 
         Raises:
@@ -68,16 +68,16 @@ class Anchor:
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class VerifiedSet:
     """The set as it is now, and what to remember of it."""
 
     found: SignedSet
-    memory: Memory
+    memory: TrustRecord
 
 
 def follow(
-    depot: Depot, memory: Memory | None, *, anchor: Anchor | None, accept_expired: bool, now: datetime
-) -> Followed:
+    depot: Storage, memory: TrustRecord | None, *, anchor: TrustAnchor | None, accept_expired: bool, now: datetime
+) -> VerifiedSet:
     """Read and verify what a leader has published.
 
     Args:
@@ -105,15 +105,15 @@ def follow(
             f"{anchor.sha256[:16]}... is not what this repository trusts, which is {memory.anchors[0][:16]}...",
             "leave --trust and --root out; if the leader has begun anew with other keys, add --replace-trust",
         )
-    blob: Blob | None = None
+    blob: StoredFile | None = None
     if memory is not None:
         blob = _timestamp(depot, memory)
         if blob is None or blob.data == memory.files["timestamp.json"]:
             if memory.found.expires <= now and not accept_expired:
                 raise _expired(depot, now, memory.found.expires)
             seen = memory if blob is None else memory.seen_at(depot.name, blob.etag)
-            return Followed(replace(memory.found, unchanged=True), seen)
-    courier = _Courier(depot, blob)
+            return VerifiedSet(replace(memory.found, unchanged=True), seen)
+    courier = _SetFetcher(depot, blob)
     time = _BEFORE_ALL if accept_expired else now
     try:
         try:
@@ -121,18 +121,18 @@ def follow(
         except MixedSetError:
             pass
         # Between our reading two of its files the leader may have replaced a key.
-        courier = _Courier(depot, None)
+        courier = _SetFetcher(depot, None)
         return _refreshed(depot, memory, anchor, courier, time)
     except SetExpiredError as error:
         raise _expired(depot, now, min(courier.ends, default=None)) from error
 
 
-def _timestamp(depot: Depot, memory: Memory) -> Blob | None:
+def _timestamp(depot: Storage, memory: TrustRecord) -> StoredFile | None:
     etag = memory.etag if memory.place == depot.name else None
     return _asked(depot, TIMESTAMP, TIMESTAMP_LIMIT, etag)
 
 
-def _asked(depot: Depot, path: str, limit_bytes: int, etag: str | None = None) -> Blob | None:
+def _asked(depot: Storage, path: str, limit_bytes: int, etag: str | None = None) -> StoredFile | None:
     """A file that every signed set has; None when it is the one of that tag."""
     try:
         return depot.read(path, limit_bytes=limit_bytes, etag=etag)
@@ -147,8 +147,8 @@ def _asked(depot: Depot, path: str, limit_bytes: int, etag: str | None = None) -
 
 
 def _refreshed(
-    depot: Depot, memory: Memory | None, anchor: Anchor | None, courier: _Courier, time: datetime
-) -> Followed:
+    depot: Storage, memory: TrustRecord | None, anchor: TrustAnchor | None, courier: _SetFetcher, time: datetime
+) -> VerifiedSet:
     # It loads a library that takes longer than all of a run that finds nothing new.
     from repo_manager.adapters.tuf.client import refreshed
 
@@ -156,10 +156,10 @@ def _refreshed(
     files = refreshed(courier.bring, root, memory.files if memory else {}, time, depot.name)
     roots = tuple(dict.fromkeys((*anchors, *courier.roots)))
     found = _set_of(files, roots[0], depot.name)
-    return Followed(found, Memory(roots, files, found, depot.name, courier.etag))
+    return VerifiedSet(found, TrustRecord(roots, files, found, depot.name, courier.etag))
 
 
-def _begin(depot: Depot, memory: Memory | None, anchor: Anchor | None) -> tuple[bytes, tuple[str, ...]]:
+def _begin(depot: Storage, memory: TrustRecord | None, anchor: TrustAnchor | None) -> tuple[bytes, tuple[str, ...]]:
     """The root to begin with, and the digests of the roots up to it."""
     if memory is not None:
         return memory.files["root.json"], memory.anchors
@@ -191,7 +191,7 @@ def _set_of(files: Mapping[str, bytes], root: str, where: str) -> SignedSet:
     )
 
 
-def _expired(depot: Depot, now: datetime, when: datetime | None) -> SetExpiredError:
+def _expired(depot: Storage, now: datetime, when: datetime | None) -> SetExpiredError:
     ended = when is not None and when <= now
     over = f"the time of this set was over on {when:%Y-%m-%d %H:%M} UTC" if ended else "the time of this set is over"
     return SetExpiredError(
@@ -201,10 +201,10 @@ def _expired(depot: Depot, now: datetime, when: datetime | None) -> SetExpiredEr
     )
 
 
-class _Courier:
+class _SetFetcher:
     """Brings the client what it asks for, and keeps what the client does not tell."""
 
-    def __init__(self, depot: Depot, timestamp: Blob | None) -> None:
+    def __init__(self, depot: Storage, timestamp: StoredFile | None) -> None:
         self._depot = depot
         self._timestamp = timestamp
         self.etag: str | None = None
@@ -220,7 +220,7 @@ class _Courier:
         self.ends.append(read_metadata(blob.data, role, f"{self._depot.name}: {path}").signed.expires)
         return blob.data
 
-    def _root(self, path: str, limit_bytes: int) -> Blob | None:
+    def _root(self, path: str, limit_bytes: int) -> StoredFile | None:
         try:
             blob = self._depot.read(path, limit_bytes=limit_bytes)
         except TransferError as error:
@@ -231,7 +231,7 @@ class _Courier:
             self.roots.append(hashlib.sha256(blob.data).hexdigest())
         return blob
 
-    def _other(self, path: str, limit_bytes: int) -> Blob | None:
+    def _other(self, path: str, limit_bytes: int) -> StoredFile | None:
         if path != TIMESTAMP:
             return _asked(self._depot, path, limit_bytes)
         # The one that showed that there is something new; where there is a new root, it may be older than that.

@@ -21,7 +21,7 @@ from repo_manager.core.service import ServiceState, bring_up
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from repo_manager.core.service import Clock, Patience, Service
+    from repo_manager.core.service import Clock, Service, Timeouts
 
 SERVICE: Final = "repo-manager-watch"
 DISPLAY: Final = "repo-manager watch"
@@ -72,7 +72,7 @@ class Manager(Protocol):
         ...
 
 
-def install(arguments: Sequence[str], *, clock: Clock, patience: Patience, manager: Manager | None = None) -> str:
+def install(arguments: Sequence[str], *, clock: Clock, patience: Timeouts, manager: Manager | None = None) -> str:
     """Have these arguments of repo-manager run as a service from now on, and see that they do.
 
     Args:
@@ -108,7 +108,7 @@ def install(arguments: Sequence[str], *, clock: Clock, patience: Patience, manag
     return "\n".join([said, *_warnings(python, manager)])
 
 
-def _create(manager: Manager, wanted: str, clock: Clock, patience: Patience) -> None:
+def _create(manager: Manager, wanted: str, clock: Clock, patience: Timeouts) -> None:
     """Put it in, once the one that was removed a moment ago is gone."""
     until = clock.monotonic() + _GONE_S
     while True:
@@ -132,7 +132,7 @@ def _warnings(python: Python, manager: Manager) -> list[str]:
     ]
 
 
-def remove(*, clock: Clock, patience: Patience, manager: Manager | None = None) -> str:
+def remove(*, clock: Clock, patience: Timeouts, manager: Manager | None = None) -> str:
     """Stop the service and take it out. Safe to repeat.
 
     Raises:
@@ -157,7 +157,7 @@ def remove(*, clock: Clock, patience: Patience, manager: Manager | None = None) 
 _GONE_S: Final = 15.0
 
 
-def _stop(service: Service, clock: Clock, patience: Patience) -> None:
+def _stop(service: Service, clock: Clock, patience: Timeouts) -> None:
     with contextlib.suppress(ServiceError):
         # One that stands still already, or is about to, says so; what counts is the wait.
         service.request_stop()

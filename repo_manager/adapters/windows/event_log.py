@@ -19,7 +19,7 @@ from repo_manager.core.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from repo_manager.core.watch_state import Happening
+    from repo_manager.core.watch_state import WatchEvent
 
 SOURCE: Final = "repo-manager"
 """The name under which the Windows Event Log has our entries, in its log Application."""
@@ -49,7 +49,7 @@ class EventId(IntEnum):
 class Log(Protocol):
     """Takes what happened. Never raises."""
 
-    def write(self, happening: Happening) -> None:
+    def write(self, happening: WatchEvent) -> None:
         """Keep it."""
         ...
 
@@ -83,7 +83,7 @@ def open_log(path: Path | None) -> Log:
 class _Logs:
     logs: tuple[Log, ...]
 
-    def write(self, happening: Happening) -> None:
+    def write(self, happening: WatchEvent) -> None:
         for log in self.logs:
             log.write(happening)
 
@@ -123,7 +123,7 @@ class TextLog:
                 "name another file with --log, or run as administrator",
             ) from error
 
-    def write(self, happening: Happening) -> None:
+    def write(self, happening: WatchEvent) -> None:
         """Add a line, in UTC."""
         with contextlib.suppress(OSError):
             self._append(f"{happening.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} {line(happening)}\n")
@@ -165,7 +165,7 @@ class TextLog:
         return self.path.with_name(f"{self.path.name}.{number}")
 
 
-def line(happening: Happening) -> str:
+def line(happening: WatchEvent) -> str:
     """An event as a line: severity, what, the message, and its facts."""
     facts = "".join(f" {key}={_quoted(value)}" for key, value in sorted(happening.facts.items()))
     return f"{happening.severity:<7} {happening.what:<14} {_one_line(happening.message)}{facts}"
@@ -183,7 +183,7 @@ def _one_line(text: str) -> str:
 # The last words
 
 
-class LastWords(io.StringIO):
+class OutputTail(io.StringIO):
     """A stream that keeps the end of what is written to it: the process may run for months."""
 
     def write(self, text: str) -> int:
@@ -263,7 +263,7 @@ if sys.platform == "win32":
             self._texts: Any = wintypes.LPCWSTR * 1
             self._handle = self._calls.RegisterEventSourceW(None, SOURCE)
 
-        def write(self, happening: Happening) -> None:
+        def write(self, happening: WatchEvent) -> None:
             """Add an entry."""
             facts = "".join(f"\n{key}: {value}" for key, value in sorted(happening.facts.items()))
             event = EventId[happening.what.name]

@@ -41,7 +41,7 @@ _FOR_CHILDREN_ONLY: Final = 0x8
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AccessEntry:
     """One entry of an access control list: who gets which rights. `own` is false where it is for children alone."""
 
     who: str
@@ -54,7 +54,7 @@ class Descriptor:
     """Whose a file is, and the entries that allow something. `entries` is None where everyone may do everything."""
 
     owner: str | None
-    entries: tuple[Entry, ...] | None
+    entries: tuple[AccessEntry, ...] | None
 
 
 def judge(descriptor: Descriptor, user: str, *, folder: bool) -> str | None:
@@ -98,7 +98,7 @@ def parse(data: bytes) -> Descriptor:
             kind, flags, size = struct.unpack_from("<BBH", data, at)
             if kind in _ALLOWED:
                 rights = struct.unpack_from("<I", data, at + 4)[0]
-                found.append(Entry(_sid(data, at + 8), rights, not flags & _FOR_CHILDREN_ONLY))
+                found.append(AccessEntry(_sid(data, at + 8), rights, not flags & _FOR_CHILDREN_ONLY))
             at += size
         return Descriptor(who, tuple(found))
     except struct.error as error:

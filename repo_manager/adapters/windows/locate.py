@@ -49,7 +49,7 @@ _NOT_THERE: Final = frozenset({15, 21, 53, 67, 123, 161, 1005})
 _ALIKE: Final = 0.75
 
 
-class Machine(Protocol):
+class MachineFacts(Protocol):
     """What the search asks of a machine, beside its files."""
 
     @property
@@ -70,7 +70,7 @@ class Machine(Protocol):
         ...
 
 
-class State(StrEnum):
+class PlaceState(StrEnum):
     """What one look at a place saw."""
 
     ABSENT = "not there"
@@ -81,7 +81,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SearchedPlace:
     """One place that was looked at.
 
     Attributes:
@@ -93,7 +93,7 @@ class Place:
     """
 
     path: Path
-    state: State
+    state: PlaceState
     conf: Path | None = None
     service_folder: Path | None = None
     same_as: Path | None = None
@@ -102,7 +102,7 @@ class Place:
     @property
     def found(self) -> bool:
         """Whether there is a folder."""
-        return self.state in {State.EMPTY, State.FILLED}
+        return self.state in {PlaceState.EMPTY, PlaceState.FILLED}
 
     def __str__(self) -> str:
         other = self.same_as not in {None, self.path}
@@ -114,7 +114,7 @@ class Place:
 class Search:
     """What was looked at, by profile, in the order in which places are documented."""
 
-    looked: Mapping[str, tuple[Place, ...]]
+    looked: Mapping[str, tuple[SearchedPlace, ...]]
 
     @property
     def profile(self) -> str:
@@ -125,7 +125,7 @@ class Search:
         """
         classic = _distinct(self.looked[CLASSIC])
         appliance = _distinct(self.looked[APPLIANCE])
-        filled = [place for place in appliance if place.state is State.FILLED]
+        filled = [place for place in appliance if place.state is PlaceState.FILLED]
         if classic and filled:
             raise InputError(
                 "two-profiles",
@@ -136,7 +136,7 @@ class Search:
         documented = appliance and appliance[0] is self.looked[APPLIANCE][0]
         return APPLIANCE if not classic and (filled or documented) else CLASSIC
 
-    def repository(self, profile: str) -> Place:
+    def repository(self, profile: str) -> SearchedPlace:
         """The repository of a profile.
 
         Raises:
@@ -151,7 +151,7 @@ class Search:
             raise self._nothing(profile)
         by_conf = {place.same_as or place.path for place in self.looked[profile] if place.conf is not None}
         named = [place for place in found if place.path in by_conf] or found
-        choice = [place for place in named if place.state is State.FILLED] or named
+        choice = [place for place in named if place.state is PlaceState.FILLED] or named
         if len(choice) > 1:
             raise InputError(
                 "several-repositories",
@@ -164,7 +164,9 @@ class Search:
     def _nothing(self, profile: str) -> InputError:
         names = " or ".join(repr(name) for name in dict.fromkeys((profile, *self.looked)))
         looked = [place for places in self.looked.values() for place in places]
-        lines = [f"looked at {place.path}" if place.state is State.ABSENT else f"looked at {place}" for place in looked]
+        lines = [
+            f"looked at {place.path}" if place.state is PlaceState.ABSENT else f"looked at {place}" for place in looked
+        ]
         near = [
             f"{found} is there: nearly the right name, and no service reads it"
             for place in looked
@@ -179,24 +181,24 @@ class Search:
         )
 
 
-def search(profiles: tuple[str, ...], machine: Machine) -> Search:
+def search(profiles: tuple[str, ...], machine: MachineFacts) -> Search:
     """Look at all places of these profiles. One that has no places of its own gives none; this never fails."""
     looks = {CLASSIC: _classic, APPLIANCE: _appliance}
     return Search({name: tuple(_once(looks[name](machine))) if name in looks else () for name in profiles})
 
 
-def near_misses(place: Place) -> tuple[Path, ...]:
+def near_misses(place: SearchedPlace) -> tuple[Path, ...]:
     """Folders whose names look like a misspelling of the ones that lead to a place; mostly none."""
     folder = place.service_folder
     return () if folder is None else (*_alike(folder), *_alike(folder / _REPOSITORY))
 
 
-def _distinct(places: tuple[Place, ...]) -> list[Place]:
+def _distinct(places: tuple[SearchedPlace, ...]) -> list[SearchedPlace]:
     """The places that are there, or may be, each once."""
     return [place for place in places if (place.found or place.trouble is not None) and place.same_as is None]
 
 
-def _once(places: Iterator[Place]) -> Iterator[Place]:
+def _once(places: Iterator[SearchedPlace]) -> Iterator[SearchedPlace]:
     """The places without repetition; a folder that was seen by another path before is said to be the same.
 
     Evidence: the articles give two paths for the same servers; one of them may lead to the other.
@@ -223,25 +225,25 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return (facts.st_dev, facts.st_ino) if facts.st_ino else None
 
 
-def _appliance(machine: Machine) -> Iterator[Place]:
+def _appliance(machine: MachineFacts) -> Iterator[SearchedPlace]:
     drives = machine.fixed_drives()
     # The documented drive comes first, and is looked at even where it is not among the built-in ones.
     for root in (Path(_DOCUMENTED_DRIVE), *drives) if drives else ():
         yield _seen(root.joinpath(*_AGENTS))
 
 
-def _classic(machine: Machine) -> Iterator[Place]:
+def _classic(machine: MachineFacts) -> Iterator[SearchedPlace]:
     for folder in _service_folders(machine):
         conf = folder / _CONF
         try:
             named = _named(conf, machine.environ)
         except RepoManagerError as trouble:
-            yield Place(folder / _REPOSITORY, State.UNCLEAR, conf, folder, trouble=trouble)
+            yield SearchedPlace(folder / _REPOSITORY, PlaceState.UNCLEAR, conf, folder, trouble=trouble)
         else:
             yield _seen(folder / _REPOSITORY, service_folder=folder) if named is None else _seen(named, conf, folder)
 
 
-def _service_folders(machine: Machine) -> tuple[Path, ...]:
+def _service_folders(machine: MachineFacts) -> tuple[Path, ...]:
     """The folders that may be `pushinstallsvc`, the documented default first."""
     environ = machine.environ
     homes = [Path(environ["ProgramData"]) / "ASR"] if environ.get("ProgramData") else []
@@ -285,11 +287,11 @@ def _named(conf: Path, environ: Mapping[str, str]) -> Path | None:
     except OSError as error:
         raise _refusal(error, conf) from error
     folders = [Path(folder) for folder in push_conf.named_folders(data, str(conf), environ)]
-    there = (folder for folder in folders if _seen(folder).state is not State.ABSENT)
+    there = (folder for folder in folders if _seen(folder).state is not PlaceState.ABSENT)
     found = next(there, folders[0] if folders else None)
     if found is not None and not found.is_absolute():
         raise push_conf.broken(str(conf), f"{push_conf.KEY} names {found}, which is no whole path")
-    if found is not None and _seen(found).state is State.ABSENT:
+    if found is not None and _seen(found).state is PlaceState.ABSENT:
         raise InputError(
             "conf-names-no-folder",
             f"{conf} says that the repository is {found}, and there is no such folder",
@@ -298,16 +300,16 @@ def _named(conf: Path, environ: Mapping[str, str]) -> Path | None:
     return found
 
 
-def _seen(path: Path, conf: Path | None = None, service_folder: Path | None = None) -> Place:
+def _seen(path: Path, conf: Path | None = None, service_folder: Path | None = None) -> SearchedPlace:
     """A place, looked at. A folder is filled as soon as one installer lies in it."""
     try:
         with os.scandir(path) as entries:
             filled = any(_is_installer(entry.name) for entry in entries)
     except OSError as error:
         if _is_absent(error):
-            return Place(path, State.ABSENT, conf, service_folder)
-        return Place(path, State.REFUSED, conf, service_folder, trouble=_refusal(error, path))
-    return Place(path, State.FILLED if filled else State.EMPTY, conf, service_folder)
+            return SearchedPlace(path, PlaceState.ABSENT, conf, service_folder)
+        return SearchedPlace(path, PlaceState.REFUSED, conf, service_folder, trouble=_refusal(error, path))
+    return SearchedPlace(path, PlaceState.FILLED if filled else PlaceState.EMPTY, conf, service_folder)
 
 
 def _is_installer(name: str) -> bool:

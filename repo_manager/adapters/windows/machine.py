@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.adapters.windows import facts
-from repo_manager.adapters.windows.locate import APPLIANCE, SERVICE_FOLDER, Machine
+from repo_manager.adapters.windows.locate import APPLIANCE, SERVICE_FOLDER, MachineFacts
 from repo_manager.core.redaction import shown
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def may_write(folder: Path) -> bool:
     return os.access(folder, os.R_OK | os.W_OK | os.X_OK)
 
 
-def role(profile: str, machine: Machine) -> str | None:
+def role(profile: str, machine: MachineFacts) -> str | None:
     """What kind of server this is, by its services; None where it has none of those."""
     if profile == APPLIANCE:
         return "replication appliance"

@@ -21,8 +21,8 @@ from repo_manager.core.names import Token
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from repo_manager.core.audit.machine_readiness import Outlook
-    from repo_manager.core.audit.result import Assessment
+    from repo_manager.core.audit.machine_readiness import MachineReadiness
+    from repo_manager.core.audit.result import AuditResult
 
 Identity = tuple[Code, str, str, str]
 """What makes two findings the same one: code, package, file and machine."""
@@ -31,7 +31,7 @@ _SCHEMA: Final = re.compile(r"repo-manager/audit/1(?:\.[0-9]{1,4})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class PreviousAudit:
     """An audit that was made before, as far as its document says.
 
     `name` is the file it came from. `at` and `deep` are None where the document does not say; `wanted` holds the
@@ -61,7 +61,7 @@ def identity(finding: Finding) -> Identity:
     return (finding.code, finding.package or "", file.casefold(), (finding.machine or "").casefold())
 
 
-def compare(earlier: Earlier, now: Assessment, *, same_place: bool = True) -> Changes:
+def compare(earlier: PreviousAudit, now: AuditResult, *, same_place: bool = True) -> Changes:
     """What became of the earlier findings. Each list is in the order of its audit.
 
     Findings that have one identity (two releases without support, say) are told apart by their words, and what is left
@@ -109,12 +109,12 @@ _OF_WANTED: Final = frozenset({Code.MISSING, Code.OUTDATED, Code.NEWER_THAN_SERV
 class _Sight:
     """What an audit looked for."""
 
-    def __init__(self, now: Assessment) -> None:
+    def __init__(self, now: AuditResult) -> None:
         self._now = now
         self._wanted = _wanted(now)
         self._unread = {name.casefold() for name in now.unread}
         self._unchecked = {name.casefold() for name in now.unchecked}
-        self._machines: defaultdict[str, list[Outlook]] = defaultdict(list)
+        self._machines: defaultdict[str, list[MachineReadiness]] = defaultdict(list)
         for outlook in now.outlooks.machines if now.outlooks else ():
             self._machines[outlook.machine.name.casefold()].append(outlook)
 
@@ -144,16 +144,16 @@ class _Sight:
         return None if finding.code is not Code.KERNEL_NOT_SUPPORTED or looked_up else _Unseen.KERNEL
 
 
-def _is_another(outlook: Outlook, finding: Finding) -> bool:
+def _is_another(outlook: MachineReadiness, finding: Finding) -> bool:
     """Whether the machine runs another system by now, so that what was said of its kernel is of the past."""
     return outlook.package not in {None, finding.package}
 
 
-def _wanted(now: Assessment) -> frozenset[str]:
+def _wanted(now: AuditResult) -> frozenset[str]:
     return frozenset(state.package for state in now.audit.packages if state.required)
 
 
-def nothing_before(now: Assessment) -> Changes:
+def nothing_before(now: AuditResult) -> Changes:
     """The changes where there is no earlier audit: all that was found is new."""
     return Changes(None, now.audit.findings, (), ())
 
@@ -192,7 +192,7 @@ def _unlooked(counted: Counter[_Unseen]) -> tuple[str, ...]:
     return tuple(f"{words} {counted[why]} earlier finding{plural[why]} {why.value}" for why in _Unseen if counted[why])
 
 
-def _remarks(earlier: Earlier, now: Assessment, *, same_place: bool) -> Iterable[str]:
+def _remarks(earlier: PreviousAudit, now: AuditResult, *, same_place: bool) -> Iterable[str]:
     if not same_place:
         yield f"the earlier audit is of another folder, {earlier.repository}"
     if earlier.at is not None and earlier.at > now.at:
@@ -211,7 +211,7 @@ def _remarks(earlier: Earlier, now: Assessment, *, same_place: bool) -> Iterable
         yield f"{earlier.unknown} earlier findings are of kinds that this version does not know; they are left out"
 
 
-def read(data: str | bytes, name: str) -> Earlier:
+def read(data: str | bytes, name: str) -> PreviousAudit:
     """Read the document of an earlier audit. Bytes may be UTF-8, or UTF-16 as some shells of Windows write it.
 
     Raises:
@@ -237,11 +237,11 @@ def _bad(name: str, what: str) -> InputError:
     )
 
 
-def _earlier(document: dict[str, Any], name: str) -> Earlier:
+def _earlier(document: dict[str, Any], name: str) -> PreviousAudit:
     rows = list(document["findings"])
     known = [row for row in rows if row["code"] in set(Code) and row["severity"] in set(Severity)]
     at, deep = document.get("at"), document.get("deep")
-    return Earlier(
+    return PreviousAudit(
         name,
         _text(document["repository"]),
         _text(document["release"]),

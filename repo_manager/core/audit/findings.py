@@ -12,8 +12,8 @@ from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.core import names
-from repo_manager.core.catalog import Standing
-from repo_manager.core.repository import Kind
+from repo_manager.core.catalog import ReleaseStatus
+from repo_manager.core.repository import FileKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -62,7 +62,7 @@ class Code(StrEnum):
     WRITABLE_BY_OTHERS = "writable-by-others"
 
 
-class State(StrEnum):
+class PackageStatus(StrEnum):
     """What an audit says of one package."""
 
     OK = "ok"
@@ -72,7 +72,7 @@ class State(StrEnum):
     CORRUPT = "corrupt"
 
 
-class Attention(IntEnum):
+class Precedence(IntEnum):
     """How far up the list a finding stands."""
 
     ERROR = 0
@@ -81,7 +81,7 @@ class Attention(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class FileVerdict:
     """What reading a file's bytes showed. `code` is None for a good file, and then `message` is empty.
 
     `signer` is who signed it, proven by a trusted root; empty where that is not known. `read` is false
@@ -124,7 +124,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class PackageState:
+class PackageLine:
     """One line of the audit: a package that is wanted or present.
 
     `file` and `version` are those of the newest installer in the folder; `newest` is the version of
@@ -137,7 +137,7 @@ class PackageState:
     package: Token
     required: bool
     manual: bool
-    state: State
+    state: PackageStatus
     file: str | None
     version: str | None
     newest: str | None
@@ -156,7 +156,7 @@ class Audit:
 
     repository: str
     release: Release
-    packages: tuple[PackageState, ...]
+    packages: tuple[PackageLine, ...]
     findings: tuple[Finding, ...]
     fixes: tuple[str, ...] = ()
 
@@ -188,7 +188,7 @@ class Exposed:
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
+class AuditFacts:
     """What an audit knows beside the folder and the wish.
 
     `verdicts` holds what is known of files' bytes, by name; a file that nobody read has none.
@@ -200,7 +200,7 @@ class Circumstances:
     fixes most of them, with the release where one was asked for, and `packages` are those that were asked for.
     """
 
-    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    verdicts: Mapping[str, FileVerdict] = field(default_factory=dict)
     classic: bool = True
     server_release: Release | None = None
     second: Listing | None = None
@@ -212,7 +212,7 @@ class Circumstances:
     exposed: Exposed | None = None
 
 
-def audit(listing: Listing, selection: Selection, catalog: Catalog, circumstances: Circumstances) -> Audit:
+def audit(listing: Listing, selection: Selection, catalog: Catalog, circumstances: AuditFacts) -> Audit:
     """Judge a repository. Pure: the same arguments give the same answer."""
     auditor = _Auditor(listing, selection, catalog, circumstances)
     findings = gravest_first(auditor.findings())
@@ -223,7 +223,7 @@ def audit(listing: Listing, selection: Selection, catalog: Catalog, circumstance
 def gravest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Findings in the order in which they are told; those that are alike stay as they were."""
     return tuple(
-        sorted(findings, key=lambda finding: (Attention[finding.severity.name], finding.code, finding.file or ""))
+        sorted(findings, key=lambda finding: (Precedence[finding.severity.name], finding.code, finding.file or ""))
     )
 
 
@@ -246,13 +246,13 @@ def replaceable(installer: InstallerName, catalog: Catalog) -> bool:
 class _Auditor:
     """Holds the four arguments, so that each rule below reads as a sentence."""
 
-    def __init__(self, listing: Listing, selection: Selection, catalog: Catalog, circumstances: Circumstances) -> None:
+    def __init__(self, listing: Listing, selection: Selection, catalog: Catalog, circumstances: AuditFacts) -> None:
         self.listing = listing
         self.selection = selection
         self.catalog = catalog
         self.about = circumstances
 
-    def states(self) -> Iterator[PackageState]:
+    def states(self) -> Iterator[PackageLine]:
         for token in self.catalog.packages:
             required = token in self.selection.tokens
             present = self.listing.by_token.get(token, ())
@@ -260,7 +260,7 @@ class _Auditor:
                 continue
             newest = present[0][0] if present else None
             target = self.selection.targets.get(token)
-            yield PackageState(
+            yield PackageLine(
                 token,
                 required,
                 self.catalog.manual(token, self.selection.release),
@@ -273,15 +273,15 @@ class _Auditor:
                 read_at=self._verdict(present[0][1]).read_at if present else None,
             )
 
-    def _state(self, token: Token) -> State:
+    def _state(self, token: Token) -> PackageStatus:
         present = self.listing.by_token.get(token, ())
         if not present:
-            return State.MISSING
+            return PackageStatus.MISSING
         if any(not self._verdict(file).good for _, file in present):
-            return State.CORRUPT
+            return PackageStatus.CORRUPT
         if self._outdated(token):
-            return State.OUTDATED
-        return State.DUPLICATE if len(present) > 1 else State.OK
+            return PackageStatus.OUTDATED
+        return PackageStatus.DUPLICATE if len(present) > 1 else PackageStatus.OK
 
     def findings(self) -> Iterator[Finding]:
         for token in self.selection.tokens:
@@ -361,13 +361,13 @@ class _Auditor:
     def _about_file(self, file: File) -> Iterator[Finding]:
         if file.installer is not None:
             yield from self._about_installer(file, file.installer)
-        elif file.kind is Kind.PARTIAL:
+        elif file.kind is FileKind.PARTIAL:
             message = "is not whole: a copy or a download that was cut off, or is still going on"
             yield Finding(Code.PARTIAL, Severity.ERROR, message, self._fix("prune"), file=file.name)
-        elif file.kind is Kind.STRAY and file.takable:
+        elif file.kind is FileKind.STRAY and file.takable:
             message = f"could be taken for a package, but {file.reason}"
             yield Finding(Code.STRAY, Severity.ERROR, message, self._fix("prune"), file=file.name)
-        elif file.kind is Kind.STRAY:
+        elif file.kind is FileKind.STRAY:
             message = "is no installer; it is left alone"
             yield Finding(Code.STRAY, Severity.INFO, message, self._fix("list"), file=file.name)
 
@@ -436,14 +436,14 @@ class _Auditor:
         latest = self.catalog.latest
         standing = self.catalog.standing(release)
         rules = (
-            (Standing.WITHDRAWN, Code.WITHDRAWN_RELEASE, "was withdrawn"),
-            (Standing.VULNERABLE, Code.VULNERABLE_RELEASE, "is older than the security release of July 2022"),
-            (Standing.UNSUPPORTED, Code.UNSUPPORTED_RELEASE, f"is more than four releases behind {latest}"),
+            (ReleaseStatus.WITHDRAWN, Code.WITHDRAWN_RELEASE, "was withdrawn"),
+            (ReleaseStatus.VULNERABLE, Code.VULNERABLE_RELEASE, "is older than the security release of July 2022"),
+            (ReleaseStatus.UNSUPPORTED, Code.UNSUPPORTED_RELEASE, f"is more than four releases behind {latest}"),
         )
         for standing_of, code, words in rules:
             if standing_of in standing:
                 yield Finding(code, Severity.WARNING, f"release {release} {words}: {packages}", fix)
-        if self.about.classic and Standing.NOT_FOR_CLASSIC in standing:
+        if self.about.classic and ReleaseStatus.NOT_FOR_CLASSIC in standing:
             message = f"release {release} was published for the modernized experience alone: {packages}"
             yield Finding(Code.MODERNIZED_ONLY, Severity.WARNING, message, fix)
 
@@ -452,7 +452,7 @@ class _Auditor:
         if second is None:
             return
         here, there = (
-            {file.name: file.entry.size_bytes for file in listing.files if file.kind is Kind.INSTALLER}
+            {file.name: file.entry.size_bytes for file in listing.files if file.kind is FileKind.INSTALLER}
             for listing in (self.listing, second)
         )
         for name in sorted(here.keys() | there.keys()):
@@ -489,9 +489,9 @@ class _Auditor:
             message = f"the folder changed after {self.about.unseen_by!r} had started, and it looks there only then"
             yield Finding(Code.RESTART_PENDING, Severity.WARNING, message, self._fix("restart"))
 
-    def _verdict(self, file: File) -> Verdict:
+    def _verdict(self, file: File) -> FileVerdict:
         if file.entry.size_bytes == 0:
-            return Verdict(Code.CORRUPT, "is empty")
+            return FileVerdict(Code.CORRUPT, "is empty")
         return self.about.verdicts.get(file.name, _UNREAD)
 
     def _fix(self, command: str) -> str:
@@ -502,7 +502,7 @@ def _options_of(packages: Iterable[str]) -> str:
     return "".join(f" --package {token}" for token in packages)
 
 
-_UNREAD: Final = Verdict()
+_UNREAD: Final = FileVerdict()
 
 # What `prune` retires.
 _PRUNED: Final = frozenset(

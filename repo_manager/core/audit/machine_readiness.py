@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.core import kernels as kernel_lists
-from repo_manager.core.audit.findings import Code, Finding, PackageState, Severity, State
+from repo_manager.core.audit.findings import Code, Finding, PackageLine, PackageStatus, Severity
 from repo_manager.core.systems import resolver as systems
 from repo_manager.core.systems.resolver import Ambiguous, Resolved, Unsupported
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
     from repo_manager.core.audit.findings import Audit
     from repo_manager.core.catalog import Catalog
-    from repo_manager.core.inventory import Inventory, Machine, Trouble
+    from repo_manager.core.inventory import Inventory, Machine, RowProblem
     from repo_manager.core.kernels import Kernel, Supported
     from repo_manager.core.names import Token
     from repo_manager.core.systems.resolver import Answer
 
 
-class Prospect(StrEnum):
+class Readiness(StrEnum):
     """What one machine can expect."""
 
     # Its package is in the repository, and is as wanted.
@@ -51,7 +51,7 @@ class Prospect(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class MachineReadiness:
     """One machine, the answer to what it is, and what it can expect.
 
     `package` is None where the answer is no single package. `file` is the installer that would be sent. `why` is a
@@ -61,7 +61,7 @@ class Outlook:
 
     machine: Machine
     answer: Answer
-    prospect: Prospect
+    prospect: Readiness
     package: Token | None
     file: str | None
     why: str
@@ -70,40 +70,40 @@ class Outlook:
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class PackageNeed:
     """One package: how many machines need it, and whether it is there and current."""
 
     package: Token
     machines: int
-    state: State
+    state: PackageStatus
     file: str | None
     version: str | None
     newest: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Outlooks:
+class InventoryReadiness:
     """The whole answer for one inventory: machines in the inventory's order, packages by how many need them."""
 
     inventory: str
-    machines: tuple[Outlook, ...]
-    needs: tuple[Need, ...]
+    machines: tuple[MachineReadiness, ...]
+    needs: tuple[PackageNeed, ...]
     templates: int
     placeholders: int
-    troubles: tuple[Trouble, ...]
+    troubles: tuple[RowProblem, ...]
 
     @property
     def dropped(self) -> int:
         """How many rows were left out because they could not be used."""
         return sum(trouble.dropped for trouble in self.troubles)
 
-    def count(self, prospect: Prospect) -> int:
+    def count(self, prospect: Readiness) -> int:
         """How many machines can expect that."""
         return sum(machine.prospect is prospect for machine in self.machines)
 
 
 @dataclass(frozen=True, slots=True)
-class Knowledge:
+class ReadinessContext:
     """What is known beside the machines and the audit.
 
     `kernels` has the list of each installer that was asked. `command` is how the fixes begin, with the global options
@@ -132,9 +132,9 @@ def with_kernels(inventory: Inventory, answers: Sequence[Answer]) -> frozenset[T
     )
 
 
-def judge(inventory: Inventory, answers: Sequence[Answer], audit: Audit, about: Knowledge) -> Outlooks:
+def judge(inventory: Inventory, answers: Sequence[Answer], audit: Audit, about: ReadinessContext) -> InventoryReadiness:
     """Say what each machine can expect. Pure: the same arguments give the same answer."""
-    judge_ = _Judge(audit, about)
+    judge_ = _ReadinessRules(audit, about)
     machines = tuple(map(judge_.outlook, inventory.machines, answers))
     needed = Counter(machine.package for machine in machines if machine.package is not None)
     order = {token: at for at, token in enumerate(about.catalog.packages)}
@@ -142,20 +142,22 @@ def judge(inventory: Inventory, answers: Sequence[Answer], audit: Audit, about: 
         judge_.need(token, count)
         for token, count in sorted(needed.items(), key=lambda item: (-item[1], order.get(item[0], len(order))))
     )
-    return Outlooks(inventory.name, machines, needs, inventory.templates, inventory.placeholders, inventory.troubles)
+    return InventoryReadiness(
+        inventory.name, machines, needs, inventory.templates, inventory.placeholders, inventory.troubles
+    )
 
 
-class _Judge:
+class _ReadinessRules:
     """Holds what is the same for all machines."""
 
-    def __init__(self, audit: Audit, about: Knowledge) -> None:
+    def __init__(self, audit: Audit, about: ReadinessContext) -> None:
         self._about = about
         self._release = audit.release
         self._states = {state.package: state for state in audit.packages}
         # Many machines share a kernel, and lists are long.
         self._refusals: dict[tuple[Token, str], tuple[str, str | None]] = {}
 
-    def state(self, token: Token) -> PackageState:
+    def state(self, token: Token) -> PackageLine:
         """What the audit says of a package; of one that is neither wanted nor there, that it is missing."""
         if token not in self._states:
             facts = self._about.catalog.facts(self._release)
@@ -164,41 +166,41 @@ class _Judge:
             manual = (
                 self._about.catalog.manual(token, self._release) if token in self._about.catalog.packages else False
             )
-            self._states[token] = PackageState(token, False, manual, State.MISSING, None, None, newest)
+            self._states[token] = PackageLine(token, False, manual, PackageStatus.MISSING, None, None, newest)
         return self._states[token]
 
-    def need(self, token: Token, machines: int) -> Need:
+    def need(self, token: Token, machines: int) -> PackageNeed:
         state = self.state(token)
-        return Need(token, machines, state.state, state.file, state.version, state.newest)
+        return PackageNeed(token, machines, state.state, state.file, state.version, state.newest)
 
-    def outlook(self, machine: Machine, answer: Answer) -> Outlook:
+    def outlook(self, machine: Machine, answer: Answer) -> MachineReadiness:
         if not isinstance(answer, Resolved):
-            return Outlook(machine, answer, _UNRESOLVED[type(answer)], None, None, answer.why)
+            return MachineReadiness(machine, answer, _UNRESOLVED[type(answer)], None, None, answer.why)
         state = self.state(answer.package)
         prospect, why, closest = self._prospect(machine, answer, state)
-        judged = prospect is not Prospect.MODERNIZED_ONLY and self._listed(machine, state) is not None
-        return Outlook(machine, answer, prospect, answer.package, state.file, why, closest, judged)
+        judged = prospect is not Readiness.MODERNIZED_ONLY and self._listed(machine, state) is not None
+        return MachineReadiness(machine, answer, prospect, answer.package, state.file, why, closest, judged)
 
-    def _prospect(self, machine: Machine, answer: Resolved, state: PackageState) -> tuple[Prospect, str, str | None]:
+    def _prospect(self, machine: Machine, answer: Resolved, state: PackageLine) -> tuple[Readiness, str, str | None]:
         token = answer.package
         known = self._about.catalog.packages.get(token)
         if self._about.classic and (answer.modernized_only or (known is not None and known.modernized_only)):
             why = "only the modernized experience supports this system, and these servers run the classic one"
-            return Prospect.MODERNIZED_ONLY, why, None
+            return Readiness.MODERNIZED_ONLY, why, None
         if state.file is None:
-            return Prospect.WITHOUT_PACKAGE, f"no installer for {token} is in the repository", None
+            return Readiness.WITHOUT_PACKAGE, f"no installer for {token} is in the repository", None
         if not state.whole:
             why = f"the installer for {token} in the repository is not whole, or not what its name promises"
-            return Prospect.WITHOUT_PACKAGE, why, None
+            return Readiness.WITHOUT_PACKAGE, why, None
         refusal = self._refusal_of_kernel(machine, token, state)
         if refusal is not None:
             why, closest = refusal
-            return Prospect.KERNEL_NOT_SUPPORTED, why, closest
-        if state.state is not State.OK:
-            return Prospect.NOT_CURRENT, f"{token} is in the repository, but {_WRONG[state.state]}", None
-        return Prospect.READY, f"{token} is in the repository", None
+            return Readiness.KERNEL_NOT_SUPPORTED, why, closest
+        if state.state is not PackageStatus.OK:
+            return Readiness.NOT_CURRENT, f"{token} is in the repository, but {_WRONG[state.state]}", None
+        return Readiness.READY, f"{token} is in the repository", None
 
-    def _refusal_of_kernel(self, machine: Machine, token: Token, state: PackageState) -> tuple[str, str | None] | None:
+    def _refusal_of_kernel(self, machine: Machine, token: Token, state: PackageLine) -> tuple[str, str | None] | None:
         """Why the installer would refuse the kernel, and the closest that it takes; None where nothing says so."""
         listed = self._listed(machine, state)
         if listed is None:
@@ -212,7 +214,7 @@ class _Judge:
             self._refusals[token, kernel.text] = (why, closest)
         return self._refusals[token, kernel.text]
 
-    def _listed(self, machine: Machine, state: PackageState) -> tuple[Kernel, Supported] | None:
+    def _listed(self, machine: Machine, state: PackageLine) -> tuple[Kernel, Supported] | None:
         """The machine's kernel and the list to look it up in; None where either is not known, or not to be believed."""
         supported = self._about.kernels.get(state.package)
         kernel = kernel_lists.parse(machine.kernel or "")
@@ -232,23 +234,23 @@ def _instead(supported: Supported, kernel: Kernel) -> tuple[str, str | None]:
 
 
 _WRONG: Final = {
-    State.OUTDATED: "older than wanted",
-    State.DUPLICATE: "an older installer lies beside it",
-    State.CORRUPT: "an installer of it is not whole, or not as expected",
+    PackageStatus.OUTDATED: "older than wanted",
+    PackageStatus.DUPLICATE: "an older installer lies beside it",
+    PackageStatus.CORRUPT: "an installer of it is not whole, or not as expected",
 }
-_UNRESOLVED: Final[dict[type, Prospect]] = {
-    Ambiguous: Prospect.AMBIGUOUS,
-    Unsupported: Prospect.UNSUPPORTED,
-    systems.Unknown: Prospect.UNKNOWN,
+_UNRESOLVED: Final[dict[type, Readiness]] = {
+    Ambiguous: Readiness.AMBIGUOUS,
+    Unsupported: Readiness.UNSUPPORTED,
+    systems.Unknown: Readiness.UNKNOWN,
 }
 
 
-def findings_of(outlooks: Outlooks, audit: Audit, about: Knowledge) -> Iterator[Finding]:
+def findings_of(outlooks: InventoryReadiness, audit: Audit, about: ReadinessContext) -> Iterator[Finding]:
     """A finding for each machine that needs somebody's attention, in the inventory's order.
 
     Unsupported and unknown systems are none: no change to the repository mends them.
     """
-    outdated = {state.package for state in audit.packages if state.state is not State.OK}
+    outdated = {state.package for state in audit.packages if state.state is not PackageStatus.OK}
     facts = about.catalog.facts(audit.release)
     linked = frozenset(facts.links) if facts else frozenset()
     for outlook in outlooks.machines:
@@ -259,14 +261,14 @@ def findings_of(outlooks: Outlooks, audit: Audit, about: Knowledge) -> Iterator[
 
 
 _FINDINGS: Final = {
-    Prospect.WITHOUT_PACKAGE: (Code.MACHINE_WITHOUT_PACKAGE, Severity.ERROR),
-    Prospect.KERNEL_NOT_SUPPORTED: (Code.KERNEL_NOT_SUPPORTED, Severity.ERROR),
-    Prospect.AMBIGUOUS: (Code.MACHINE_AMBIGUOUS, Severity.WARNING),
-    Prospect.MODERNIZED_ONLY: (Code.MODERNIZED_ONLY, Severity.WARNING),
+    Readiness.WITHOUT_PACKAGE: (Code.MACHINE_WITHOUT_PACKAGE, Severity.ERROR),
+    Readiness.KERNEL_NOT_SUPPORTED: (Code.KERNEL_NOT_SUPPORTED, Severity.ERROR),
+    Readiness.AMBIGUOUS: (Code.MACHINE_AMBIGUOUS, Severity.WARNING),
+    Readiness.MODERNIZED_ONLY: (Code.MODERNIZED_ONLY, Severity.WARNING),
 }
 
 
-def _message(outlook: Outlook) -> str:
+def _message(outlook: MachineReadiness) -> str:
     message = outlook.why
     if isinstance(outlook.answer, Ambiguous):
         message = f"could be any of {', '.join(outlook.answer.candidates)}: {outlook.why}"
@@ -278,15 +280,15 @@ def _message(outlook: Outlook) -> str:
 _QUOTABLE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ()./_,:+\-]{0,119}", re.ASCII)
 
 
-def _fix(outlook: Outlook, sync: str, outdated: set[Token], linked: frozenset[Token]) -> str:
+def _fix(outlook: MachineReadiness, sync: str, outdated: set[Token], linked: frozenset[Token]) -> str:
     """A command that mends it or says more. The words of a file are shown to a shell only where they do no harm."""
     if isinstance(outlook.answer, Ambiguous):
         words = " ".join(outlook.answer.query.split())
         if _QUOTABLE.fullmatch(words):
             return f'resolve "{words}"'
         return f"show {outlook.answer.candidates[0]}"
-    mendable = outlook.prospect is Prospect.WITHOUT_PACKAGE or (
-        outlook.prospect is Prospect.KERNEL_NOT_SUPPORTED and outlook.package in outdated
+    mendable = outlook.prospect is Readiness.WITHOUT_PACKAGE or (
+        outlook.prospect is Readiness.KERNEL_NOT_SUPPORTED and outlook.package in outdated
     )
     if mendable and outlook.package in linked:
         return f"{sync} --package {outlook.package}"
@@ -294,30 +296,30 @@ def _fix(outlook: Outlook, sync: str, outdated: set[Token], linked: frozenset[To
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class MachineGroup:
     """Machines of which the same is to be said. `subject` is a package, a kernel with it, or the words for a system."""
 
-    prospect: Prospect
+    prospect: Readiness
     subject: str
     why: str
-    machines: tuple[Outlook, ...]
+    machines: tuple[MachineReadiness, ...]
 
 
-def grouped(outlooks: Outlooks) -> Mapping[Prospect, tuple[Group, ...]]:
+def grouped(outlooks: InventoryReadiness) -> Mapping[Readiness, tuple[MachineGroup, ...]]:
     """The machines that are not ready, by what is to be said of them, the largest groups first."""
-    found: dict[tuple[Prospect, str], list[Outlook]] = defaultdict(list)
+    found: dict[tuple[Readiness, str], list[MachineReadiness]] = defaultdict(list)
     for outlook in outlooks.machines:
-        if outlook.prospect is not Prospect.READY:
+        if outlook.prospect is not Readiness.READY:
             found[outlook.prospect, _subject(outlook)].append(outlook)
-    groups: dict[Prospect, list[Group]] = defaultdict(list)
+    groups: dict[Readiness, list[MachineGroup]] = defaultdict(list)
     for (prospect, subject), members in sorted(found.items(), key=lambda item: (-len(item[1]), item[0][1])):
-        groups[prospect].append(Group(prospect, subject, members[0].why, tuple(members)))
-    return {prospect: tuple(groups[prospect]) for prospect in Prospect if prospect in groups}
+        groups[prospect].append(MachineGroup(prospect, subject, members[0].why, tuple(members)))
+    return {prospect: tuple(groups[prospect]) for prospect in Readiness if prospect in groups}
 
 
-def _subject(outlook: Outlook) -> str:
+def _subject(outlook: MachineReadiness) -> str:
     if outlook.package is None:
         return " ".join(outlook.answer.query.split()) or "nothing said"
-    if outlook.prospect is Prospect.KERNEL_NOT_SUPPORTED:
+    if outlook.prospect is Readiness.KERNEL_NOT_SUPPORTED:
         return f"{outlook.package}, {outlook.machine.kernel}"
     return str(outlook.package)

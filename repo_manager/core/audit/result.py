@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from repo_manager.core.audit.findings import Audit, Finding
-    from repo_manager.core.audit.machine_readiness import Outlooks
+    from repo_manager.core.audit.machine_readiness import InventoryReadiness
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
-class Assessment:
+class AuditResult:
     """One audit.
 
     `audit.findings` holds those of the inventory's machines as well. `at` is when it was made, UTC, whole seconds.
@@ -51,6 +51,6 @@ class Assessment:
     unread: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
     second: bool = False
-    outlooks: Outlooks | None = None
+    outlooks: InventoryReadiness | None = None
     changes: Changes | None = None
     fixes: tuple[str, ...] = ()

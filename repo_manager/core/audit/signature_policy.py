@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from repo_manager.core.audit.findings import Verdict
+    from repo_manager.core.audit.findings import FileVerdict
     from repo_manager.core.names import InstallerName, Token
 
 
-class Policy(StrEnum):
+class SignaturePolicy(StrEnum):
     """What a signature that is missing or not the expected one means."""
 
     REQUIRE = "require"
@@ -35,7 +35,7 @@ class Trust(StrEnum):
     """There was no root to check against."""
 
 
-class State(StrEnum):
+class SignatureState(StrEnum):
     """What a file's signature does to its bytes."""
 
     SIGNED = "signed"
@@ -73,7 +73,7 @@ class Signature:
         roots: the fingerprint of the roots that were asked.
     """
 
-    state: State
+    state: SignatureState
     problem: str = ""
     signers: tuple[Signer, ...] = ()
     roots: str = ""
@@ -90,7 +90,7 @@ class Rules:
         publishers: the catalog's word, by package.
     """
 
-    asked: Policy | None = None
+    asked: SignaturePolicy | None = None
     changing: bool = False
     publisher: str | None = None
     publishers: Mapping[Token, str] = field(default_factory=dict)
@@ -99,41 +99,41 @@ class Rules:
         """Who must have signed a package's installer; None when nobody says."""
         return self.publisher or self.publishers.get(token)
 
-    def policy(self, token: Token) -> Policy:
+    def policy(self, token: Token) -> SignaturePolicy:
         """The policy in force for a package."""
         if self.asked is not None:
             return self.asked
-        return Policy.REQUIRE if self.changing and self.expected(token) else Policy.WARN
+        return SignaturePolicy.REQUIRE if self.changing and self.expected(token) else SignaturePolicy.WARN
 
     def concern(self, installer: InstallerName) -> bool:
         """Whether the signature of such a file is looked at. Only Windows programs carry one."""
-        return installer.extension == ".exe" and self.policy(installer.token) is not Policy.OFF
+        return installer.extension == ".exe" and self.policy(installer.token) is not SignaturePolicy.OFF
 
-    def verdict(self, token: Token, signature: Signature, now: datetime) -> Verdict:
+    def verdict(self, token: Token, signature: Signature, now: datetime) -> FileVerdict:
         """What the facts mean.
 
         Bytes that are not those that were signed are always an error. Where nobody asked for more,
         neither by a policy nor by naming a publisher, that is all.
         """
         # The command line names the policies, and must not load the catalog for it.
-        from repo_manager.core.audit.findings import Code, Severity, Verdict
+        from repo_manager.core.audit.findings import Code, FileVerdict, Severity
 
         policy, expected = self.policy(token), self.expected(token)
-        if policy is Policy.OFF:
-            return Verdict()
-        if signature.state is State.TAMPERED:
-            return Verdict(Code.TAMPERED, signature.problem)
+        if policy is SignaturePolicy.OFF:
+            return FileVerdict()
+        if signature.state is SignatureState.TAMPERED:
+            return FileVerdict(Code.TAMPERED, signature.problem)
         signer = _best(signature, expected, now)
         if self.asked is None and expected is None:
-            return Verdict(signer=_proven(signer, now))
-        severity = Severity.ERROR if policy is Policy.REQUIRE else Severity.WARNING
+            return FileVerdict(signer=_proven(signer, now))
+        severity = Severity.ERROR if policy is SignaturePolicy.REQUIRE else Severity.WARNING
         if signer is None:
             by = f"; one by {shown(expected)} is expected" if expected else ""
-            return Verdict(Code.UNSIGNED, f"has no signature{by}", severity)
-        problem = _problem(signer, expected, now, strict=policy is Policy.REQUIRE)
+            return FileVerdict(Code.UNSIGNED, f"has no signature{by}", severity)
+        problem = _problem(signer, expected, now, strict=policy is SignaturePolicy.REQUIRE)
         if problem:
-            return Verdict(Code.OTHER_PUBLISHER, problem, severity)
-        return Verdict(signer=_proven(signer, now))
+            return FileVerdict(Code.OTHER_PUBLISHER, problem, severity)
+        return FileVerdict(signer=_proven(signer, now))
 
 
 def _best(signature: Signature, expected: str | None, now: datetime) -> Signer | None:

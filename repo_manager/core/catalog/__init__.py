@@ -5,7 +5,7 @@ and what it lets through is immutable: a link's file name fits the place where t
 link stands twice, every host is an allowed one and every fact names a source that is there.
 """
 
-from repo_manager.core.catalog.model import Catalog, ForClassic, Link, Manual, Package, ReleaseFacts, Standing
+from repo_manager.core.catalog.model import Catalog, ForClassic, Link, Manual, Package, ReleaseFacts, ReleaseStatus
 from repo_manager.core.catalog.reader import SCHEMA, parse, parse_guides, parse_tree
 from repo_manager.core.catalog.releases import installer_at
 
@@ -17,7 +17,7 @@ __all__ = [
     "Manual",
     "Package",
     "ReleaseFacts",
-    "Standing",
+    "ReleaseStatus",
     "installer_at",
     "parse",
     "parse_guides",

@@ -58,7 +58,7 @@ class LinkList:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class LinkChange:
     """A package of a release whose link is another one now."""
 
     before: Link
@@ -66,7 +66,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class LinkDifference:
     """A list compared with a catalog.
 
     `new_releases` are those the catalog knows nothing of, newest first; their links are among
@@ -76,7 +76,7 @@ class Difference:
 
     new_releases: tuple[Release, ...]
     added: tuple[Link, ...]
-    changed: tuple[Change, ...]
+    changed: tuple[LinkChange, ...]
     unchanged: tuple[Link, ...]
     kept: tuple[Link, ...]
     unknown: tuple[Link, ...]
@@ -92,7 +92,7 @@ def parse(text: str, hosts: frozenset[str]) -> LinkList:
     return _ListReader(hosts).read(text)
 
 
-def difference(catalog: Catalog, listed: LinkList) -> Difference:
+def difference(catalog: Catalog, listed: LinkList) -> LinkDifference:
     """Compare a list with the catalog, newest release first and in catalog order."""
     order = {token: place for place, token in enumerate(catalog.packages)}
     links = [link for links in listed.releases.values() for link in links]
@@ -103,19 +103,19 @@ def difference(catalog: Catalog, listed: LinkList) -> Difference:
     present = _all_links(catalog)
     named = {(link.release, link.token) for link in known}
     pairs = [(present.get((link.release, link.token)), link) for link in known]
-    return Difference(
+    return LinkDifference(
         new_releases=tuple(
             sorted({link.release for link in known if catalog.facts(link.release) is None}, reverse=True)
         ),
         added=tuple(link for before, link in pairs if before is None),
-        changed=tuple(Change(before, link) for before, link in pairs if before and before.url != link.url),
+        changed=tuple(LinkChange(before, link) for before, link in pairs if before and before.url != link.url),
         unchanged=tuple(before for before, link in pairs if before and before.url == link.url),
         kept=tuple(link for key, link in present.items() if key not in named),
         unknown=tuple(link for link in links if link.token not in order),
     )
 
 
-def describe(found: Difference) -> tuple[str, ...]:
+def describe(found: LinkDifference) -> tuple[str, ...]:
     """A difference in lines for people."""
     lines = [f"new release {release}" for release in found.new_releases]
     lines += [f"+ {link.release} {link.token}  {link.url}" for link in found.added]
@@ -128,7 +128,7 @@ def describe(found: Difference) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def amend(text: str, catalog: Catalog, found: Difference) -> str:
+def amend(text: str, catalog: Catalog, found: LinkDifference) -> str:
     """The catalog's text with the new and changed links in it and everything else as it was.
 
     `catalog` is what `text` was parsed into. Where a link changes, what was noted of the old file

@@ -31,7 +31,7 @@ class ForClassic(StrEnum):
     UNCLEAR = "unclear"
 
 
-class Standing(StrEnum):
+class ReleaseStatus(StrEnum):
     """What to know of a release before it is installed."""
 
     WITHDRAWN = "withdrawn"
@@ -220,16 +220,16 @@ class Catalog:
             return False
         return package.manual.since is None or release >= package.manual.since
 
-    def standing(self, release: Release) -> frozenset[Standing]:
+    def standing(self, release: Release) -> frozenset[ReleaseStatus]:
         """What speaks against a release, or is special about it; empty for a sound one."""
         facts = self.facts(release)
         found = {_STANDING_OF[facts.for_classic]} if facts and facts.for_classic in _STANDING_OF else set()
         if self._vulnerable(release, facts):
-            found.add(Standing.VULNERABLE)
+            found.add(ReleaseStatus.VULNERABLE)
         if release < self.oldest_supported:
-            found.add(Standing.UNSUPPORTED)
+            found.add(ReleaseStatus.UNSUPPORTED)
         elif release == self.oldest_supported:
-            found.add(Standing.N4_BASE)
+            found.add(ReleaseStatus.N4_BASE)
         return frozenset(found)
 
     def _vulnerable(self, release: Release, facts: ReleaseFacts | None) -> bool:
@@ -258,7 +258,7 @@ class Catalog:
 
 
 _STANDING_OF: Final = {
-    ForClassic.WITHDRAWN: Standing.WITHDRAWN,
-    ForClassic.NO: Standing.NOT_FOR_CLASSIC,
-    ForClassic.ONLY: Standing.CLASSIC_ONLY,
+    ForClassic.WITHDRAWN: ReleaseStatus.WITHDRAWN,
+    ForClassic.NO: ReleaseStatus.NOT_FOR_CLASSIC,
+    ForClassic.ONLY: ReleaseStatus.CLASSIC_ONLY,
 }

@@ -5,17 +5,17 @@ inventory.py says which servers there should be, sets.py what they should have, 
 
 from __future__ import annotations
 
-from repo_manager.core.fleet.expected import Expected, Inventory, Role
-from repo_manager.core.fleet.probe import Look, present
-from repo_manager.core.fleet.published_set import Published, SetUnreadableError, published
+from repo_manager.core.fleet.expected import ExpectedServer, FleetInventory, ServerRole
+from repo_manager.core.fleet.probe import ProbeResult, present
+from repo_manager.core.fleet.published_set import PublishedSet, SetUnreadableError, published
 from repo_manager.core.fleet.report import (
     ALL_SCHEMA,
     LIMIT_BYTES,
     SCHEMA,
     Host,
-    Line,
     Received,
     Report,
+    ReportedPackage,
     SetName,
     all_of,
     counts,
@@ -32,7 +32,16 @@ from repo_manager.core.fleet.report import (
     summary,
     take,
 )
-from repo_manager.core.fleet.status import WAITS, Condition, Difference, Fleet, Server, Wanted, consensus, judge
+from repo_manager.core.fleet.status import (
+    WAITS,
+    Condition,
+    Fleet,
+    PackageDifference,
+    ServerStatus,
+    WantedPackages,
+    consensus,
+    judge,
+)
 
 __all__ = [
     "ALL_SCHEMA",
@@ -40,21 +49,21 @@ __all__ = [
     "SCHEMA",
     "WAITS",
     "Condition",
-    "Difference",
-    "Expected",
+    "ExpectedServer",
     "Fleet",
+    "FleetInventory",
     "Host",
-    "Inventory",
-    "Line",
-    "Look",
-    "Published",
+    "PackageDifference",
+    "ProbeResult",
+    "PublishedSet",
     "Received",
     "Report",
-    "Role",
-    "Server",
+    "ReportedPackage",
+    "ServerRole",
+    "ServerStatus",
     "SetName",
     "SetUnreadableError",
-    "Wanted",
+    "WantedPackages",
     "all_of",
     "consensus",
     "counts",

@@ -18,7 +18,7 @@ SERVERS_MOST: Final = 20_000
 _HOURS_MOST: Final = 1000
 
 
-class Role(StrEnum):
+class ServerRole(StrEnum):
     """What a server is for."""
 
     PROCESS_SERVER = "process-server"
@@ -26,30 +26,30 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedServer:
     """A server that there should be. `repository` is where its installers can be looked at, None where nowhere."""
 
     host: Host
-    role: Role | None = None
+    role: ServerRole | None = None
     repository: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Inventory:
+class FleetInventory:
     """What fleet.yaml says. `servers` has each once, in the order of the text, at least one.
 
     `followed` is where the leader's set lies, `trust` the fingerprint that it must be signed by, `reports` where
     reports lie; None where that is not said.
     """
 
-    servers: tuple[Expected, ...]
+    servers: tuple[ExpectedServer, ...]
     followed: str | None = None
     trust: str | None = None
     reports: str | None = None
     silent_after_h: int | None = None
 
 
-def parse(text: str, name: str = "fleet.yaml") -> Inventory:
+def parse(text: str, name: str = "fleet.yaml") -> FleetInventory:
     """Read the text of an inventory.
 
     Raises:
@@ -59,7 +59,7 @@ def parse(text: str, name: str = "fleet.yaml") -> Inventory:
     sections = root.mappings("servers")
     if not 0 < len(sections) <= SERVERS_MOST:
         root.problem("servers", f"servers: expected from 1 to {SERVERS_MOST} servers, found {len(sections)}")
-    inventory = Inventory(
+    inventory = FleetInventory(
         servers=tuple(_servers(sections)),
         followed=_optional(root, "set"),
         trust=_optional(root, "trust"),
@@ -73,13 +73,15 @@ def parse(text: str, name: str = "fleet.yaml") -> Inventory:
     return inventory
 
 
-def _servers(sections: tuple[strict_yaml.Mapping, ...]) -> Iterator[Expected]:
+def _servers(sections: tuple[strict_yaml.Mapping, ...]) -> Iterator[ExpectedServer]:
     first: dict[Host, int] = {}
     for section in sections:
         named = section.parsed("name", host, Host(""))
         if named and first.setdefault(named, section.line("name")) != section.line("name"):
             section.problem("name", f"name: there is a server {named!r} on line {first[named]} already")
-        yield Expected(named, section.choice("role", Role, Role.PROCESS_SERVER), _optional(section, "repository"))
+        yield ExpectedServer(
+            named, section.choice("role", ServerRole, ServerRole.PROCESS_SERVER), _optional(section, "repository")
+        )
         section.finish()
 
 

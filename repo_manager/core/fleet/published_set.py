@@ -33,7 +33,7 @@ class SetUnreadableError(InputError):
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedSet:
     """What a set says of itself.
 
     `name` has the first root and the version of the snapshot. `expires` is the earliest of its metadata.
@@ -46,7 +46,7 @@ class Published:
     later_roots: frozenset[str] = frozenset()
 
 
-def published(timestamp: bytes, read: Reader) -> Published:
+def published(timestamp: bytes, read: Reader) -> PublishedSet:
     """What the set of that timestamp says of itself.
 
     Raises:
@@ -71,7 +71,7 @@ def newest(texts: Iterable[str]) -> Mapping[Token, str]:
     return MappingProxyType({token: str(name.version) for token, name in sorted(found.items())})
 
 
-def _understood(data: bytes, read: Reader) -> Published:
+def _understood(data: bytes, read: Reader) -> PublishedSet:
     timestamp = _signed(data)
     version = int(timestamp["meta"]["snapshot.json"]["version"])
     snapshot = _signed(_there(read, f"{version}.snapshot.json", SMALL_BYTES))
@@ -80,7 +80,7 @@ def _understood(data: bytes, read: Reader) -> Published:
     first, *later = _roots(read)
     root = _signed(later[-1] if later else first)
     ends = [datetime.fromisoformat(signed["expires"]) for signed in (timestamp, snapshot, targets, root)]
-    return Published(
+    return PublishedSet(
         SetName(_digest(first), version), min(ends).astimezone(UTC), newest(targets["targets"]), _digests(later)
     )
 

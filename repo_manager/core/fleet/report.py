@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NewType
 
 from repo_manager.core import names, strict_json
-from repo_manager.core.audit.findings import Severity, State
+from repo_manager.core.audit.findings import PackageStatus, Severity
 from repo_manager.core.errors import InputError
 from repo_manager.core.names import Release, Token
 
@@ -44,11 +44,11 @@ _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ReportedPackage:
     """What a server says of one package. `version` is that of the newest installer, None where there is none."""
 
     package: Token
-    state: State
+    state: PackageStatus
     version: str | None
 
 
@@ -80,7 +80,7 @@ class Report:
     error: str | None = None
     followed: SetName | None = None
     release: Release | None = None
-    packages: tuple[Line, ...] = ()
+    packages: tuple[ReportedPackage, ...] = ()
     errors: int = 0
     warnings: int = 0
     infos: int = 0
@@ -111,14 +111,14 @@ def host_of_machine(text: str) -> Host:
     return Host(name or "unnamed")
 
 
-def summary(judged: Audit) -> tuple[Line, ...]:
+def summary(judged: Audit) -> tuple[ReportedPackage, ...]:
     """The lines of a report: what an audit says of each package."""
-    return tuple(Line(state.package, state.state, state.version) for state in judged.packages)
+    return tuple(ReportedPackage(state.package, state.state, state.version) for state in judged.packages)
 
 
-def fitting(lines: Iterable[Line]) -> tuple[Line, ...]:
+def fitting(lines: Iterable[ReportedPackage]) -> tuple[ReportedPackage, ...]:
     """Those of the lines that a report can carry: each package once whatever its case, and not too many."""
-    first: dict[str, Line] = {}
+    first: dict[str, ReportedPackage] = {}
     for line in lines:
         if _TOKEN.fullmatch(line.package):
             first.setdefault(line.package.lower(), line)
@@ -230,7 +230,7 @@ def _release(value: object) -> Release | None:
         raise _refused("release is none") from error
 
 
-def _lines(value: object) -> tuple[Line, ...]:
+def _lines(value: object) -> tuple[ReportedPackage, ...]:
     if not isinstance(value, list) or len(value) > _PACKAGES_MOST:
         raise _refused(f"packages is no list of at most {_PACKAGES_MOST}")
     lines = tuple(_line(item) for item in value)
@@ -239,12 +239,12 @@ def _lines(value: object) -> tuple[Line, ...]:
     return lines
 
 
-def _line(value: object) -> Line:
+def _line(value: object) -> ReportedPackage:
     table = _table(value, "packages")
     state = _text(table, "state", _WORD)
-    if state not in set(State):
+    if state not in set(PackageStatus):
         raise _refused("the state of a package is none")
-    return Line(Token(_text(table, "package", _TOKEN)), State(state), _version(table.get("version")))
+    return ReportedPackage(Token(_text(table, "package", _TOKEN)), PackageStatus(state), _version(table.get("version")))
 
 
 def _version(value: object) -> str | None:

@@ -10,17 +10,17 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from repo_manager.core import names
-from repo_manager.core.audit.findings import State
-from repo_manager.core.fleet.expected import Expected
+from repo_manager.core.audit.findings import PackageStatus
+from repo_manager.core.fleet.expected import ExpectedServer
 from repo_manager.core.fleet.report import SetName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from repo_manager.core.fleet.expected import Role
-    from repo_manager.core.fleet.probe import Look
-    from repo_manager.core.fleet.report import Host, Line, Received, Report
+    from repo_manager.core.fleet.expected import ServerRole
+    from repo_manager.core.fleet.probe import ProbeResult
+    from repo_manager.core.fleet.report import Host, Received, Report, ReportedPackage
     from repo_manager.core.names import Token
 
 
@@ -50,7 +50,7 @@ WAITS: Final = "window-closed"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedPackages:
     """What the servers should have: the set's name where there is one, and the version of each package.
 
     `later_roots` are digests of later root metadata of the same set: a server may have begun to trust it with one.
@@ -62,7 +62,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class PackageDifference:
     """One package that is not as wanted. `wanted` is None for one too many, `found` for one that is not there.
 
     `state` is what the server's own audit says of it, None where it says nothing.
@@ -71,11 +71,11 @@ class Difference:
     package: Token
     wanted: str | None
     found: str | None
-    state: State | None
+    state: PackageStatus | None
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class ServerStatus:
     """One server: what it reported, and what was seen of it by us.
 
     `behind` counts versions of the set, is negative for one that is ahead, and 0 where unknown. `look` is None where
@@ -89,13 +89,13 @@ class Server:
     age: timedelta | None = None
     behind: int = 0
     other_set: bool = False
-    differences: tuple[Difference, ...] = ()
-    look: Look | None = None
-    role: Role | None = None
+    differences: tuple[PackageDifference, ...] = ()
+    look: ProbeResult | None = None
+    role: ServerRole | None = None
     listed: bool = True
 
     @property
-    def packages(self) -> tuple[Line, ...]:
+    def packages(self) -> tuple[ReportedPackage, ...]:
         """What it has: as we saw it, or else as it reported."""
         return _packages(self.received, self.look)
 
@@ -119,8 +119,8 @@ class Server:
 class Fleet:
     """All servers, gravest first and then by name."""
 
-    wanted: Wanted
-    servers: tuple[Server, ...]
+    wanted: WantedPackages
+    servers: tuple[ServerStatus, ...]
 
     def count(self, condition: Condition) -> int:
         """How many servers are in that condition."""
@@ -137,31 +137,31 @@ class Fleet:
         return any(server.condition in _BROKEN or server.unseen for server in self._counting)
 
     @property
-    def _counting(self) -> tuple[Server, ...]:
+    def _counting(self) -> tuple[ServerStatus, ...]:
         return tuple(server for server in self.servers if server.listed)
 
     @property
-    def behind(self) -> tuple[Server, ...]:
+    def behind(self) -> tuple[ServerStatus, ...]:
         """The servers with an older version of the set, also those that are silent or failed."""
         return tuple(server for server in self.servers if server.behind > 0)
 
     @property
-    def differing(self) -> tuple[Server, ...]:
+    def differing(self) -> tuple[ServerStatus, ...]:
         """The servers with other packages, also those that are behind."""
         return tuple(server for server in self.servers if server.differences or server.other_set)
 
     @property
-    def silent(self) -> tuple[Server, ...]:
+    def silent(self) -> tuple[ServerStatus, ...]:
         """The servers that nobody has heard of for too long, or ever."""
         return tuple(server for server in self.servers if server.condition in {Condition.SILENT, Condition.UNHEARD})
 
     @property
-    def unseen(self) -> tuple[Server, ...]:
+    def unseen(self) -> tuple[ServerStatus, ...]:
         """The servers that could not be looked at."""
         return tuple(server for server in self.servers if server.unseen)
 
     @property
-    def unlisted(self) -> tuple[Server, ...]:
+    def unlisted(self) -> tuple[ServerStatus, ...]:
         """The servers that report and are not in the inventory."""
         return tuple(server for server in self.servers if not server.listed)
 
@@ -173,13 +173,13 @@ class Fleet:
 
 
 def judge(  # noqa: PLR0913 - what is known of a fleet, part by part
-    wanted: Wanted,
+    wanted: WantedPackages,
     received: Iterable[Received],
     *,
     now: datetime,
     silent_after: timedelta,
-    expected: Iterable[Host | Expected] = (),
-    looks: Iterable[Look] = (),
+    expected: Iterable[Host | ExpectedServer] = (),
+    looks: Iterable[ProbeResult] = (),
 ) -> Fleet:
     """Hold every server against what is wanted.
 
@@ -196,7 +196,7 @@ def judge(  # noqa: PLR0913 - what is known of a fleet, part by part
     """
     reports = {item.report.host: item for item in received}
     seen = {look.host: look for look in looks}
-    known = [item if isinstance(item, Expected) else Expected(item) for item in expected]
+    known = [item if isinstance(item, ExpectedServer) else ExpectedServer(item) for item in expected]
     listed = {item.host: item for item in reversed(known)}
     judgement = _Judgement(wanted, now, silent_after)
     servers = [
@@ -210,7 +210,7 @@ def judge(  # noqa: PLR0913 - what is known of a fleet, part by part
     return Fleet(wanted, tuple(sorted(servers, key=lambda server: (_GRAVITY.index(server.condition), server.host))))
 
 
-def consensus(received: Iterable[Received], looks: Iterable[Look] = ()) -> Wanted:
+def consensus(received: Iterable[Received], looks: Iterable[ProbeResult] = ()) -> WantedPackages:
     """What most servers have, where no leader says what they should: the set most of them follow, its newest version.
 
     Of each package, the version that most of those have which have that version of the set; of two, the newer one.
@@ -220,25 +220,25 @@ def consensus(received: Iterable[Received], looks: Iterable[Look] = ()) -> Wante
     votes = [(_followed(*pair), _packages(*pair)) for pair in pairs]
     roots = Counter(followed.root for followed, _ in votes if followed)
     if not roots:
-        return Wanted(None, _majority(packages for _, packages in votes))
+        return WantedPackages(None, _majority(packages for _, packages in votes))
     root = max(roots, key=lambda name: (roots[name], name))
     newest = SetName(root, max(found.version for found, _ in votes if found and found.root == root))
-    return Wanted(newest, _majority(packages for followed, packages in votes if followed == newest))
+    return WantedPackages(newest, _majority(packages for followed, packages in votes if followed == newest))
 
 
-def _packages(received: Received | None, look: Look | None) -> tuple[Line, ...]:
+def _packages(received: Received | None, look: ProbeResult | None) -> tuple[ReportedPackage, ...]:
     if look is not None and look.error is None:
         return look.packages
     return received.report.packages if received else ()
 
 
-def _followed(received: Received | None, look: Look | None) -> SetName | None:
+def _followed(received: Received | None, look: ProbeResult | None) -> SetName | None:
     if look is not None and look.followed is not None:
         return look.followed
     return received.report.followed if received else None
 
 
-def _majority(voters: Iterable[tuple[Line, ...]]) -> Mapping[Token, str]:
+def _majority(voters: Iterable[tuple[ReportedPackage, ...]]) -> Mapping[Token, str]:
     votes: dict[Token, Counter[str]] = {}
     for lines in voters:
         for line in lines:
@@ -253,14 +253,14 @@ def _winner(votes: Counter[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Judgement:
-    wanted: Wanted
+    wanted: WantedPackages
     now: datetime
     silent_after: timedelta
 
-    def of(self, name: Host, received: Received | None, look: Look | None) -> Server:
+    def of(self, name: Host, received: Received | None, look: ProbeResult | None) -> ServerStatus:
         seen = look is not None and look.error is None
         if received is None and not seen:
-            return Server(name, Condition.UNHEARD, look=look)
+            return ServerStatus(name, Condition.UNHEARD, look=look)
         ours, theirs = self.wanted.followed, _followed(received, look)
         other_set = ours is not None and self._is_other(ours, theirs, reported=received is not None)
         behind = ours.version - theirs.version if ours and theirs and not other_set else 0
@@ -276,7 +276,7 @@ class _Judgement:
             condition = Condition.DIFFERS
         else:
             condition = Condition.CURRENT
-        return Server(name, condition, received, age, behind, other_set, differences, look)
+        return ServerStatus(name, condition, received, age, behind, other_set, differences, look)
 
     def _is_other(self, ours: SetName, theirs: SetName | None, *, reported: bool) -> bool:
         if theirs is None:
@@ -290,12 +290,12 @@ def _went_wrong(report: Report) -> bool:
     return report.failed and report.error != WAITS
 
 
-def _differences(wanted: Mapping[Token, str], packages: tuple[Line, ...]) -> tuple[Difference, ...]:
+def _differences(wanted: Mapping[Token, str], packages: tuple[ReportedPackage, ...]) -> tuple[PackageDifference, ...]:
     lines = {line.package: line for line in packages}
     found = []
     for package in dict.fromkeys((*wanted, *lines)):
         line = lines.get(package)
         version, state = (line.version, line.state) if line else (None, None)
-        if version != wanted.get(package) or state not in {State.OK, None}:
-            found.append(Difference(package, wanted.get(package), version, state))
+        if version != wanted.get(package) or state not in {PackageStatus.OK, None}:
+            found.append(PackageDifference(package, wanted.get(package), version, state))
     return tuple(found)

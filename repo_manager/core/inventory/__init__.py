@@ -13,7 +13,7 @@ from __future__ import annotations
 from repo_manager.core.inventory.build import from_records, from_rows, merged
 from repo_manager.core.inventory.cells import DATE, NESTED, NO_NUMBER, UNCALCULATED
 from repo_manager.core.inventory.columns import HEADING_ROWS, Columns, Finder, Role, columns_of
-from repo_manager.core.inventory.model import Inventory, Machine, Record, Row, Trouble, Wording
+from repo_manager.core.inventory.model import Inventory, JsonRecord, Machine, Row, RowProblem, Wording
 
 __all__ = [
     "DATE",
@@ -24,11 +24,11 @@ __all__ = [
     "Columns",
     "Finder",
     "Inventory",
+    "JsonRecord",
     "Machine",
-    "Record",
     "Role",
     "Row",
-    "Trouble",
+    "RowProblem",
     "Wording",
     "columns_of",
     "from_records",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from repo_manager.core.errors import InputError
 from repo_manager.core.inventory import cells as said
 from repo_manager.core.inventory.columns import HEADING_ROWS, SYSTEM_ROLES, Columns, Finder, Role, columns_of
-from repo_manager.core.inventory.model import Inventory, Machine, Record, Row, Trouble
+from repo_manager.core.inventory.model import Inventory, JsonRecord, Machine, Row, RowProblem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Sequence
@@ -26,7 +26,7 @@ def _as_it_stands(cell: str, _system: str) -> tuple[str | None, str]:
     return cell, ""
 
 
-def from_rows(name: str, rows: Iterable[Row | Trouble], kernel_of: KernelReader = _as_it_stands) -> Inventory:
+def from_rows(name: str, rows: Iterable[Row | RowProblem], kernel_of: KernelReader = _as_it_stands) -> Inventory:
     """A table: the headings are in one of its first rows.
 
     `kernel_of` takes the text of a kernel and the words for its system, and gives the kernel, None where it is none,
@@ -40,7 +40,7 @@ def from_rows(name: str, rows: Iterable[Row | Trouble], kernel_of: KernelReader 
     above: list[Row] = []
     place = ""
     for row in rows:
-        if isinstance(row, Trouble):
+        if isinstance(row, RowProblem):
             maker.troubles.append(row)
         elif not finder.takes(row.cells):
             if any(row.cells) and finder.columns is not None:
@@ -57,7 +57,9 @@ def from_rows(name: str, rows: Iterable[Row | Trouble], kernel_of: KernelReader 
     return maker.made(place, "has the headings, and no machine stands below them")
 
 
-def from_records(name: str, records: Iterable[Record | Trouble], kernel_of: KernelReader = _as_it_stands) -> Inventory:
+def from_records(
+    name: str, records: Iterable[JsonRecord | RowProblem], kernel_of: KernelReader = _as_it_stands
+) -> Inventory:
     """Records, each with headings of its own; `kernel_of` as for `from_rows`.
 
     Raises:
@@ -67,7 +69,7 @@ def from_records(name: str, records: Iterable[Record | Trouble], kernel_of: Kern
     known: dict[tuple[str, ...], Columns | None] = {}
     odd: list[Row] = []
     for record in records:
-        if isinstance(record, Trouble):
+        if isinstance(record, RowProblem):
             maker.troubles.append(record)
             continue
         headings = tuple(record.cells)
@@ -95,7 +97,7 @@ def merged(inventories: Sequence[Inventory]) -> Inventory:
         return inventories[0]
     known = _Known()
     machines: list[Machine] = []
-    troubles: list[Trouble] = []
+    troubles: list[RowProblem] = []
     for inventory in inventories:
         fresh, told = _added(inventory, known)
         machines += fresh
@@ -109,7 +111,7 @@ def merged(inventories: Sequence[Inventory]) -> Inventory:
     )
 
 
-def _added(inventory: Inventory, known: _Known) -> tuple[list[Machine], list[Trouble]]:
+def _added(inventory: Inventory, known: _Known) -> tuple[list[Machine], list[RowProblem]]:
     """What one more file has that the earlier ones have not, and what is to be said of it."""
     troubles = [replace(trouble, place=f"{inventory.name}, {trouble.place}") for trouble in inventory.troubles]
     fresh: list[Machine] = []
@@ -130,11 +132,11 @@ def _added(inventory: Inventory, known: _Known) -> tuple[list[Machine], list[Tro
     if again:
         where, name = next(iter(again.items()))
         message = f"{len(again)} of its machines stand in an earlier file already, with the same system; counted once"
-        troubles.append(Trouble(inventory.name, "", f"{message} ({name!r} in {where})"))
+        troubles.append(RowProblem(inventory.name, "", f"{message} ({name!r} in {where})"))
     return fresh, troubles
 
 
-def _no_headings(name: str, rows: Sequence[Row], troubles: Sequence[Trouble] = ()) -> InputError:
+def _no_headings(name: str, rows: Sequence[Row], troubles: Sequence[RowProblem] = ()) -> InputError:
     found = "" if troubles else "there is nothing in it"
     if rows:
         cells = [cell.strip() for cell in rows[0].cells if cell.strip()]
@@ -196,9 +198,9 @@ def _told_apart(one: Machine, other: Machine) -> bool:
     return any(mine and theirs and mine != theirs for mine, theirs in zip(one.identity, other.identity, strict=False))
 
 
-def _kept_beside(machine: Machine, named: Machine, heading: str) -> Trouble:
+def _kept_beside(machine: Machine, named: Machine, heading: str) -> RowProblem:
     how = "with another identifier" if _told_apart(named, machine) else "with other words"
-    return Trouble(machine.place, heading, f"{machine.name!r} stands in {named.place} already, {how}; both are kept")
+    return RowProblem(machine.place, heading, f"{machine.name!r} stands in {named.place} already, {how}; both are kept")
 
 
 class _Maker:
@@ -206,7 +208,7 @@ class _Maker:
 
     def __init__(self, name: str, kernel_of: KernelReader) -> None:
         self.name = name
-        self.troubles: list[Trouble] = []
+        self.troubles: list[RowProblem] = []
         self._kernel_of = kernel_of
         self._machines: list[Machine] = []
         self._templates = 0
@@ -216,18 +218,18 @@ class _Maker:
     def made(self, place: str, when_empty: str) -> Inventory:
         """What came of it; where nothing did, the trouble with these words."""
         if not (self._machines or self._templates or self._placeholders or self.troubles):
-            self.troubles.append(Trouble(place, "", when_empty))
+            self.troubles.append(RowProblem(place, "", when_empty))
         return Inventory(self.name, tuple(self._machines), self._templates, self._placeholders, tuple(self.troubles))
 
     def note_doubled(self, place: str, columns: Columns) -> None:
         self.troubles[:0] = [
-            Trouble(place, heading, "this heading stands twice; the first of the two columns counts")
+            RowProblem(place, heading, "this heading stands twice; the first of the two columns counts")
             for heading in columns.doubled
         ]
 
     def drop(self, place: str, column: str, message: str) -> None:
         """Leave a row out."""
-        self.troubles.append(Trouble(place, column, message, dropped=True))
+        self.troubles.append(RowProblem(place, column, message, dropped=True))
 
     def take(self, place: str, cells: Sequence[str], columns: Columns) -> None:
         """Take one row, or say what is wrong with it."""
@@ -262,7 +264,7 @@ class _Maker:
         for role, cell in told.items():
             if cell in said.ERRORS and (role in SYSTEM_ROLES or role in {Role.RELEASE, Role.KERNEL}):
                 message = f"is {said.ERRORS[cell]}; the machine is kept without it"
-                self.troubles.append(Trouble(place, columns.heading(role), message))
+                self.troubles.append(RowProblem(place, columns.heading(role), message))
                 told[role] = ""
 
     def _note_characters(self, place: str, told: dict[Role, str], role: Role, columns: Columns) -> None:
@@ -275,16 +277,16 @@ class _Maker:
             elif "\n" in name or "\r" in name:
                 message = "runs over several lines, which are read as one name; look for a quote that is not closed"
             if message:
-                self.troubles.append(Trouble(place, columns.heading(Role.NAME), message))
+                self.troubles.append(RowProblem(place, columns.heading(Role.NAME), message))
         if not said.is_plain(told.get(role, "")):
             message = "has characters that cannot be shown; they are read as blanks, and the machine is kept"
-            self.troubles.append(Trouble(place, columns.heading(role), message))
+            self.troubles.append(RowProblem(place, columns.heading(role), message))
 
     def _kernel(self, place: str, told: dict[Role, str], system: str, columns: Columns) -> str | None:
         for text, role in said.kernels(told):
             kernel, remark = self._kernel_of(said.visible(text), system)
             if remark:
-                self.troubles.append(Trouble(place, columns.heading(role), remark))
+                self.troubles.append(RowProblem(place, columns.heading(role), remark))
             if kernel:
                 return kernel
         return None
@@ -297,7 +299,7 @@ class _Maker:
             same = self._known.same(machine)
             if same is not None:
                 message = f"{machine.name!r} stands in {same.place} already, with the same system; counted once"
-                self.troubles.append(Trouble(machine.place, heading, message))
+                self.troubles.append(RowProblem(machine.place, heading, message))
                 return True
             self.troubles.append(_kept_beside(machine, named, heading))
         self._known.add(machine)

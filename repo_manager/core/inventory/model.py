@@ -46,7 +46,7 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class RowProblem:
     """What is to be said of a row. `column` is the heading, empty where it is the whole row's.
 
     `dropped` is whether the row was left out, so that a machine may be missing; otherwise this is a remark on a row
@@ -70,7 +70,7 @@ class Inventory:
     machines: tuple[Machine, ...]
     templates: int = 0
     placeholders: int = 0
-    troubles: tuple[Trouble, ...] = ()
+    troubles: tuple[RowProblem, ...] = ()
 
     @property
     def dropped(self) -> int:
@@ -87,7 +87,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class JsonRecord:
     """One machine with headings of its own, as in JSON."""
 
     place: str

@@ -24,7 +24,7 @@ _OPEN_UP: Final = frozenset({"later", "newer", "above", "higher", "up", "onwards
 _OPEN_DOWN: Final = frozenset({"older", "earlier", "below", "lower"})
 
 
-class Mention(NamedTuple):
+class SystemMention(NamedTuple):
     """A system as it is named in a query.
 
     Attributes:
@@ -89,15 +89,15 @@ def _names(words: Sequence[str]) -> list[tuple[int, _Name]]:
     return found
 
 
-def mentions_in(words: Sequence[str]) -> list[Mention]:
+def mentions_in(words: Sequence[str]) -> list[SystemMention]:
     """Every system that is named, in the order of the words; a release's name alone counts as one.
 
     A name without version borrows that of the name right after it, as in `RHEL/CentOS 7`.
     """
     names = _names(words)
     ends = [*(at for at, _ in names[1:]), len(words)][: len(names)]
-    mentions: list[Mention] = []
-    following: Mention | None = None
+    mentions: list[SystemMention] = []
+    following: SystemMention | None = None
     for (at, name), end in zip(reversed(names), reversed(ends), strict=True):
         segment = words[at + len(name.words) : end]
         mention = _mention(name, segment)
@@ -112,12 +112,12 @@ def _only_joins(segment: Sequence[str]) -> bool:
     return all(word in known.FILLERS or word in _SEPARATORS for word in segment)
 
 
-def _mention(name: _Name, segment: Sequence[str]) -> Mention:
+def _mention(name: _Name, segment: Sequence[str]) -> SystemMention:
     lead = next((at for at, word in enumerate(segment) if word not in known.FILLERS), len(segment))
     versions, end = _versions(name.system, segment, lead)
     marks = frozenset(name.words) | frozenset(segment[:lead]) | (known.TAIL_MARKS & frozenset(segment))
     versions += _codename_versions(name.system, segment, versions)
-    return Mention(name.system, tuple(dict.fromkeys(versions)), marks, _reach(segment, end))
+    return SystemMention(name.system, tuple(dict.fromkeys(versions)), marks, _reach(segment, end))
 
 
 def _codename_versions(system: str, segment: Sequence[str], versions: Sequence[Version]) -> list[Version]:
@@ -224,23 +224,23 @@ def number_at(words: Sequence[str], at: int) -> Version | None:
     return Version(int(parts[0]), minor)
 
 
-def _codename_alone(words: Sequence[str]) -> list[Mention]:
+def _codename_alone(words: Sequence[str]) -> list[SystemMention]:
     if not words or not known.CODENAME_PARTNERS.issuperset(words[1:]):
         return []
     return [
-        Mention(system, (Version(*codenames[words[0]]),), known.TAIL_MARKS & frozenset(words))
+        SystemMention(system, (Version(*codenames[words[0]]),), known.TAIL_MARKS & frozenset(words))
         for system, codenames in known.CODENAMES.items()
         if words[0] in codenames and system != known.WINDOWS_SYSTEM
     ]
 
 
-def merge(mentions: Iterable[Mention]) -> list[Mention]:
+def merge(mentions: Iterable[SystemMention]) -> list[SystemMention]:
     """One mention for each system. What is told more exactly elsewhere in the text is dropped."""
-    merged: dict[str, Mention] = {}
+    merged: dict[str, SystemMention] = {}
     for new in mentions:
-        old = merged.get(new.system, Mention(new.system))
+        old = merged.get(new.system, SystemMention(new.system))
         versions = tuple(dict.fromkeys(old.versions + new.versions))
-        merged[new.system] = Mention(new.system, versions, old.marks | new.marks, old.reach or new.reach)
+        merged[new.system] = SystemMention(new.system, versions, old.marks | new.marks, old.reach or new.reach)
     return [mention._replace(versions=_most_exact(mention.versions)) for mention in merged.values()]
 
 

@@ -24,7 +24,7 @@ from repo_manager.core.systems.lexing import (
     words_in,
     words_of,
 )
-from repo_manager.core.systems.mentions import Mention, mentions_in, merge, number_at
+from repo_manager.core.systems.mentions import SystemMention, mentions_in, merge, number_at
 from repo_manager.core.systems.support import Version
 
 
@@ -38,7 +38,7 @@ class Reading(NamedTuple):
         generic: whether the words name a kind of system ("Other Linux") and not which.
     """
 
-    mentions: tuple[Mention, ...] = ()
+    mentions: tuple[SystemMention, ...] = ()
     width: Width = Width.UNSAID
     bare: Version | None = None
     generic: bool = False
@@ -88,7 +88,7 @@ def _pairs_and_lines(text: str) -> tuple[dict[str, list[str]], list[str]]:
     return pairs, [line for line in lines if line]
 
 
-def _settled(mentions: Sequence[Mention], *, several: bool, configured: bool) -> tuple[Mention, ...]:
+def _settled(mentions: Sequence[SystemMention], *, several: bool, configured: bool) -> tuple[SystemMention, ...]:
     files = several or all("release" in mention.marks for mention in mentions)
     own = [base for base in mentions if not any(_keeps_files_of(built, base, files=files) for built in mentions)]
     if configured:
@@ -116,8 +116,8 @@ def _pair_phrases(pairs: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def _from_bare_files(
-    mentions: Sequence[Mention], pairs: Mapping[str, Sequence[str]], bare: Version | None
-) -> list[Mention]:
+    mentions: Sequence[SystemMention], pairs: Mapping[str, Sequence[str]], bare: Version | None
+) -> list[SystemMention]:
     """What two files say without a name: SuSE-release in its pairs, debian_version as a number alone."""
     systems = {mention.system for mention in mentions}
     more = []
@@ -125,13 +125,13 @@ def _from_bare_files(
     pack = next((told for value in pairs.get("patchlevel", ()) if (told := number_at([value], 0))), None)
     if version is not None and pack is not None and (not systems or systems & {known.SLES, known.SLED}):
         system = known.SLED if known.SLED in systems else known.SLES
-        more.append(Mention(system, (Version(version.major, pack.major),)))
+        more.append(SystemMention(system, (Version(version.major, pack.major),)))
     if bare is not None and known.DEBIAN in systems:
-        more.append(Mention(known.DEBIAN, (bare,)))
+        more.append(SystemMention(known.DEBIAN, (bare,)))
     return more
 
 
-def _keeps_files_of(built: Mention, base: Mention, *, files: bool) -> bool:
+def _keeps_files_of(built: SystemMention, base: SystemMention, *, files: bool) -> bool:
     """Whether `base` comes from a file that `built` keeps of the system it was built from.
 
     In a line of prose both may be meant, unless the base is named without a release, as in

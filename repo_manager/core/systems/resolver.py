@@ -14,7 +14,7 @@ from repo_manager.core.systems.answers import Ambiguous, Answer, Resolved, Statu
 from repo_manager.core.systems.lexing import Width
 from repo_manager.core.systems.reading import Reading, read
 from repo_manager.core.systems.support import Support
-from repo_manager.core.systems.verdicts import Judge, Verdict
+from repo_manager.core.systems.verdicts import Judge, SystemVerdict
 
 __all__ = [
     "MAX_LENGTH",
@@ -84,7 +84,7 @@ def _answer(query: str, reading: Reading, support: Support) -> Answer:
     return _positive(query, verdict, reading.width)
 
 
-def _positive(query: str, verdict: Verdict, width: Width) -> Answer:
+def _positive(query: str, verdict: SystemVerdict, width: Width) -> Answer:
     if not verdict.firm:
         return Ambiguous(query, verdict.tokens, verdict.why)
     if width is Width.CONFLICT:
@@ -92,7 +92,7 @@ def _positive(query: str, verdict: Verdict, width: Width) -> Answer:
     return Resolved(query, verdict.tokens[0], verdict.why, verdict.note, verdict.modernized_only)
 
 
-def _verdict(reading: Reading, judge: Judge) -> Verdict | None:
+def _verdict(reading: Reading, judge: Judge) -> SystemVerdict | None:
     if reading.mentions:
         return judge.judge(reading.mentions, wide=reading.width is Width.X64)
     return judge.bare(reading.bare) if reading.bare else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from repo_manager.core.systems import vocabulary as known
-from repo_manager.core.systems.mentions import Mention
+from repo_manager.core.systems.mentions import SystemMention
 from repo_manager.core.systems.support import ANY, Family, Serves, Support, SystemFacts, Version, label
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _LISTED: Final = 6
 
 
-class Verdict(NamedTuple):
+class SystemVerdict(NamedTuple):
     """What is known of one version: one package for sure, packages perhaps, or none."""
 
     tokens: tuple[Token, ...]
@@ -32,11 +32,11 @@ class Judge:
     def __init__(self, support: Support) -> None:
         self._support = support
 
-    def judge(self, mentions: Sequence[Mention], *, wide: bool) -> Verdict:
+    def judge(self, mentions: Sequence[SystemMention], *, wide: bool) -> SystemVerdict:
         """The verdict on everything a query mentions, `wide` where it says 64-bit; at least one mention."""
         return self._together([self._on_mention(mention, wide=wide) for mention in mentions])
 
-    def bare(self, version: Version) -> Verdict | None:
+    def bare(self, version: Version) -> SystemVerdict | None:
         """The verdict on a text that is a version and nothing else; None where no system has that version.
 
         Only /etc/debian_version is such a text, yet people leave out names: a number that several
@@ -46,19 +46,19 @@ class Judge:
         readings = [
             (system, verdict)
             for system, facts in systems.items()
-            if facts and (verdict := _on_version(facts, Mention(system), version)).tokens
+            if facts and (verdict := _on_version(facts, SystemMention(system), version)).tokens
         ]
         if not readings:
             return None
         if [system for system, _ in readings] == [known.DEBIAN]:
             return readings[0][1]
         why = "a number without a name; the name of the system before it would settle it"
-        return Verdict(self._ordered(verdict.tokens[0] for _, verdict in readings), firm=False, why=why)
+        return SystemVerdict(self._ordered(verdict.tokens[0] for _, verdict in readings), firm=False, why=why)
 
-    def _on_mention(self, mention: Mention, *, wide: bool) -> Verdict:
+    def _on_mention(self, mention: SystemMention, *, wide: bool) -> SystemVerdict:
         facts = self._support.systems.get(mention.system)
         if facts is None or not facts.serves:
-            return Verdict((), firm=True, why=f"{mention.system} has no package")
+            return SystemVerdict((), firm=True, why=f"{mention.system} has no package")
         if not mention.versions:
             return self._on_any(facts, mention)
         if mention.reach:
@@ -72,15 +72,15 @@ class Judge:
             ]
         return self._together(verdicts)
 
-    def _on_any(self, facts: SystemFacts, mention: Mention) -> Verdict:
+    def _on_any(self, facts: SystemFacts, mention: SystemMention) -> SystemVerdict:
         """No version is known: every version is a candidate, unless the marks leave none."""
         for excluded in facts.exclusions:
             if excluded.words & mention.marks and excluded.majors == ANY:
-                return Verdict((), firm=True, why=excluded.why)
+                return SystemVerdict((), firm=True, why=excluded.why)
         why = f"{mention.system} without a release; {facts.settled_by} would settle it"
-        return Verdict(self._ordered(each.token for each in facts.serves), firm=False, why=why)
+        return SystemVerdict(self._ordered(each.token for each in facts.serves), firm=False, why=why)
 
-    def _on_reach(self, facts: SystemFacts, mention: Mention, version: Version) -> Verdict:
+    def _on_reach(self, facts: SystemFacts, mention: SystemMention, version: Version) -> SystemVerdict:
         """'Or later', 'or older': what was meant when it was written, and what came since."""
         within = [each for each in facts.serves if (each.major - version.major) * mention.reach >= 0]
         first = _on_version(facts, mention, version)
@@ -89,11 +89,11 @@ class Judge:
         if same and mention.reach > 0 and first.firm and first.tokens:
             return first._replace(why=f"{name} or later: every Windows has the same package")
         if not within:
-            return Verdict((), firm=True, why=f"{name} and beyond: no package")
+            return SystemVerdict((), firm=True, why=f"{name} and beyond: no package")
         why = f"{name} and beyond could be any of several; {facts.settled_by} would settle it"
-        return Verdict(self._ordered(each.token for each in within), firm=False, why=why)
+        return SystemVerdict(self._ordered(each.token for each in within), firm=False, why=why)
 
-    def _together(self, verdicts: Sequence[Verdict]) -> Verdict:
+    def _together(self, verdicts: Sequence[SystemVerdict]) -> SystemVerdict:
         """One verdict of several: firm only where all agree."""
         if len(verdicts) == 1:
             return verdicts[0]._replace(tokens=self._ordered(verdicts[0].tokens))
@@ -105,39 +105,41 @@ class Judge:
             return verdicts[0]._replace(note="; ".join(notes), modernized_only=modernized_only)
         why = dict.fromkeys(verdict.why for verdict in verdicts)
         listed = "; ".join(list(why)[:_LISTED]) + ("; ..." if len(why) > _LISTED else "")
-        return Verdict(tokens, firm=False, why=f"several systems are named ({listed}); naming one would settle it")
+        return SystemVerdict(
+            tokens, firm=False, why=f"several systems are named ({listed}); naming one would settle it"
+        )
 
     def _ordered(self, tokens: Iterable[Token]) -> tuple[Token, ...]:
         return tuple(sorted(set(tokens), key=self._support.order.__getitem__))
 
 
-def _on_version(facts: SystemFacts, mention: Mention, version: Version) -> Verdict:
+def _on_version(facts: SystemFacts, mention: SystemMention, version: Version) -> SystemVerdict:
     name = label(mention.system, version)
     for excluded in facts.exclusions:
         if excluded.words & mention.marks and version.major in excluded.majors:
-            return Verdict((), firm=True, why=f"{name}: {excluded.why}")
+            return SystemVerdict((), firm=True, why=f"{name}: {excluded.why}")
     same_major = [each for each in facts.serves if each.major == version.major]
     if not same_major:
-        return Verdict((), firm=True, why=f"{name} has no package")
+        return SystemVerdict((), firm=True, why=f"{name} has no package")
     fitting = same_major if version.minor is None else [each for each in same_major if version.minor in each.minors]
     if not fitting:
         served = ", ".join(each.label for each in same_major)
-        return Verdict((), firm=True, why=f"{name} has no package: the official detection takes {served}")
+        return SystemVerdict((), firm=True, why=f"{name} has no package: the official detection takes {served}")
     if _is_open(fitting[0], mention, version):
         why = f"{name}: {fitting[0].uncertainty}; {facts.settled_by} would settle it"
-        return Verdict(tuple(dict.fromkeys(each.token for each in fitting)), firm=False, why=why)
+        return SystemVerdict(tuple(dict.fromkeys(each.token for each in fitting)), firm=False, why=why)
     return _firm(facts, mention, version, fitting[0])
 
 
-def _is_open(serves: Serves, mention: Mention, version: Version) -> bool:
+def _is_open(serves: Serves, mention: SystemMention, version: Version) -> bool:
     """Whether the entry's uncertainty applies. A minor resolves it where the entry lists minors."""
     if not serves.uncertainty or serves.resolved_by & mention.marks:
         return False
     return version.minor is None or serves.minors == ANY
 
 
-def _firm(facts: SystemFacts, mention: Mention, version: Version, serves: Serves) -> Verdict:
-    return Verdict(
+def _firm(facts: SystemFacts, mention: SystemMention, version: Version, serves: Serves) -> SystemVerdict:
+    return SystemVerdict(
         (serves.token,),
         firm=True,
         why=f"{label(mention.system, version)}: {serves.token}",
@@ -159,9 +161,9 @@ def _had_its_own(system: str, version: Version) -> bool:
     return (version.minor or 0) <= known.OLDER_NAMESAKES.get(system, {}).get(version.major, -1)
 
 
-def _perhaps_another(facts: SystemFacts, verdict: Verdict) -> Verdict:
+def _perhaps_another(facts: SystemFacts, verdict: SystemVerdict) -> SystemVerdict:
     """Keep open what is left open by a system that had the same name."""
     if not (verdict.firm and verdict.tokens):
         return verdict
     why = f"{verdict.why}, if {facts.served_as} is meant; {facts.settled_by} would settle it"
-    return Verdict(verdict.tokens, firm=False, why=why)
+    return SystemVerdict(verdict.tokens, firm=False, why=why)

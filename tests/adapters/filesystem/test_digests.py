@@ -6,25 +6,27 @@ from pathlib import Path
 
 import pytest
 
-from repo_manager.adapters.filesystem.digests import Digests, Known
+from repo_manager.adapters.filesystem.digests import Digests, KnownDigest
 from repo_manager.adapters.filesystem.user_cache import cache_folder
-from repo_manager.core.audit.findings import Code, Verdict
-from repo_manager.core.audit.signature_policy import Signature, Signer, State, Trust
-from repo_manager.core.repository import Entry
+from repo_manager.core.audit.findings import Code, FileVerdict
+from repo_manager.core.audit.signature_policy import Signature, SignatureState, Signer, Trust
+from repo_manager.core.repository import FolderEntry
 
-ENTRY = Entry("a.tar.gz", 10, (1, 2, 3))
+ENTRY = FolderEntry("a.tar.gz", 10, (1, 2, 3))
 READ_AT = datetime(2026, 1, 31, 12, 0, 7, tzinfo=UTC)
-GOOD = Known("ab" * 32, Verdict(), READ_AT)
-BAD = Known("", Verdict(Code.CORRUPT, "the gzip data stops before its end"), READ_AT)
+GOOD = KnownDigest("ab" * 32, FileVerdict(), READ_AT)
+BAD = KnownDigest("", FileVerdict(Code.CORRUPT, "the gzip data stops before its end"), READ_AT)
 
 
 SIGNERS = (
     Signer("Example Agents", Trust.TRUSTED),
     Signer("Soci\xe9t\xe9", Trust.UNTRUSTED, "why", datetime(2020, 1, 1, tzinfo=UTC), datetime(2022, 1, 1, tzinfo=UTC)),
 )
-SIGNED = Known("ab" * 32, Verdict(), READ_AT, Signature(State.SIGNED, "", SIGNERS, "roots"))
-UNSIGNED = Known("ab" * 32, Verdict(), READ_AT, Signature(State.UNSIGNED, roots="none"))
-TAMPERED = Known("ab" * 32, Verdict(), READ_AT, Signature(State.TAMPERED, "its bytes are others", (), "roots"))
+SIGNED = KnownDigest("ab" * 32, FileVerdict(), READ_AT, Signature(SignatureState.SIGNED, "", SIGNERS, "roots"))
+UNSIGNED = KnownDigest("ab" * 32, FileVerdict(), READ_AT, Signature(SignatureState.UNSIGNED, roots="none"))
+TAMPERED = KnownDigest(
+    "ab" * 32, FileVerdict(), READ_AT, Signature(SignatureState.TAMPERED, "its bytes are others", (), "roots")
+)
 
 
 NO_ZONE = ["a", "trusted", "", None, "2022-01-01"]
@@ -35,7 +37,7 @@ NO_ZONE = ["a", "trusted", "", None, "2022-01-01"]
     [GOOD, BAD, SIGNED, UNSIGNED, TAMPERED],
     ids=["good", "bad", "signed", "unsigned", "tampered"],
 )
-def test_what_was_seen_is_remembered_by_the_next_run(tmp_path: Path, known: Known) -> None:
+def test_what_was_seen_is_remembered_by_the_next_run(tmp_path: Path, known: KnownDigest) -> None:
     digests = Digests(tmp_path, Path("/repository"))
     digests.put(ENTRY, known)
     digests.save(frozenset({ENTRY.name}))
@@ -45,15 +47,15 @@ def test_what_was_seen_is_remembered_by_the_next_run(tmp_path: Path, known: Know
 @pytest.mark.parametrize(
     "changed",
     [
-        Entry("a.tar.gz", 11, (1, 2, 3)),
-        Entry("a.tar.gz", 10, (9, 2, 3)),
-        Entry("a.tar.gz", 10, (1, 9, 3)),
-        Entry("a.tar.gz", 10, (1, 2, 9)),
-        Entry("b.tar.gz", 10, (1, 2, 3)),
+        FolderEntry("a.tar.gz", 11, (1, 2, 3)),
+        FolderEntry("a.tar.gz", 10, (9, 2, 3)),
+        FolderEntry("a.tar.gz", 10, (1, 9, 3)),
+        FolderEntry("a.tar.gz", 10, (1, 2, 9)),
+        FolderEntry("b.tar.gz", 10, (1, 2, 3)),
     ],
     ids=["another size", "another modification time", "another change time", "another file id", "another name"],
 )
-def test_a_file_that_may_have_changed_is_not_known(tmp_path: Path, changed: Entry) -> None:
+def test_a_file_that_may_have_changed_is_not_known(tmp_path: Path, changed: FolderEntry) -> None:
     digests = Digests(tmp_path, Path("/repository"))
     digests.put(ENTRY, GOOD)
     assert digests.get(changed) is None
@@ -162,17 +164,17 @@ def test_the_memory_lies_in_the_users_own_cache(environ: dict[str, str], folder:
 
 
 KERNELS = ("5.15.0-100-generic", "4.12.14-5.13-azure:0")
-LISTING = Known("cd" * 32, Verdict(), READ_AT, kernels=KERNELS)
+LISTING = KnownDigest("cd" * 32, FileVerdict(), READ_AT, kernels=KERNELS)
 
 
 @pytest.mark.parametrize("kernels", [KERNELS, ()], ids=["some", "none"])
 def test_kernels_are_remembered_with_the_digest(tmp_path: Path, kernels: tuple[str, ...]) -> None:
     digests = Digests(tmp_path, Path("/repository"))
-    digests.put(ENTRY, Known("cd" * 32, Verdict(), READ_AT, kernels=kernels))
+    digests.put(ENTRY, KnownDigest("cd" * 32, FileVerdict(), READ_AT, kernels=kernels))
     digests.save(frozenset({ENTRY.name}))
     again = Digests(tmp_path, Path("/repository"))
     assert again.kernels("cd" * 32) == kernels
-    assert again.get(ENTRY) == Known("cd" * 32, Verdict(), READ_AT)
+    assert again.get(ENTRY) == KnownDigest("cd" * 32, FileVerdict(), READ_AT)
 
 
 def test_of_a_digest_that_nobody_asked_for_kernels_none_are_known(tmp_path: Path) -> None:
@@ -186,7 +188,9 @@ def test_of_a_digest_that_nobody_asked_for_kernels_none_are_known(tmp_path: Path
 def test_kernels_of_files_that_are_gone_are_forgotten(tmp_path: Path) -> None:
     digests = Digests(tmp_path, Path("/repository"))
     digests.put(ENTRY, LISTING)
-    digests.put(Entry("b.tar.gz", 10, (1, 2, 3)), Known("ef" * 32, Verdict(), READ_AT, kernels=("1.0-1",)))
+    digests.put(
+        FolderEntry("b.tar.gz", 10, (1, 2, 3)), KnownDigest("ef" * 32, FileVerdict(), READ_AT, kernels=("1.0-1",))
+    )
     digests.save(frozenset({ENTRY.name}))
     again = Digests(tmp_path, Path("/repository"))
     assert again.kernels("cd" * 32) == KERNELS

@@ -14,7 +14,7 @@ from small_world import NOW, bench
 
 from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER, Folder
 from repo_manager.adapters.filesystem.retired import REASONS, reasons_text
-from repo_manager.app.change import Voice, perform
+from repo_manager.app.change import Progress, perform
 from repo_manager.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def test_a_change_stands_without_it(tmp_path: Path) -> None:
     world = small_world.build(tmp_path / "world")
     notes: list[str] = []
 
-    class Hearing(Voice):
+    class Hearing(Progress):
         def note(self, text: str) -> None:
             notes.append(text)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from repo_manager.adapters.filesystem.files_in_use import Examined, Grip, Holder
+from repo_manager.adapters.filesystem.files_in_use import Examined, FileUse, Holder
 from repo_manager.adapters.filesystem.rename import Mover, OwnSystem
 from repo_manager.core.errors import MachineError
 
@@ -44,7 +44,7 @@ class Stubborn(OwnSystem):
         super().delete(path)
 
     def examine(self, path: Path) -> Examined:
-        return self.grips.get(path.name, Examined(Grip.FREE))
+        return self.grips.get(path.name, Examined(FileUse.FREE))
 
     def _refuse(self) -> None:
         if self.left:
@@ -67,7 +67,7 @@ class ReadOnlyAware(OwnSystem):
         super().delete(path)
 
     def examine(self, path: Path) -> Examined:
-        return Examined(Grip.FREE)
+        return Examined(FileUse.FREE)
 
     def _mind(self, path: Path) -> None:
         if path.exists() and (self.held or not path.stat().st_mode & stat.S_IWRITE):
@@ -101,7 +101,7 @@ def test_a_file_that_is_never_let_go_is_named_with_whoever_holds_it(
 ) -> None:
     old = tmp_path / "old"
     old.write_text("x")
-    held = Examined(Grip.HELD, (Holder("Backup Agent", 4711),))
+    held = Examined(FileUse.HELD, (Holder("Backup Agent", 4711),))
     with pytest.raises(MachineError) as caught:
         act(Mover(lambda _: None, Stubborn(code, 100, {"old": held})), old, tmp_path / "new")
     assert caught.value.code == "file-in-use"
@@ -117,24 +117,30 @@ def test_a_file_that_is_never_let_go_is_named_with_whoever_holds_it(
         (32, {}, "file-in-use", "old is in use by another program", "nobody is named"),
         (
             5,
-            {"old": Examined(Grip.HELD, (Holder("a", 1), Holder("b", 2)))},
+            {"old": Examined(FileUse.HELD, (Holder("a", 1), Holder("b", 2)))},
             "file-in-use",
             "old is in use by a (process 1), b (process 2)",
             "two hold it",
         ),
         (
             5,
-            {"old": Examined(Grip.HELD)},
+            {"old": Examined(FileUse.HELD)},
             "file-in-use",
             "old is in use by another program",
             "held, by whom is unknown",
         ),
-        (5, {"old": Examined(Grip.VANISHING)}, "file-in-use", "old was deleted, and stays until", "delete-pending"),
+        (5, {"old": Examined(FileUse.VANISHING)}, "file-in-use", "old was deleted, and stays until", "delete-pending"),
         (303, {}, "file-in-use", "old was deleted, and stays until", "delete-pending in its own words"),
-        (5, {"old": Examined(Grip.FORBIDDEN)}, "no-rights", "old: this user may not change it", "no right to the file"),
-        (5, {"FOLDER": Examined(Grip.FORBIDDEN)}, "no-rights", "this user may not change it", "nor to the folder"),
+        (
+            5,
+            {"old": Examined(FileUse.FORBIDDEN)},
+            "no-rights",
+            "old: this user may not change it",
+            "no right to the file",
+        ),
+        (5, {"FOLDER": Examined(FileUse.FORBIDDEN)}, "no-rights", "this user may not change it", "nor to the folder"),
         (5, {}, "no-rights", "Windows does not say which", "it cannot be told"),
-        (5, {"old": Examined(Grip.UNKNOWN)}, "no-rights", "Windows does not say which", "nor here"),
+        (5, {"old": Examined(FileUse.UNKNOWN)}, "no-rights", "Windows does not say which", "nor here"),
     ],
 )
 def test_what_is_in_the_way_is_said_as_far_as_it_is_known(

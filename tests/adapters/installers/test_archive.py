@@ -19,7 +19,7 @@ from repo_manager.adapters.installers.archive import (
     MAX_KERNELS_BYTES,
     Contents,
     Inspector,
-    Kind,
+    InstallerFormat,
     MismatchError,
     inspect,
     looks_wrong,
@@ -78,12 +78,14 @@ def test_an_archive_tells_kind_token_version_size_and_digest(compression: Compre
     data = sample_installer(NAME, compression=compression)
 
     assert inspect([data], NAME) == Contents(
-        Kind(compression), NAME.token, "9.66.7567.1", len(data), hashlib.sha256(data).hexdigest(), ()
+        InstallerFormat(compression), NAME.token, "9.66.7567.1", len(data), hashlib.sha256(data).hexdigest(), ()
     )
 
 
 def test_a_windows_program_tells_kind_size_and_digest() -> None:
-    assert inspect([EXE], WINDOWS_NAME) == Contents(Kind.EXE, None, None, len(EXE), hashlib.sha256(EXE).hexdigest())
+    assert inspect([EXE], WINDOWS_NAME) == Contents(
+        InstallerFormat.EXE, None, None, len(EXE), hashlib.sha256(EXE).hexdigest()
+    )
 
 
 @settings(max_examples=30)
@@ -100,7 +102,7 @@ def test_byte_by_byte_is_a_portion_too() -> None:
     exe = sample_installer(WINDOWS_NAME, payload_bytes=100)
 
     assert inspect((small[at : at + 1] for at in range(len(small))), NAME).token == NAME.token
-    assert inspect((exe[at : at + 1] for at in range(len(exe))), WINDOWS_NAME).kind is Kind.EXE
+    assert inspect((exe[at : at + 1] for at in range(len(exe))), WINDOWS_NAME).kind is InstallerFormat.EXE
 
 
 @pytest.mark.parametrize(
@@ -193,7 +195,7 @@ def test_a_program_with_a_short_optional_header_has_no_signature() -> None:
     coff = struct.pack("<4sHHIIIHH", b"PE\0\0", 0x8664, 0, 0, 0, 0, 10, 0)
     program = b"MZ".ljust(0x3C, b"\0") + struct.pack("<I", 0x40) + coff + bytes(10)
 
-    assert inspect([program], WINDOWS_NAME).kind is Kind.EXE
+    assert inspect([program], WINDOWS_NAME).kind is InstallerFormat.EXE
 
 
 CORRUPTIONS: list[tuple[str, Callable[[bytes], bytes]]] = [

@@ -22,9 +22,9 @@ from signed_programs import (
 )
 
 from repo_manager.adapters.installers.authenticode import examine
-from repo_manager.adapters.installers.certificate_chain import Anchors
+from repo_manager.adapters.installers.certificate_chain import TrustedRoots
 from repo_manager.adapters.installers.signature import Roots
-from repo_manager.core.audit.signature_policy import Policy, Rules, Signature, State, Trust
+from repo_manager.core.audit.signature_policy import Rules, Signature, SignaturePolicy, SignatureState, Trust
 from repo_manager.core.names import WINDOWS
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 ANCHORS = Roots(ROOT).anchors
-NO_ROOTS = Anchors((), "none")
+NO_ROOTS = TrustedRoots((), "none")
 
 # It takes MD5; we do not.
 STRICTER = "weak-md5"
 
 
-def look(folder: Path, data: bytes, anchors: Anchors = ANCHORS) -> Signature:
+def look(folder: Path, data: bytes, anchors: TrustedRoots = ANCHORS) -> Signature:
     path = folder / "program.exe"
     path.write_bytes(data)
     return examine(path, anchors)
@@ -47,9 +47,9 @@ def look(folder: Path, data: bytes, anchors: Anchors = ANCHORS) -> Signature:
 @pytest.mark.parametrize("name", sorted(verdicts_of_osslsigncode()))
 def test_we_accept_what_osslsigncode_accepts(tmp_path: Path, name: str) -> None:
     facts = look(tmp_path, signed(name))
-    accepted = Rules(asked=Policy.REQUIRE).verdict(WINDOWS, facts, NOW).good
+    accepted = Rules(asked=SignaturePolicy.REQUIRE).verdict(WINDOWS, facts, NOW).good
     assert accepted is (verdicts_of_osslsigncode()[name] and name != STRICTER)
-    assert facts.state is State.SIGNED
+    assert facts.state is SignatureState.SIGNED
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_timestamp_that_was_changed_is_as_good_as_none(tmp_path: Path) -> None
     # The token ends the certificate table, and its signature ends the token.
     facts = look(tmp_path, flipped(data, len(data) - 40))
     assert [signer.until and signer.until.year for signer in facts.signers] == [2022]
-    assert not Rules(asked=Policy.REQUIRE).verdict(WINDOWS, facts, NOW).good
+    assert not Rules(asked=SignaturePolicy.REQUIRE).verdict(WINDOWS, facts, NOW).good
 
 
 def test_a_timestamp_of_another_signature_is_as_good_as_none(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ UNSIGNED = {
 
 @pytest.mark.parametrize("data", UNSIGNED.values(), ids=UNSIGNED)
 def test_what_has_no_certificate_table_is_unsigned(tmp_path: Path, data: bytes) -> None:
-    assert look(tmp_path, data) == Signature(State.UNSIGNED, roots=ANCHORS.fingerprint)
+    assert look(tmp_path, data) == Signature(SignatureState.UNSIGNED, roots=ANCHORS.fingerprint)
 
 
 GOOD = signed("good")
@@ -186,12 +186,12 @@ TAMPERED["the signature of another program"] = (
 @pytest.mark.parametrize("data", TAMPERED.values(), ids=TAMPERED)
 def test_bytes_that_are_not_those_that_were_signed_are_found(tmp_path: Path, data: bytes) -> None:
     facts = look(tmp_path, data)
-    assert facts.state is State.TAMPERED, facts
+    assert facts.state is SignatureState.TAMPERED, facts
     assert facts.problem
 
 
 def test_the_checksum_is_not_part_of_what_is_signed(tmp_path: Path) -> None:
-    assert look(tmp_path, flipped(GOOD, 0x80 + 24 + 64)).state is State.SIGNED
+    assert look(tmp_path, flipped(GOOD, 0x80 + 24 + 64)).state is SignatureState.SIGNED
 
 
 def test_a_signature_that_cannot_be_read_is_one_by_nobody(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_signature_that_cannot_be_read_is_one_by_nobody(tmp_path: Path) -> Non
 
 def test_an_entry_of_another_kind_is_passed_over(tmp_path: Path) -> None:
     data = GOOD[: OFFSET + 6] + struct.pack("<H", 1) + GOOD[OFFSET + 8 :]
-    assert look(tmp_path, data).state is State.UNSIGNED
+    assert look(tmp_path, data).state is SignatureState.UNSIGNED
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -210,7 +210,7 @@ def test_no_single_change_turns_a_spoilt_program_into_a_trusted_one(tmp_path: Pa
     at = data.draw(st.integers(0, OFFSET - 1))
     covered = not (0x80 + 24 + 64 <= at < 0x80 + 24 + 68)
     facts = look(tmp_path, flipped(GOOD, at))
-    trusted = facts.state is State.SIGNED and any(signer.trust is Trust.TRUSTED for signer in facts.signers)
+    trusted = facts.state is SignatureState.SIGNED and any(signer.trust is Trust.TRUSTED for signer in facts.signers)
     assert trusted is not covered
 
 
@@ -219,4 +219,4 @@ def test_no_single_change_turns_a_spoilt_program_into_a_trusted_one(tmp_path: Pa
 def test_any_certificate_table_gives_an_answer(tmp_path: Path, entry: bytes, at: int) -> None:
     table = bytearray(GOOD[OFFSET:])
     table[8 + at : 8 + at + len(entry)] = entry[: SIZE - 8 - at]
-    assert look(tmp_path, GOOD[:OFFSET] + bytes(table[:SIZE])).state in State
+    assert look(tmp_path, GOOD[:OFFSET] + bytes(table[:SIZE])).state in SignatureState

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from repo_manager.adapters.installers.certificate_chain import Anchors, Sealed
+from repo_manager.adapters.installers.certificate_chain import TrustedRoots, VerifiedSignature
 from repo_manager.core.audit.signature_policy import Signer, Trust
 
 PROGRAMS = ExtendedKeyUsageOID.CODE_SIGNING
@@ -81,7 +81,7 @@ ROOT = holder("Root")
 
 
 def judge(leaf: bytes, *between: Holder, roots: tuple[bytes, ...] = (ROOT.der,)) -> Signer:
-    return Anchors(roots, "roots").judge(Sealed(leaf, tuple(one.der for one in between), b"value", ()))
+    return TrustedRoots(roots, "roots").judge(VerifiedSignature(leaf, tuple(one.der for one in between), b"value", ()))
 
 
 def leaf(issuer: Holder, years: tuple[int, int] = (2020, 2100)) -> Holder:
@@ -157,8 +157,8 @@ def test_a_damaged_certificate_is_nobodys() -> None:
 
 
 def test_a_damaged_certificate_in_between_is_passed_over() -> None:
-    sealed = Sealed(leaf(ROOT).der, (b"0\x03abc",), b"value", (b"no token", b""))
-    assert Anchors((b"junk", ROOT.der), "roots").judge(sealed).trust is Trust.TRUSTED
+    sealed = VerifiedSignature(leaf(ROOT).der, (b"0\x03abc",), b"value", (b"no token", b""))
+    assert TrustedRoots((b"junk", ROOT.der), "roots").judge(sealed).trust is Trust.TRUSTED
 
 
 def test_a_root_that_is_odd_is_taken_without_a_word() -> None:

@@ -12,12 +12,12 @@ from simulator import name_of
 from small_world import bench, data_of
 
 from repo_manager.adapters.filesystem.digests import REMEMBERED_FOR, Digests
-from repo_manager.adapters.filesystem.repository_folder import Record
+from repo_manager.adapters.filesystem.repository_folder import PlacedRecord
 from repo_manager.adapters.installers.inspect import Checker, inspect_file
-from repo_manager.adapters.sources.fetching import Stage
+from repo_manager.adapters.sources.fetching import StagedFile
 from repo_manager.core import names, repository
 from repo_manager.core.audit.findings import Code
-from repo_manager.core.repository import Entry
+from repo_manager.core.repository import FolderEntry
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,7 @@ def checker_of(world: World) -> Checker:
 
 def test_bytes_that_could_not_be_read_prove_nothing_and_are_not_remembered(tmp_path: Path) -> None:
     world = small_world.build(tmp_path / "world", mess=False)
-    gone = repository.survey(str(world.repository), [Entry(name_of("Windows"), 1000)])
+    gone = repository.survey(str(world.repository), [FolderEntry(name_of("Windows"), 1000)])
     checker = checker_of(world)
     verdict = checker.read(gone, gone.files)[name_of("Windows")]
     assert (verdict.code, verdict.good, verdict.read) == (Code.CORRUPT, False, False)
@@ -184,7 +184,7 @@ def test_a_file_that_is_not_the_one_that_was_placed_lists_no_kernels(tmp_path: P
     name = name_of("SLES12-64")
     world.put(name)
     listing = bench(world).folder.listing()
-    records = {name: Record("0" * 64, listing.files[0].entry.size_bytes)}
+    records = {name: PlacedRecord("0" * 64, listing.files[0].entry.size_bytes)}
     checker = Checker(world.repository.joinpath, Digests(world.cache, world.repository), records)
     assert checker.kernels(listing, listing.files) == {}
     assert checker.known(listing)[name].code is Code.CORRUPT
@@ -193,7 +193,7 @@ def test_a_file_that_is_not_the_one_that_was_placed_lists_no_kernels(tmp_path: P
 
 def test_a_file_that_is_gone_lists_no_kernels(tmp_path: Path) -> None:
     world = small_world.build(tmp_path / "world", mess=False)
-    gone = repository.survey(str(world.repository), [Entry(name_of("SLES12-64"), 1000)])
+    gone = repository.survey(str(world.repository), [FolderEntry(name_of("SLES12-64"), 1000)])
     assert checker_of(world).kernels(gone, gone.files) == {}
 
 
@@ -202,7 +202,7 @@ def test_what_was_verified_on_its_way_in_has_its_kernels_told(tmp_path: Path) ->
     world.put(name_of("SLES12-64"))
     listing = bench(world).folder.listing()
     path = world.repository / name_of("SLES12-64")
-    stage = Stage(
+    stage = StagedFile(
         path.name, inspect_file(path, names.parse(path.name)), path.stat().st_size, None, ("6.4.0-1-default",)
     )
     checker = checker_of(world)

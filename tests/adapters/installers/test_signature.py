@@ -9,7 +9,7 @@ from signed_programs import OTHER_ROOT, PUBLISHER, ROOT, flipped, program, signe
 
 from repo_manager.adapters.installers.signature import Roots, Signatures, available
 from repo_manager.core import names
-from repo_manager.core.audit.signature_policy import Policy, Rules, Signature, State
+from repo_manager.core.audit.signature_policy import Rules, Signature, SignaturePolicy, SignatureState
 from repo_manager.core.errors import InputError, VerificationError
 from repo_manager.core.names import WINDOWS
 
@@ -23,7 +23,11 @@ ELSEWHERE = pytest.mark.skipif(sys.platform == "win32", reason="Windows has root
 
 
 def checks(
-    asked: Policy | None = None, publisher: str | None = None, *, roots: Path | None = ROOT, changing: bool = True
+    asked: SignaturePolicy | None = None,
+    publisher: str | None = None,
+    *,
+    roots: Path | None = ROOT,
+    changing: bool = True,
 ) -> Signatures:
     return Signatures(Rules(asked, changing, publisher), Roots(roots), lambda: NOW)
 
@@ -44,24 +48,24 @@ def no_library(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("data", "asked", "publisher", "code"),
     [
-        (signed("good"), Policy.REQUIRE, PUBLISHER, None),
+        (signed("good"), SignaturePolicy.REQUIRE, PUBLISHER, None),
         (signed("good"), None, PUBLISHER, None),
         (signed("expired-stamped"), None, PUBLISHER, None),
         (program(), None, PUBLISHER, "unsigned"),
-        (program(), Policy.REQUIRE, None, "unsigned"),
+        (program(), SignaturePolicy.REQUIRE, None, "unsigned"),
         (signed("somebody-else"), None, PUBLISHER, "other-publisher"),
         (signed("other-root"), None, PUBLISHER, "other-publisher"),
         (signed("expired"), None, PUBLISHER, "other-publisher"),
         (flipped(signed("good"), 0x250), None, None, "tampered"),
-        (flipped(signed("good"), 0x250), Policy.WARN, None, "tampered"),
-        (flipped(signed("good"), 0x250), Policy.OFF, PUBLISHER, None),
-        (program(), Policy.OFF, PUBLISHER, None),
+        (flipped(signed("good"), 0x250), SignaturePolicy.WARN, None, "tampered"),
+        (flipped(signed("good"), 0x250), SignaturePolicy.OFF, PUBLISHER, None),
+        (program(), SignaturePolicy.OFF, PUBLISHER, None),
         (program(), None, None, None),
         (signed("somebody-else"), None, None, None),
     ],
 )
 def test_a_file_on_its_way_in_is_refused_by_policy(
-    tmp_path: Path, data: bytes, asked: Policy | None, publisher: str | None, code: str | None
+    tmp_path: Path, data: bytes, asked: SignaturePolicy | None, publisher: str | None, code: str | None
 ) -> None:
     found = checks(asked, publisher)
     if code is None:
@@ -76,18 +80,20 @@ def test_a_file_on_its_way_in_is_refused_by_policy(
 
 
 def test_what_is_let_pass_with_a_warning_is_named(tmp_path: Path) -> None:
-    found = checks(Policy.WARN, PUBLISHER)
-    assert found.check(put(tmp_path, program()), NAME) == Signature(State.UNSIGNED, roots=Roots(ROOT).fingerprint)
+    found = checks(SignaturePolicy.WARN, PUBLISHER)
+    assert found.check(put(tmp_path, program()), NAME) == Signature(
+        SignatureState.UNSIGNED, roots=Roots(ROOT).fingerprint
+    )
     assert list(found.remarks()) == [f"{NAME} has no signature; one by {PUBLISHER} is expected"]
 
 
 def test_an_archive_is_not_looked_at(tmp_path: Path) -> None:
-    assert checks(Policy.REQUIRE, PUBLISHER).check(put(tmp_path, program()), ARCHIVE) is None
+    assert checks(SignaturePolicy.REQUIRE, PUBLISHER).check(put(tmp_path, program()), ARCHIVE) is None
 
 
 @ELSEWHERE
 def test_without_roots_a_name_is_compared_and_that_is_said(tmp_path: Path) -> None:
-    found = checks(Policy.WARN, PUBLISHER, roots=None)
+    found = checks(SignaturePolicy.WARN, PUBLISHER, roots=None)
     found.check(put(tmp_path, signed("other-root")), NAME)
     (remark,) = found.remarks()
     assert "proves nothing" in remark
@@ -97,7 +103,7 @@ def test_without_roots_a_name_is_compared_and_that_is_said(tmp_path: Path) -> No
 
 @ELSEWHERE
 def test_without_roots_nothing_can_be_required(tmp_path: Path) -> None:
-    for found in (checks(Policy.REQUIRE, roots=None), checks(None, PUBLISHER, roots=None)):
+    for found in (checks(SignaturePolicy.REQUIRE, roots=None), checks(None, PUBLISHER, roots=None)):
         with pytest.raises(InputError) as refused:
             found.insist()
         assert (refused.value.code, "signature_roots" in refused.value.hint) == ("no-signature-roots", True)
@@ -107,12 +113,17 @@ def test_without_roots_nothing_can_be_required(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "publisher", "changing"),
-    [(Policy.WARN, PUBLISHER, True), (Policy.OFF, PUBLISHER, True), (None, None, True), (None, PUBLISHER, False)],
+    [
+        (SignaturePolicy.WARN, PUBLISHER, True),
+        (SignaturePolicy.OFF, PUBLISHER, True),
+        (None, None, True),
+        (None, PUBLISHER, False),
+    ],
     ids=["warn", "off", "nobody is expected", "an audit"],
 )
 def test_nothing_is_insisted_on_where_nothing_is_required(
     no_library: None,
-    asked: Policy | None,
+    asked: SignaturePolicy | None,
     publisher: str | None,
     changing: bool,  # noqa: FBT001 - a row
 ) -> None:
@@ -130,7 +141,7 @@ def test_without_the_library_the_names_of_what_was_not_checked_are_kept(tmp_path
 
 
 def test_without_the_library_nothing_can_be_required(tmp_path: Path, no_library: None) -> None:
-    for found in (checks(Policy.REQUIRE), checks(None, PUBLISHER)):
+    for found in (checks(SignaturePolicy.REQUIRE), checks(None, PUBLISHER)):
         with pytest.raises(InputError) as refused:
             found.insist()
         assert refused.value.code == "no-signature-library"
@@ -153,13 +164,17 @@ def test_what_is_known_by_other_roots_must_be_looked_at_again(tmp_path: Path) ->
 
 def test_facts_outlive_a_change_of_what_is_expected(tmp_path: Path) -> None:
     facts = checks().examine(put(tmp_path, signed("good")))
-    for asked, publisher, good in ((None, None, True), (None, PUBLISHER, True), (Policy.REQUIRE, "Others", False)):
+    for asked, publisher, good in (
+        (None, None, True),
+        (None, PUBLISHER, True),
+        (SignaturePolicy.REQUIRE, "Others", False),
+    ):
         found = checks(asked, publisher)
         assert not found.wanted(NAME, facts)
         verdict = found.verdict(NAME, facts)
         assert verdict is not None
         assert verdict.good is good
-    assert checks(Policy.OFF).verdict(NAME, facts) is None
+    assert checks(SignaturePolicy.OFF).verdict(NAME, facts) is None
 
 
 @pytest.mark.skipif(sys.platform != "win32", reason="only Windows has a store of such roots")
@@ -192,7 +207,7 @@ def test_a_root_that_cannot_be_read_as_a_certificate_is_passed_over(tmp_path: Pa
     odd = tmp_path / "odd.pem"
     odd.write_bytes(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" + ROOT.read_bytes())
     roots = Roots(odd)
-    found = Signatures(Rules(Policy.REQUIRE), roots, lambda: NOW)
+    found = Signatures(Rules(SignaturePolicy.REQUIRE), roots, lambda: NOW)
     assert found.check(put(tmp_path, signed("good")), NAME) is not None
 
 

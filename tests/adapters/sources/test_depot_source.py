@@ -9,8 +9,8 @@ import pytest
 from simulator import name_of
 from small_world import data_of
 
-from repo_manager.adapters.sources.depot_source import DepotSource, Pace
-from repo_manager.adapters.storage.local import FolderDepot
+from repo_manager.adapters.sources.depot_source import DepotSource, RateLimit
+from repo_manager.adapters.storage.local import LocalStorage
 from repo_manager.adapters.tuf.signed_set import payload_path
 from repo_manager.core import names
 from repo_manager.core.errors import TransferError, VerificationError
@@ -28,7 +28,7 @@ PATH = payload_path(DIGEST, NAME.text)
 class Cut:
     """A depot that breaks off after so many bytes of every stream, and knows where each began."""
 
-    def __init__(self, depot: FolderDepot, after: int) -> None:
+    def __init__(self, depot: LocalStorage, after: int) -> None:
         self._depot = depot
         self._after = after
         self.offsets: list[int] = []
@@ -45,14 +45,14 @@ class Cut:
 
 
 @pytest.fixture
-def depot(tmp_path: Path) -> FolderDepot:
+def depot(tmp_path: Path) -> LocalStorage:
     (tmp_path / "depot").mkdir()
-    depot = FolderDepot(tmp_path / "depot")
+    depot = LocalStorage(tmp_path / "depot")
     depot.write(PATH, DATA)
     return depot
 
 
-def test_an_installer_comes_whole(depot: FolderDepot, tmp_path: Path) -> None:
+def test_an_installer_comes_whole(depot: LocalStorage, tmp_path: Path) -> None:
     seen: list[int] = []
     part = tmp_path / "x.part"
 
@@ -62,7 +62,7 @@ def test_an_installer_comes_whole(depot: FolderDepot, tmp_path: Path) -> None:
     assert seen[-1] == len(DATA)
 
 
-def test_what_broke_off_is_gone_on_with_by_the_next_run(depot: FolderDepot, tmp_path: Path) -> None:
+def test_what_broke_off_is_gone_on_with_by_the_next_run(depot: LocalStorage, tmp_path: Path) -> None:
     part = tmp_path / "x.part"
     cut = Cut(depot, 700)
     for _ in range(len(DATA) // 700):
@@ -75,7 +75,7 @@ def test_what_broke_off_is_gone_on_with_by_the_next_run(depot: FolderDepot, tmp_
     assert cut.offsets == list(range(0, len(DATA), 700))
 
 
-def test_without_a_digest_nothing_is_gone_on_with(depot: FolderDepot, tmp_path: Path) -> None:
+def test_without_a_digest_nothing_is_gone_on_with(depot: LocalStorage, tmp_path: Path) -> None:
     depot.write(NAME.text, DATA)
     part = tmp_path / "x.part"
     cut = Cut(depot, 700)
@@ -89,7 +89,7 @@ def test_without_a_digest_nothing_is_gone_on_with(depot: FolderDepot, tmp_path: 
     assert cut.offsets == [0, 0]
 
 
-def test_a_beginning_of_another_build_is_given_up(depot: FolderDepot, tmp_path: Path) -> None:
+def test_a_beginning_of_another_build_is_given_up(depot: LocalStorage, tmp_path: Path) -> None:
     """A part that an earlier set has left: right as far as anybody can tell before the end."""
     part = tmp_path / "x.part"
     with pytest.raises(TransferError):
@@ -112,7 +112,7 @@ def test_a_beginning_of_another_build_is_given_up(depot: FolderDepot, tmp_path: 
         pytest.param(b"<html>Sign in</html>", None, id="a login page"),
     ],
 )
-def test_wrong_bytes_leave_nothing_behind(depot: FolderDepot, tmp_path: Path, data: bytes, code: str | None) -> None:
+def test_wrong_bytes_leave_nothing_behind(depot: LocalStorage, tmp_path: Path, data: bytes, code: str | None) -> None:
     depot.write(PATH, data)
     part = tmp_path / "x.part"
 
@@ -125,7 +125,7 @@ def test_wrong_bytes_leave_nothing_behind(depot: FolderDepot, tmp_path: Path, da
     assert not part.with_name("x.part.json").exists()
 
 
-def test_a_transfer_that_was_stopped_can_be_gone_on_with(depot: FolderDepot, tmp_path: Path) -> None:
+def test_a_transfer_that_was_stopped_can_be_gone_on_with(depot: LocalStorage, tmp_path: Path) -> None:
     part = tmp_path / "x.part"
 
     with pytest.raises(TransferError) as failure:
@@ -157,7 +157,7 @@ class Time:
 )
 def test_the_rate_is_kept(rate: int | None, pieces: list[int], least_s: float, most_s: float) -> None:
     time = Time()
-    pace = Pace(rate, sleep=time.sleep, clock=time.clock)
+    pace = RateLimit(rate, sleep=time.sleep, clock=time.clock)
 
     for piece in pieces:
         pace.take(piece)
@@ -167,7 +167,7 @@ def test_the_rate_is_kept(rate: int | None, pieces: list[int], least_s: float, m
 
 def test_a_pause_is_not_made_up_for(tmp_path: Path) -> None:
     time = Time()
-    pace = Pace(1000, sleep=time.sleep, clock=time.clock)
+    pace = RateLimit(1000, sleep=time.sleep, clock=time.clock)
     pace.take(1000)
     time.now_s = 1000.0
 
@@ -179,6 +179,6 @@ def test_a_pause_is_not_made_up_for(tmp_path: Path) -> None:
 def test_nobody_waits_for_a_rate_once_it_was_stopped() -> None:
     time = Time()
 
-    Pace(1, sleep=time.sleep, clock=time.clock).take(10**9, lambda: True)
+    RateLimit(1, sleep=time.sleep, clock=time.clock).take(10**9, lambda: True)
 
     assert time.now_s == 100.0

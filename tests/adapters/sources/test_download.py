@@ -35,7 +35,7 @@ from small_disk import mounted
 
 from repo_manager.adapters.installers.archive import MismatchError
 from repo_manager.adapters.sources._transport import Transport
-from repo_manager.adapters.sources.download import Downloader, Policy
+from repo_manager.adapters.sources.download import Downloader, HttpPolicy
 from repo_manager.adapters.sources.http_rules import check_hop, parse_content_range, retry_after_s
 from repo_manager.core.address import host_of
 from repo_manager.core.errors import InputError, MachineError, RepoManagerError, TransferError, VerificationError
@@ -66,12 +66,12 @@ def part(tmp_path: Path) -> Path:
     return tmp_path / "staged"
 
 
-def policy_for(*servers: AbuseServer) -> Policy:
-    return Policy(frozenset(server.entry for server in servers), trust_env=False, stall_timeout_s=5)
+def policy_for(*servers: AbuseServer) -> HttpPolicy:
+    return HttpPolicy(frozenset(server.entry for server in servers), trust_env=False, stall_timeout_s=5)
 
 
 @contextmanager
-def downloader(policy: Policy, waits: list[float] | None = None) -> Iterator[Downloader]:
+def downloader(policy: HttpPolicy, waits: list[float] | None = None) -> Iterator[Downloader]:
     """One that notes its waits, joined where they were cut into naps, instead of waiting."""
     naps: list[float] = [] if waits is None else waits
     with Downloader(policy, sleep=naps.append, random=lambda: 0.999) as made:
@@ -462,7 +462,7 @@ def test_waits_grow_and_end(server: AbuseServer, part: Path) -> None:
 
 
 def test_a_wait_has_a_cap() -> None:
-    patient = Policy(frozenset())
+    patient = HttpPolicy(frozenset())
 
     assert patient.backoff(50, 0.5) == 30.0
     assert patient.backoff(10_000_000, 1.0) == 60.0
@@ -636,7 +636,7 @@ def test_the_error_names_every_source_and_wrong_bytes_weigh_more(server: AbuseSe
 
 
 def test_without_a_source_there_is_an_error_and_no_file(part: Path) -> None:
-    with downloader(Policy(frozenset())) as made, pytest.raises(TransferError) as failure:
+    with downloader(HttpPolicy(frozenset())) as made, pytest.raises(TransferError) as failure:
         made.fetch(NAME, [], part)
 
     assert failure.value.code == "no-source"
@@ -708,7 +708,7 @@ def test_a_redirect_to_another_host_needs_that_host_allowed(server: AbuseServer,
     ],
 )
 def test_a_hop_is_allowed_or_has_a_reason(scheme: str, before: str | None, entry: str, code: str | None) -> None:
-    policy = Policy(frozenset({"good"}))
+    policy = HttpPolicy(frozenset({"good"}))
     if code is None:
         check_hop(policy, scheme=scheme, entry=entry, before=before, url="x")
         return
@@ -826,7 +826,7 @@ def test_a_host_that_does_not_listen_is_tried_again(server: AbuseServer, part: P
     "url", ["", "no url", "http://", "http://[", "http://a b/", "file:///etc/passwd", "x" * 70_000]
 )
 def test_an_address_that_is_none_is_refused(url: str, part: Path) -> None:
-    with downloader(Policy(frozenset({"a"}), trust_env=False)) as made, pytest.raises(TransferError) as failure:
+    with downloader(HttpPolicy(frozenset({"a"}), trust_env=False)) as made, pytest.raises(TransferError) as failure:
         made.fetch(NAME, [url], part)
 
     assert failure.value.code in {"bad-address", "refused-scheme", "refused-host"}
@@ -966,14 +966,14 @@ def test_a_document_that_is_none_is_refused(server: AbuseServer, script: Script,
 
 def test_a_proxy_is_asked_in_the_servers_place(server: AbuseServer, part: Path) -> None:
     server.scripts["http://vendor.invalid/x"] = Honest(DATA)
-    policy = Policy(frozenset({"vendor.invalid"}), proxy=server.base, trust_env=False)
+    policy = HttpPolicy(frozenset({"vendor.invalid"}), proxy=server.base, trust_env=False)
 
     with downloader(policy) as made:
         assert made.fetch(NAME, ["http://vendor.invalid/x"], part).sha256 == SHA256
 
 
 def test_a_proxy_that_refuses_a_tunnel_is_named(server: AbuseServer, part: Path) -> None:
-    policy = Policy(frozenset({"vendor.invalid"}), proxy=f"http://u:pw@{server.entry}", trust_env=False)
+    policy = HttpPolicy(frozenset({"vendor.invalid"}), proxy=f"http://u:pw@{server.entry}", trust_env=False)
 
     with downloader(policy) as made, pytest.raises(TransferError) as failure:
         made.fetch(NAME, ["https://vendor.invalid/x"], part)
@@ -985,7 +985,7 @@ def test_a_proxy_that_refuses_a_tunnel_is_named(server: AbuseServer, part: Path)
 @pytest.mark.parametrize("proxy", ["socks9://x", "http://[", "nonsense"])
 def test_a_proxy_address_that_is_none_is_the_operators_to_mend(proxy: str) -> None:
     with pytest.raises(InputError) as failure:
-        Downloader(Policy(frozenset(), proxy=proxy))
+        Downloader(HttpPolicy(frozenset(), proxy=proxy))
 
     assert failure.value.code == "bad-proxy"
 
@@ -1048,7 +1048,7 @@ def test_a_redirect_from_https_to_http_is_refused(
 BIG = sample_installer(NAME, payload_bytes=3_000_000)
 
 
-def read_both_ways(policy: Policy, url: str) -> tuple[bytes, bytes, bool]:
+def read_both_ways(policy: HttpPolicy, url: str) -> tuple[bytes, bytes, bool]:
     """The body read by our means and by httpx alone, and whether ours went straight to the socket."""
     with Transport(policy) as transport:
         with transport.ask("GET", url, {}) as answer:
@@ -1122,7 +1122,7 @@ def test_a_ca_file_that_is_none_is_reported(tmp_path: Path, content: str | None)
         ca_file.write_text(content, "utf-8")
 
     with pytest.raises(MachineError) as failure:
-        Downloader(Policy(frozenset(), ca_file=ca_file))
+        Downloader(HttpPolicy(frozenset(), ca_file=ca_file))
 
     assert failure.value.code == "no-ca-file"
 

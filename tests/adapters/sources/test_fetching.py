@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from abuse_server import Honest, Script, always, serving
 
-from repo_manager.adapters.download_folder import Carrier
-from repo_manager.adapters.sources.download import Downloader, Policy
+from repo_manager.adapters.download_folder import DownloadFolder
+from repo_manager.adapters.sources.download import Downloader, HttpPolicy
 from repo_manager.adapters.sources.fetching import Fetcher
 from repo_manager.core.address import host_of
 from repo_manager.core.names import Token, parse
@@ -59,13 +59,13 @@ def test_the_sum_is_told_before_the_first_byte(others: dict[str, Script], expect
 
     scripts: dict[str, Script] = {**{token: Honest(data) for token, data in DATA.items()}, **others}
     with serving() as server:
-        policy = Policy(hosts=frozenset({host_of(server.base)}), trust_env=False, attempts=1)
+        policy = HttpPolicy(hosts=frozenset({host_of(server.base)}), trust_env=False, attempts=1)
         fetcher = Fetcher(lambda: Downloader(policy, sleep=lambda _: None), reserve_bytes=0)
         items = [
             Download(Token(token), NAME[token], (server.url(f"/{NAME[token]}", script),), None, None, "missing")
             for token, script in scripts.items()
         ]
-        carrier = Carrier(tmp_path)
+        carrier = DownloadFolder(tmp_path)
         carrier.prepare()
         collected = fetcher.collect(items, carrier, progress, sized)
         fetcher.close()

@@ -16,30 +16,30 @@ from web_world import ROOT_DIGEST, write_set
 
 from repo_manager.adapters.filesystem.digests import Digests
 from repo_manager.adapters.installers.inspect import Checker
-from repo_manager.adapters.sources.http_rules import Policy
-from repo_manager.adapters.status_reports.probe import Sight, lead, look_at, published
-from repo_manager.adapters.storage import Keyring, open_depot
-from repo_manager.adapters.storage.local import FolderDepot
+from repo_manager.adapters.sources.http_rules import HttpPolicy
+from repo_manager.adapters.status_reports.probe import ProbeContext, lead, look_at, published
+from repo_manager.adapters.storage import Credentials, open_depot
+from repo_manager.adapters.storage.local import LocalStorage
 from repo_manager.adapters.tuf.trust_store import TrustStore
 from repo_manager.core.address import parse as parse_address
-from repo_manager.core.audit.findings import State
+from repo_manager.core.audit.findings import PackageStatus
 from repo_manager.core.errors import RepoManagerError
-from repo_manager.core.fleet import Expected, Host, SetName
+from repo_manager.core.fleet import ExpectedServer, Host, SetName
 from repo_manager.core.names import Token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from repo_manager.core.fleet import Look
+    from repo_manager.core.fleet import ProbeResult
 
-POLICY = Policy(frozenset(), attempts=1, stall_timeout_s=20, trust_env=False)
+POLICY = HttpPolicy(frozenset(), attempts=1, stall_timeout_s=20, trust_env=False)
 
 
 @pytest.fixture
-def sight(tmp_path: Path) -> Callable[..., Sight]:
-    def make(*, deep: bool = False) -> Sight:
-        return Sight(
-            lambda place: open_depot(place, policy=POLICY, keyring=Keyring({})),
+def sight(tmp_path: Path) -> Callable[..., ProbeContext]:
+    def make(*, deep: bool = False) -> ProbeContext:
+        return ProbeContext(
+            lambda place: open_depot(place, policy=POLICY, keyring=Credentials({})),
             lambda path: Checker(path.joinpath, Digests(tmp_path / "cache", path), {}),
             deep,
         )
@@ -54,53 +54,56 @@ def _repository(folder: Path, *tokens: str) -> Path:
     return folder
 
 
-def _one(place: Path | str, sight: Sight, patience_s: float = 60) -> Look:
-    (look,) = look_at([Expected(Host("a"), None, str(place))], sight, patience_s)
+def _one(place: Path | str, sight: ProbeContext, patience_s: float = 60) -> ProbeResult:
+    (look,) = look_at([ExpectedServer(Host("a"), None, str(place))], sight, patience_s)
     return look
 
 
-def test_a_folder_says_what_lies_there(tmp_path: Path, sight: Callable[..., Sight]) -> None:
+def test_a_folder_says_what_lies_there(tmp_path: Path, sight: Callable[..., ProbeContext]) -> None:
     folder = _repository(tmp_path / "r", "RHEL9-64", "Windows")
     (folder / "notes.txt").write_bytes(b"mine")
     look = _one(folder, sight())
-    assert {line.package: line.state for line in look.packages} == {"RHEL9-64": State.OK, "Windows": State.OK}
+    assert {line.package: line.state for line in look.packages} == {
+        "RHEL9-64": PackageStatus.OK,
+        "Windows": PackageStatus.OK,
+    }
     assert (look.followed, look.error) == (None, None)
     assert not (folder / ".repo-manager").exists(), "looking changes nothing"
 
 
-@pytest.mark.parametrize(("deep", "state"), [(False, State.OK), (True, State.CORRUPT)])
+@pytest.mark.parametrize(("deep", "state"), [(False, PackageStatus.OK), (True, PackageStatus.CORRUPT)])
 def test_only_a_deep_look_reads_the_bytes(
-    tmp_path: Path, sight: Callable[..., Sight], state: State, *, deep: bool
+    tmp_path: Path, sight: Callable[..., ProbeContext], state: PackageStatus, *, deep: bool
 ) -> None:
     folder = _repository(tmp_path / "r", "RHEL9-64", "OL8-64")
     path = folder / name_of("RHEL9-64")
     path.write_bytes(path.read_bytes()[:-200])
     states = {line.package: line.state for line in _one(folder, sight(deep=deep)).packages}
-    assert states == {"RHEL9-64": state, "OL8-64": State.OK}
+    assert states == {"RHEL9-64": state, "OL8-64": PackageStatus.OK}
 
 
-def test_a_deep_look_believes_nothing_that_was_read_before(tmp_path: Path, sight: Callable[..., Sight]) -> None:
+def test_a_deep_look_believes_nothing_that_was_read_before(tmp_path: Path, sight: Callable[..., ProbeContext]) -> None:
     folder = _repository(tmp_path / "r", "RHEL9-64")
-    assert [line.state for line in _one(folder, sight(deep=True)).packages] == [State.OK]
+    assert [line.state for line in _one(folder, sight(deep=True)).packages] == [PackageStatus.OK]
     (memory,) = (path for path in (tmp_path / "cache").iterdir() if not path.name.endswith(".kernels.json"))
     document = json.loads(memory.read_text("ascii"))
     document["files"][name_of("RHEL9-64")][5:8] = ["", "corrupt", "as an earlier run said"]
     memory.write_text(json.dumps(document), "ascii")
-    assert [line.state for line in _one(folder, sight()).packages] == [State.CORRUPT]
-    assert [line.state for line in _one(folder, sight(deep=True)).packages] == [State.OK]
+    assert [line.state for line in _one(folder, sight()).packages] == [PackageStatus.CORRUPT]
+    assert [line.state for line in _one(folder, sight(deep=True)).packages] == [PackageStatus.OK]
 
 
-def test_a_repository_remembers_which_set_it_followed(tmp_path: Path, sight: Callable[..., Sight]) -> None:
+def test_a_repository_remembers_which_set_it_followed(tmp_path: Path, sight: Callable[..., ProbeContext]) -> None:
     leading = Leading(tmp_path / "leader")
     root = leading.publish().root
-    followed = Following(FolderDepot(leading.depot), root).follow()
+    followed = Following(LocalStorage(leading.depot), root).follow()
     folder = _repository(tmp_path / "r", "RHEL9-64")
     (folder / ".repo-manager").mkdir()
     TrustStore(folder).save(followed.memory)
     assert _one(folder, sight()).followed == SetName(root, 1)
 
 
-def test_a_set_behind_an_address_says_what_it_holds(tmp_path: Path, sight: Callable[..., Sight]) -> None:
+def test_a_set_behind_an_address_says_what_it_holds(tmp_path: Path, sight: Callable[..., ProbeContext]) -> None:
     write_set(tmp_path / "set")
     with serving() as server:
         for path in (tmp_path / "set" / "metadata").iterdir():
@@ -112,7 +115,7 @@ def test_a_set_behind_an_address_says_what_it_holds(tmp_path: Path, sight: Calla
     assert (nothing.error, nothing.packages) == ("no-signed-set", ())
 
 
-def test_those_that_cannot_be_looked_at_hold_up_nobody(tmp_path: Path, sight: Callable[..., Sight]) -> None:
+def test_those_that_cannot_be_looked_at_hold_up_nobody(tmp_path: Path, sight: Callable[..., ProbeContext]) -> None:
     folder = _repository(tmp_path / "r", "RHEL9-64")
     file = tmp_path / "file"
     file.write_bytes(b"")
@@ -128,7 +131,7 @@ def test_those_that_cannot_be_looked_at_hold_up_nobody(tmp_path: Path, sight: Ca
             "good": str(folder),
             "unnamed": None,
         }
-        expected = [Expected(Host(name), None, place) for name, place in places.items()]
+        expected = [ExpectedServer(Host(name), None, place) for name, place in places.items()]
         looks = {look.host: look for look in look_at(expected, sight(), 5)}
     assert {host: look.error for host, look in looks.items()} == {
         "mute": "no-answer",
@@ -145,7 +148,7 @@ def test_those_that_cannot_be_looked_at_hold_up_nobody(tmp_path: Path, sight: Ca
 def test_a_leader_is_taken_as_it_is_or_verified_by_its_fingerprint(tmp_path: Path) -> None:
     leading = Leading(tmp_path)
     root = leading.publish(days=1).root
-    depot = FolderDepot(leading.depot)
+    depot = LocalStorage(leading.depot)
 
     plain, verified = (
         lead(depot, None, leading.now),

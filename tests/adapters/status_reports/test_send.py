@@ -14,15 +14,15 @@ from object_stores import azurite, s3_server, signature
 from web_world import make_tokens, write_set
 from web_world import serving as serve
 
-from repo_manager.adapters.sources.http_rules import Policy
+from repo_manager.adapters.sources.http_rules import HttpPolicy
 from repo_manager.adapters.status_reports.collect import gather
-from repo_manager.adapters.status_reports.send import REFUSALS, Post
-from repo_manager.adapters.storage import Keyring, open_depot
+from repo_manager.adapters.status_reports.send import REFUSALS, ReportSender
+from repo_manager.adapters.storage import Credentials, open_depot
 from repo_manager.core import fleet
 from repo_manager.core.address import Address
 from repo_manager.core.address import parse as parse_address
 from repo_manager.core.errors import RepoManagerError
-from repo_manager.web.tokens import Role
+from repo_manager.web.tokens import BearerRole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
     from abuse_server import Request
     from object_stores import S3Server
 
-    from repo_manager.adapters.storage import Depot
+    from repo_manager.adapters.storage import Storage
 
-POLICY = Policy(frozenset(), attempts=1, stall_timeout_s=8, trust_env=False)
+POLICY = HttpPolicy(frozenset(), attempts=1, stall_timeout_s=8, trust_env=False)
 TOKEN = "rmt_" + "5" * 64
 
 
-def _post(variables: Mapping[str, str] | None = None) -> Post:
-    ring = Keyring({} if variables is None else variables)
-    return Post(POLICY, ring, lambda place: open_depot(place, policy=POLICY, keyring=ring))
+def _post(variables: Mapping[str, str] | None = None) -> ReportSender:
+    ring = Credentials({} if variables is None else variables)
+    return ReportSender(POLICY, ring, lambda place: open_depot(place, policy=POLICY, keyring=ring))
 
 
-def _with(token: str) -> Post:
+def _with(token: str) -> ReportSender:
     return _post({"REPO_MANAGER_DEPOT_TOKEN": token})
 
 
-def _failure(post: Post, place: str, *, anywhere: bool = False) -> RepoManagerError:
+def _failure(post: ReportSender, place: str, *, anywhere: bool = False) -> RepoManagerError:
     with pytest.raises(RepoManagerError) as caught:
         post.send(parse_address(place), report(), anywhere=anywhere)
     assert caught.value.hint
@@ -64,7 +64,11 @@ def test_serve_takes_a_report_and_gives_it_back(tmp_path: Path) -> None:
     write_set(tmp_path / "set")
     tokens = tmp_path / "tokens.json"
     secrets = make_tokens(
-        tokens, NOW, ("all", Role.REPORT, ()), ("other", Role.REPORT, ("ps-09",)), ("reader", Role.READ, ())
+        tokens,
+        NOW,
+        ("all", BearerRole.REPORT, ()),
+        ("other", BearerRole.REPORT, ("ps-09",)),
+        ("reader", BearerRole.READ, ()),
     )
     with serve(tmp_path / "set", tokens_file=tokens, reports=tmp_path / "reports") as served:
         _with(secrets["all"]).send(parse_address(served.url), report(), anywhere=False)
@@ -73,8 +77,8 @@ def test_serve_takes_a_report_and_gives_it_back(tmp_path: Path) -> None:
             assert _failure(_with(secrets[name]), served.url).code == "access-denied"
         assert _failure(_with(TOKEN), served.url).code == "access-denied"
 
-        def opened(whose: str, place: Address) -> Depot:
-            keyring = Keyring({"REPO_MANAGER_DEPOT_TOKEN": secrets[whose]})
+        def opened(whose: str, place: Address) -> Storage:
+            keyring = Credentials({"REPO_MANAGER_DEPOT_TOKEN": secrets[whose]})
             return open_depot(place, policy=POLICY, keyring=keyring)
 
         gathered = gather(parse_address(served.url), partial(opened, "reader"), NOW, 30)
@@ -169,13 +173,15 @@ def test_a_folder_that_is_gone_is_not_made_and_another_one_is_not_filled(tmp_pat
 
 def test_an_object_store_takes_a_report_and_says_when_it_came(s3: S3Server) -> None:
     place = f"{s3.make('sets')}/asr"
-    ring = Keyring(s3.variables())
+    ring = Credentials(s3.variables())
 
-    def opened(address: Address) -> Depot:
+    def opened(address: Address) -> Storage:
         return open_depot(address, policy=POLICY, keyring=ring)
 
-    Post(POLICY, ring, opened).send(parse_address(place), report(), anywhere=False)
-    Post(POLICY, ring, opened).send(parse_address(place), report("ps-02", at=NOW.replace(year=2099)), anywhere=False)
+    ReportSender(POLICY, ring, opened).send(parse_address(place), report(), anywhere=False)
+    ReportSender(POLICY, ring, opened).send(
+        parse_address(place), report("ps-02", at=NOW.replace(year=2099)), anywhere=False
+    )
 
     depot = opened(parse_address(place))
     depot.write("reports/report-ps-03.json", b"{")
@@ -197,8 +203,8 @@ def test_a_signature_for_one_report_allows_that_and_nothing_else(tmp_path: Path)
     with azurite(tmp_path) as azure:
         place = f"{azure.make('reports')}/asr"
         for_one = signature("reports", "cw", blob="asr/reports/report-ps-01.json")
-        ring = Keyring(azure.with_signature(for_one))
-        post = Post(POLICY, ring, lambda address: open_depot(address, policy=POLICY, keyring=ring))
+        ring = Credentials(azure.with_signature(for_one))
+        post = ReportSender(POLICY, ring, lambda address: open_depot(address, policy=POLICY, keyring=ring))
         for code in (0, 3):
             post.send(parse_address(place), report(exit_code=code), anywhere=True)
         with pytest.raises(RepoManagerError) as caught:
@@ -207,7 +213,7 @@ def test_a_signature_for_one_report_allows_that_and_nothing_else(tmp_path: Path)
         with pytest.raises(RepoManagerError):
             gather(parse_address(place), lambda address: open_depot(address, policy=POLICY, keyring=ring), NOW, 30)
 
-        reader = Keyring(azure.with_signature(signature("reports", "rl")))
+        reader = Credentials(azure.with_signature(signature("reports", "rl")))
         gathered = gather(
             parse_address(place), lambda address: open_depot(address, policy=POLICY, keyring=reader), NOW, 30
         )

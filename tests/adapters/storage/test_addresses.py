@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from repo_manager.adapters.storage import Keyring, open_depot
+from repo_manager.adapters.storage import Credentials, open_depot
 from repo_manager.adapters.storage.credentials import keyring
-from repo_manager.adapters.storage.http import HttpDepot
-from repo_manager.adapters.storage.local import FolderDepot
-from repo_manager.adapters.storage.object_store import ObjectDepot
+from repo_manager.adapters.storage.http import HttpStorage
+from repo_manager.adapters.storage.local import LocalStorage
+from repo_manager.adapters.storage.object_store import ObjectStorage
 from repo_manager.adapters.storage.object_store_settings import azure_settings, s3_settings
 from repo_manager.core.address import ObjectStore
 from repo_manager.core.address import parse as parse_address
@@ -30,17 +30,17 @@ ACCOUNT: Final = {"AZURE_STORAGE_ACCOUNT_NAME": "account", "AZURE_STORAGE_ACCOUN
 @pytest.mark.parametrize(
     ("address", "kind"),
     [
-        pytest.param("sets/asr", FolderDepot, id="a folder"),
-        pytest.param("C:\\sets\\asr", FolderDepot, id="a folder of Windows"),
-        pytest.param("http://server:8080/asr/", HttpDepot, id="http"),
-        pytest.param("HTTPS://server/asr", HttpDepot, id="https, in capitals"),
-        pytest.param("az://sets/asr", ObjectDepot, id="Azure"),
-        pytest.param("az://$web", ObjectDepot, id="a container of Azure's own"),
-        pytest.param("s3://my.bucket/asr/9.66", ObjectDepot, id="S3"),
+        pytest.param("sets/asr", LocalStorage, id="a folder"),
+        pytest.param("C:\\sets\\asr", LocalStorage, id="a folder of Windows"),
+        pytest.param("http://server:8080/asr/", HttpStorage, id="http"),
+        pytest.param("HTTPS://server/asr", HttpStorage, id="https, in capitals"),
+        pytest.param("az://sets/asr", ObjectStorage, id="Azure"),
+        pytest.param("az://$web", ObjectStorage, id="a container of Azure's own"),
+        pytest.param("s3://my.bucket/asr/9.66", ObjectStorage, id="S3"),
     ],
 )
 def test_the_address_says_which_engine_serves(address: str, kind: type) -> None:
-    depot = open_depot(parse_address(address), keyring=Keyring(ACCOUNT))
+    depot = open_depot(parse_address(address), keyring=Credentials(ACCOUNT))
     assert isinstance(depot, kind)
     assert depot.name.lower().replace("\\", "/") == address.lower().replace("\\", "/").rstrip("/")
     depot.close()
@@ -72,7 +72,7 @@ def test_the_address_says_which_engine_serves(address: str, kind: type) -> None:
 )
 def test_an_address_that_leads_nowhere_or_tells_a_secret_is_refused(address: str, code: str) -> None:
     with pytest.raises(InputError) as failure:
-        open_depot(parse_address(address), keyring=Keyring(ACCOUNT))
+        open_depot(parse_address(address), keyring=Credentials(ACCOUNT))
     assert (failure.value.code, failure.value.exit_code) == (code, 2)
     assert failure.value.hint
     assert "hunter2" not in failure.value.message + failure.value.hint
@@ -125,15 +125,15 @@ def test_an_address_that_leads_nowhere_or_tells_a_secret_is_refused(address: str
     ],
 )
 def test_azure_is_told_who_is_there(values: dict[str, str], expected: dict[str, str]) -> None:
-    settings = azure_settings(STORE, Keyring(values))
+    settings = azure_settings(STORE, Credentials(values))
     assert dict(settings.values) == expected
     assert "hunter2" not in repr(settings)
-    assert KEY not in repr(settings) + repr(Keyring(values))
+    assert KEY not in repr(settings) + repr(Credentials(values))
 
 
 def test_the_end_of_a_signature_is_known() -> None:
     values = {"AZURE_STORAGE_ACCOUNT_NAME": "acc", "AZURE_STORAGE_SAS_TOKEN": SAS}
-    assert azure_settings(STORE, Keyring(values)).expires == 1795428000.0
+    assert azure_settings(STORE, Credentials(values)).expires == 1795428000.0
 
 
 def test_s3_is_told_who_is_there() -> None:
@@ -144,7 +144,7 @@ def test_s3_is_told_who_is_there() -> None:
         "AWS_REGION": "eu-central-1",
         "AWS_ENDPOINT_URL": "http://minio:9000",
     }
-    settings = s3_settings(ObjectStore("s3", "bucket", "asr", "s3://bucket/asr"), Keyring(values))
+    settings = s3_settings(ObjectStore("s3", "bucket", "asr", "s3://bucket/asr"), Credentials(values))
     assert dict(settings.values) == {
         "access_key_id": "id",
         "secret_access_key": "hunter2",
@@ -172,7 +172,7 @@ def test_s3_is_told_who_is_there() -> None:
 )
 def test_settings_that_make_no_sense_are_refused_without_a_word_of_them(address: str, values: dict[str, str]) -> None:
     with pytest.raises(InputError) as failure:
-        open_depot(parse_address(address), keyring=Keyring(values))
+        open_depot(parse_address(address), keyring=Credentials(values))
     assert failure.value.code == "bad-store-settings"
     assert failure.value.hint
     assert "hunter2" not in failure.value.message + failure.value.hint

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 import pytest
 from abuse_server import Honest, always, drip, endless, in_turn, redirect, serving
 
-from repo_manager.adapters.sources.http_rules import Policy
-from repo_manager.adapters.storage import Keyring, open_depot
+from repo_manager.adapters.sources.http_rules import HttpPolicy
+from repo_manager.adapters.storage import Credentials, open_depot
 from repo_manager.core.address import parse as parse_address
 from repo_manager.core.errors import RepoManagerError, VerificationError
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from abuse_server import AbuseServer, Request, Script
 
-    from repo_manager.adapters.storage import Depot
+    from repo_manager.adapters.storage import Storage
 
-QUICK: Final = Policy(frozenset(), attempts=3, backoff_s=0, stall_timeout_s=20, trust_env=False)
+QUICK: Final = HttpPolicy(frozenset(), attempts=3, backoff_s=0, stall_timeout_s=20, trust_env=False)
 # Large enough to be read from the socket itself.
 DATA: Final = bytes(range(251)) * 8_000
 TOKEN: Final = "hunter2"  # noqa: S105 - of a server that lives as long as a test
@@ -35,13 +35,13 @@ def server() -> Iterator[AbuseServer]:
 class At(Protocol):
     """Opens the depot that a server's paths below /set make."""
 
-    def __call__(self, server: AbuseServer, policy: Policy = ..., token: str = ...) -> Depot: ...
+    def __call__(self, server: AbuseServer, policy: HttpPolicy = ..., token: str = ...) -> Storage: ...
 
 
 @pytest.fixture
 def at(request: pytest.FixtureRequest) -> At:
-    def opened(server: AbuseServer, policy: Policy = QUICK, token: str = "") -> Depot:
-        ring = Keyring({"REPO_MANAGER_DEPOT_TOKEN": token})
+    def opened(server: AbuseServer, policy: HttpPolicy = QUICK, token: str = "") -> Storage:
+        ring = Credentials({"REPO_MANAGER_DEPOT_TOKEN": token})
         depot = open_depot(parse_address(f"{server.base}/set"), policy=policy, keyring=ring)
         request.addfinalizer(depot.close)
         return depot
@@ -49,7 +49,7 @@ def at(request: pytest.FixtureRequest) -> At:
     return opened
 
 
-def whole(depot: Depot, path: str, offset: int = 0) -> bytes:
+def whole(depot: Storage, path: str, offset: int = 0) -> bytes:
     return b"".join(bytes(piece) for piece in depot.stream(path, offset=offset))
 
 
@@ -106,7 +106,7 @@ def test_a_drip_is_given_up(server: AbuseServer, at: At) -> None:
 
     server.url("/set/slow", slowly)
     server.url("/set/silent", drip(DATA, released))
-    policy = Policy(frozenset(), attempts=1, stall_timeout_s=0.2, min_rate=1 << 20, trust_env=False)
+    policy = HttpPolicy(frozenset(), attempts=1, stall_timeout_s=0.2, min_rate=1 << 20, trust_env=False)
     try:
         for path in ("slow", "silent"):
             error = failure_of(lambda path=path: at(server, policy).read(path, limit_bytes=9_000_000))  # type: ignore[misc]
@@ -196,7 +196,7 @@ def test_the_token_goes_to_the_server_it_is_for(server: AbuseServer, at: At) -> 
         server.url("/set/x", Honest(b"here"))
         server.url("/set/y", redirect(f"{other.base}/set/y"))
         other.url("/set/y", Honest(b"there"))
-        policy = Policy(frozenset({other.entry}), attempts=1, trust_env=False)
+        policy = HttpPolicy(frozenset({other.entry}), attempts=1, trust_env=False)
 
         assert whole(at(server, policy, TOKEN), "x") == b"here"
         assert server.log[-1][2]["authorization"] == f"Bearer {TOKEN}"

@@ -17,8 +17,8 @@ import pytest
 from abuse_server import Honest, always, drip, endless, in_turn, redirect, serving
 from object_stores import ACCOUNT, KEY, Azurite, azurite, s3_server, signature
 
-from repo_manager.adapters.sources.http_rules import Policy
-from repo_manager.adapters.storage import Keyring, open_depot
+from repo_manager.adapters.sources.http_rules import HttpPolicy
+from repo_manager.adapters.storage import Credentials, open_depot
 from repo_manager.core.address import parse as parse_address
 from repo_manager.core.errors import InputError, MachineError, RepoManagerError, TransferError, VerificationError
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from abuse_server import AbuseServer, Request, Script
 
-    from repo_manager.adapters.storage import Depot
+    from repo_manager.adapters.storage import Storage
 
-QUICK: Final = Policy(frozenset(), attempts=3, backoff_s=0.001, backoff_cap_s=0.001, stall_timeout_s=20)
+QUICK: Final = HttpPolicy(frozenset(), attempts=3, backoff_s=0.001, backoff_cap_s=0.001, stall_timeout_s=20)
 DATA: Final = bytes(range(251)) * 8_000
 SECRETS: Final = ("S3SECRETVALUE", "hunter2", KEY, "sig=", "sig%3D", "SharedKey", "reqwest", "obstore", "Generic")
 
@@ -41,14 +41,14 @@ def server() -> Iterator[AbuseServer]:
         yield server
 
 
-def at(server: AbuseServer, policy: Policy = QUICK) -> Depot:
+def at(server: AbuseServer, policy: HttpPolicy = QUICK) -> Storage:
     """The depot that the server's paths below /bucket/set make, as S3 has them."""
     variables = {
         "AWS_ACCESS_KEY_ID": "somebody",
         "AWS_SECRET_ACCESS_KEY": "S3SECRETVALUE",
         "AWS_ENDPOINT_URL": server.base,
     }
-    return open_depot(parse_address("s3://bucket/set"), policy=policy, keyring=Keyring(variables))
+    return open_depot(parse_address("s3://bucket/set"), policy=policy, keyring=Credentials(variables))
 
 
 def failure_of(act: Callable[[], object]) -> RepoManagerError:
@@ -65,7 +65,7 @@ def failure_of(act: Callable[[], object]) -> RepoManagerError:
     return error
 
 
-def whole(depot: Depot, path: str, offset: int = 0) -> bytes:
+def whole(depot: Storage, path: str, offset: int = 0) -> bytes:
     return b"".join(bytes(piece) for piece in depot.stream(path, offset=offset))
 
 
@@ -125,7 +125,7 @@ def test_a_store_that_falls_silent_is_given_up(server: AbuseServer) -> None:
     released = threading.Event()
     server.url("/bucket/set/x", drip(DATA, released))
     try:
-        error = failure_of(lambda: whole(at(server, Policy(frozenset(), attempts=1, stall_timeout_s=0.2)), "x"))
+        error = failure_of(lambda: whole(at(server, HttpPolicy(frozenset(), attempts=1, stall_timeout_s=0.2)), "x"))
     finally:
         released.set()
 
@@ -144,7 +144,7 @@ def test_bytes_that_come_too_slowly_are_given_up(server: AbuseServer) -> None:
             request.send_body(b"x")
 
     server.url("/bucket/set/x", script)
-    policy = Policy(frozenset(), attempts=1, stall_timeout_s=0.2, min_rate=1 << 20)
+    policy = HttpPolicy(frozenset(), attempts=1, stall_timeout_s=0.2, min_rate=1 << 20)
     try:
         error = failure_of(lambda: at(server, policy).read("x", limit_bytes=2_000_000))
     finally:
@@ -211,7 +211,7 @@ def test_a_store_that_leaves_out_another_part_than_asked_is_refused(server: Abus
 
 def test_nobody_answers() -> None:
     variables = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "hunter2", "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
-    depot = open_depot(parse_address("s3://bucket/set"), policy=QUICK, keyring=Keyring(variables))
+    depot = open_depot(parse_address("s3://bucket/set"), policy=QUICK, keyring=Credentials(variables))
 
     for ask in (lambda: depot.read("x", limit_bytes=10), lambda: depot.write("x", b""), lambda: list(depot.list(""))):
         error = failure_of(ask)
@@ -297,7 +297,7 @@ def test_an_upload_that_is_given_up_is_taken_back(tmp_path: Path) -> None:
 
     with s3_server() as server:
         bucket = server.make("bucket")
-        depot = open_depot(parse_address(f"{bucket}/set"), policy=QUICK, keyring=Keyring(server.variables()))
+        depot = open_depot(parse_address(f"{bucket}/set"), policy=QUICK, keyring=Credentials(server.variables()))
 
         def stop(done: int) -> None:
             under_way.append("<UploadId>" in server.uploads(bucket))
@@ -319,12 +319,12 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     with azurite(tmp_path_factory.mktemp("azurite")) as server:
         server.make("sets")
         server.make("other")
-        open_depot(parse_address("az://sets/a"), keyring=Keyring(server.variables())).write("timestamp.json", b"{}")
+        open_depot(parse_address("az://sets/a"), keyring=Credentials(server.variables())).write("timestamp.json", b"{}")
         yield server
 
 
-def with_signature(azure: Azurite, text: str) -> Depot:
-    return open_depot(parse_address("az://sets/a"), policy=QUICK, keyring=Keyring(azure.with_signature(text)))
+def with_signature(azure: Azurite, text: str) -> Storage:
+    return open_depot(parse_address("az://sets/a"), policy=QUICK, keyring=Credentials(azure.with_signature(text)))
 
 
 @pytest.mark.stores
@@ -374,7 +374,7 @@ def test_a_signature_that_does_not_count_is_refused(azure: Azurite, text: Callab
 @pytest.mark.stores
 def test_a_wrong_key_is_refused(azure: Azurite) -> None:
     wrong = {name: value.replace(KEY, "aHVudGVyMg==") for name, value in azure.variables().items()}
-    depot = open_depot(parse_address("az://sets/a"), policy=QUICK, keyring=Keyring(wrong))
+    depot = open_depot(parse_address("az://sets/a"), policy=QUICK, keyring=Credentials(wrong))
 
     for ask in (lambda: depot.read("timestamp.json", limit_bytes=10), lambda: depot.write("x", b"x")):
         assert failure_of(ask).code == "access-denied"
@@ -382,9 +382,9 @@ def test_a_wrong_key_is_refused(azure: Azurite) -> None:
 
 @pytest.mark.stores
 def test_a_container_or_account_that_does_not_exist_is_not_an_empty_set(azure: Azurite) -> None:
-    absent = open_depot(parse_address("az://no-such-container/a"), policy=QUICK, keyring=Keyring(azure.variables()))
+    absent = open_depot(parse_address("az://no-such-container/a"), policy=QUICK, keyring=Credentials(azure.variables()))
     elsewhere = {name: value.replace(ACCOUNT, "wrongaccount") for name, value in azure.variables().items()}
-    wrong = open_depot(parse_address("az://sets/a"), policy=QUICK, keyring=Keyring(elsewhere))
+    wrong = open_depot(parse_address("az://sets/a"), policy=QUICK, keyring=Credentials(elsewhere))
 
     for depot in (absent, wrong):
         for ask in (_read, _write, _list):
@@ -392,22 +392,22 @@ def test_a_container_or_account_that_does_not_exist_is_not_an_empty_set(azure: A
             assert (error.code, error.exit_code) == ("no-such-store", 3)
 
 
-def _read(depot: Depot) -> None:
+def _read(depot: Storage) -> None:
     depot.read("timestamp.json", limit_bytes=10)
 
 
-def _write(depot: Depot) -> None:
+def _write(depot: Storage) -> None:
     depot.write("timestamp.json", b"x")
 
 
-def _list(depot: Depot) -> None:
+def _list(depot: Storage) -> None:
     list(depot.list(""))
 
 
 @pytest.mark.stores
 def test_two_prefixes_of_a_container_do_not_know_each_other(azure: Azurite) -> None:
     one, two = (
-        open_depot(parse_address(f"az://sets/{name}"), keyring=Keyring(azure.variables())) for name in ("p", "p2")
+        open_depot(parse_address(f"az://sets/{name}"), keyring=Credentials(azure.variables())) for name in ("p", "p2")
     )
     one.write("x", b"one")
     two.write("x", b"two")
@@ -426,7 +426,7 @@ def test_no_credentials_at_all_are_named_as_such(server: AbuseServer) -> None:
         "AZURE_STORAGE_ENDPOINT": f"{server.base}/account",
         "AZURE_MSI_ENDPOINT": f"{server.base}/metadata/identity/oauth2/token",
     }
-    depot = open_depot(parse_address("az://sets/a"), policy=QUICK, keyring=Keyring(variables))
+    depot = open_depot(parse_address("az://sets/a"), policy=QUICK, keyring=Credentials(variables))
 
     error = failure_of(lambda: depot.read("x", limit_bytes=10))
 

@@ -11,8 +11,8 @@ import pytest
 from abuse_server import Honest, always, serving
 from object_stores import azurite, nginx, s3_server
 
-from repo_manager.adapters.sources.http_rules import Policy
-from repo_manager.adapters.storage import Blob, Depot, Keyring, open_depot
+from repo_manager.adapters.sources.http_rules import HttpPolicy
+from repo_manager.adapters.storage import Credentials, Storage, StoredFile, open_depot
 from repo_manager.core.address import parse as parse_address
 from repo_manager.core.errors import InputError, RepoManagerError, TransferError, VerificationError
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from abuse_server import AbuseServer, Request, Script
     from object_stores import Azurite, S3Server
 
-POLICY: Final = Policy(frozenset(), backoff_s=0, stall_timeout_s=20)
+POLICY: Final = HttpPolicy(frozenset(), backoff_s=0, stall_timeout_s=20)
 # Goes in more than one piece in every engine, and is no multiple of one.
 LARGE: Final = bytes(range(251)) * 40_000
 SMALL: Final = 1 << 16
@@ -58,7 +58,7 @@ UNSAFE: Final = (
 class Place:
     """A depot, and a way to put files there that does not go through it where it only reads."""
 
-    depot: Depot
+    depot: Storage
     put: Callable[[str, bytes], object]
 
 
@@ -99,14 +99,14 @@ def _nginx(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
 def _s3(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     server: S3Server = request.getfixturevalue("s3")
     address = server.make(tmp_path.name.replace("_", "-").lower().strip("-"))
-    depot = open_depot(parse_address(f"{address}/some/set"), policy=POLICY, keyring=Keyring(server.variables()))
+    depot = open_depot(parse_address(f"{address}/some/set"), policy=POLICY, keyring=Credentials(server.variables()))
     yield Place(depot, depot.write)
 
 
 def _azure(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     server: Azurite = request.getfixturevalue("azure")
     address = server.make(f"c{hashlib.sha256(tmp_path.name.encode()).hexdigest()[:20]}")
-    depot = open_depot(parse_address(f"{address}/some/set"), policy=POLICY, keyring=Keyring(server.variables()))
+    depot = open_depot(parse_address(f"{address}/some/set"), policy=POLICY, keyring=Credentials(server.variables()))
     yield Place(depot, depot.write)
 
 
@@ -129,14 +129,14 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
 
 
 @pytest.fixture(params=TO_WRITE, ids=_named)
-def writable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Depot]:
+def writable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
     for place in request.param(request, tmp_path):
         yield place.depot
         place.depot.close()
 
 
 @pytest.fixture(params=TO_READ, ids=_named)
-def read_only(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Depot]:
+def read_only(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
     for place in request.param(request, tmp_path):
         yield place.depot
         place.depot.close()
@@ -154,11 +154,11 @@ def publish(server: AbuseServer, path: str, data: bytes) -> None:
     server.url(f"/set/{path}", script)
 
 
-def whole(depot: Depot, path: str, offset: int = 0) -> bytes:
+def whole(depot: Storage, path: str, offset: int = 0) -> bytes:
     return b"".join(bytes(piece) for piece in depot.stream(path, offset=offset))
 
 
-def upload(depot: Depot, path: str, file: Path) -> list[int]:
+def upload(depot: Storage, path: str, file: Path) -> list[int]:
     """Upload a file under its own digest; returns what the progress said."""
     seen: list[int] = []
     depot.upload(path, file, sha256=hashlib.sha256(file.read_bytes()).hexdigest(), progress=seen.append)
@@ -173,7 +173,7 @@ def test_a_small_file_is_read_whole(place: Place) -> None:
 
     blob = place.depot.read("metadata/timestamp.json", limit_bytes=2)
 
-    assert isinstance(blob, Blob)
+    assert isinstance(blob, StoredFile)
     assert blob.data == b"{}"
     assert blob.etag
 
@@ -290,7 +290,7 @@ def test_a_path_that_could_lead_out_is_refused_before_anybody_is_asked(place: Pl
 # Writing
 
 
-def test_where_a_set_is_only_read_from_nothing_is_written(read_only: Depot, tmp_path: Path) -> None:
+def test_where_a_set_is_only_read_from_nothing_is_written(read_only: Storage, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
     asks: tuple[Callable[[], object], ...] = (
         lambda: read_only.write("x", b"x"),
@@ -306,7 +306,7 @@ def test_where_a_set_is_only_read_from_nothing_is_written(read_only: Depot, tmp_
 
 
 @pytest.mark.parametrize("path", UNSAFE)
-def test_nothing_is_written_under_a_path_that_could_lead_out(writable: Depot, path: str, tmp_path: Path) -> None:
+def test_nothing_is_written_under_a_path_that_could_lead_out(writable: Storage, path: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
     asks: tuple[Callable[[], object], ...] = (
         lambda: writable.write(path, b"x"),
@@ -320,7 +320,7 @@ def test_nothing_is_written_under_a_path_that_could_lead_out(writable: Depot, pa
     assert list(writable.list("")) == []
 
 
-def test_a_small_file_is_written_over(writable: Depot) -> None:
+def test_a_small_file_is_written_over(writable: Storage) -> None:
     for data in (b"first", b"a longer second one", b"", b"last"):
         writable.write("metadata/timestamp.json", data)
 
@@ -339,7 +339,7 @@ def test_a_small_file_is_written_over(writable: Depot) -> None:
         pytest.param(LARGE, id="more than one piece"),
     ],
 )
-def test_a_payload_is_uploaded(writable: Depot, tmp_path: Path, data: bytes) -> None:
+def test_a_payload_is_uploaded(writable: Storage, tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "payload"
     file.write_bytes(data)
 
@@ -351,7 +351,7 @@ def test_a_payload_is_uploaded(writable: Depot, tmp_path: Path, data: bytes) -> 
     assert seen[-1:] == ([len(data)] if data else [])
 
 
-def test_a_payload_with_other_bytes_than_it_should_have_never_comes_to_be(writable: Depot, tmp_path: Path) -> None:
+def test_a_payload_with_other_bytes_than_it_should_have_never_comes_to_be(writable: Storage, tmp_path: Path) -> None:
     file = tmp_path / "payload"
     for data in (b"short", LARGE):
         file.write_bytes(data)
@@ -362,7 +362,7 @@ def test_a_payload_with_other_bytes_than_it_should_have_never_comes_to_be(writab
     assert list(writable.list("")) == []
 
 
-def test_an_upload_that_is_given_up_leaves_what_was_there(writable: Depot, tmp_path: Path) -> None:
+def test_an_upload_that_is_given_up_leaves_what_was_there(writable: Storage, tmp_path: Path) -> None:
     file = tmp_path / "payload"
     file.write_bytes(b"old")
     upload(writable, "targets/payload", file)
@@ -379,7 +379,7 @@ def test_an_upload_that_is_given_up_leaves_what_was_there(writable: Depot, tmp_p
     assert list(writable.list("")) == [("targets/payload", 3)]
 
 
-def test_a_payload_that_is_not_there_cannot_be_uploaded(writable: Depot, tmp_path: Path) -> None:
+def test_a_payload_that_is_not_there_cannot_be_uploaded(writable: Storage, tmp_path: Path) -> None:
     with pytest.raises(RepoManagerError) as failure:
         writable.upload("targets/x", tmp_path / "nothing", sha256="0" * 64, progress=lambda _: None)
 
@@ -388,7 +388,7 @@ def test_a_payload_that_is_not_there_cannot_be_uploaded(writable: Depot, tmp_pat
     assert list(writable.list("")) == []
 
 
-def test_files_are_listed_by_folder(writable: Depot) -> None:
+def test_files_are_listed_by_folder(writable: Storage) -> None:
     for path in ("metadata/1.root.json", "metadata/timestamp.json", "targets/a", "targets-2/b", "c"):
         writable.write(path, path.encode())
 
@@ -404,14 +404,14 @@ def test_files_are_listed_by_folder(writable: Depot) -> None:
     assert list(writable.list("nothing")) == []
 
 
-def test_many_files_are_listed(writable: Depot) -> None:
+def test_many_files_are_listed(writable: Storage) -> None:
     for number in range(60):
         writable.write(f"reports/{number}.json", b"{}")
 
     assert len(dict(writable.list("reports"))) == 60
 
 
-def test_a_file_is_deleted_and_may_be_gone_already(writable: Depot) -> None:
+def test_a_file_is_deleted_and_may_be_gone_already(writable: Storage) -> None:
     writable.write("targets/a", b"x")
     writable.write("targets/b", b"x")
 
@@ -421,7 +421,7 @@ def test_a_file_is_deleted_and_may_be_gone_already(writable: Depot) -> None:
     assert list(writable.list("")) == [("targets/b", 1)]
 
 
-def test_sweeping_takes_nothing_of_what_is_there(writable: Depot) -> None:
+def test_sweeping_takes_nothing_of_what_is_there(writable: Storage) -> None:
     writable.write("targets/x", b"x")
 
     assert writable.sweep("targets", lambda _: True) == 0

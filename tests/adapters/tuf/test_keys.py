@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from repo_manager.adapters.tuf.keys import Keys, Role
+from repo_manager.adapters.tuf.keys import KeyRole, Keys
 from repo_manager.core.errors import InputError, MachineError
 
 if TYPE_CHECKING:
@@ -21,32 +21,32 @@ def keys(tmp_path: Path) -> Keys:
 
 
 def test_a_key_that_is_there_is_never_replaced(keys: Keys) -> None:
-    first = keys.make(Role.ROOT).public_key
+    first = keys.make(KeyRole.ROOT).public_key
 
-    assert keys.make(Role.ROOT).public_key == first
-    assert keys.make(Role.ROOT, successor=True).public_key != first
+    assert keys.make(KeyRole.ROOT).public_key == first
+    assert keys.make(KeyRole.ROOT, successor=True).public_key != first
 
 
 def test_a_locked_key_opens_with_its_passphrase_alone(tmp_path: Path) -> None:
     keys = Keys(tmp_path, "correct horse")
     keys.prepare()
-    made = keys.make(Role.ROOT).public_key
+    made = keys.make(KeyRole.ROOT).public_key
 
-    again = Keys(tmp_path, "correct horse").signer(Role.ROOT)
+    again = Keys(tmp_path, "correct horse").signer(KeyRole.ROOT)
     assert again is not None
     assert again.public_key == made
     for other in (None, "battery staple"):
         with pytest.raises(InputError) as failure:
-            Keys(tmp_path, other).signer(Role.ROOT)
+            Keys(tmp_path, other).signer(KeyRole.ROOT)
         assert failure.value.code == "key-unreadable"
         assert "battery" not in str(failure.value) + failure.value.hint
         assert ("no passphrase was given" in failure.value.message) == (other is None)
 
 
 def test_an_open_key_is_read_though_a_passphrase_is_set(keys: Keys) -> None:
-    keys.make(Role.ROOT)
+    keys.make(KeyRole.ROOT)
 
-    assert Keys(keys.folder, "correct horse").signer(Role.ROOT) is not None
+    assert Keys(keys.folder, "correct horse").signer(KeyRole.ROOT) is not None
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_what_is_no_key_is_refused(keys: Keys, data: bytes) -> None:
     (keys.folder / "root.pem").write_bytes(data)
 
     with pytest.raises(InputError) as failure:
-        keys.signer(Role.ROOT)
+        keys.signer(KeyRole.ROOT)
 
     assert failure.value.code == "key-unreadable"
 

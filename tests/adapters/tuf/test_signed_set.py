@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from simulator import name_of
 
 from repo_manager.adapters.tuf import signed_set
-from repo_manager.adapters.tuf.signed_set import Member
+from repo_manager.adapters.tuf.signed_set import SetMember
 from repo_manager.core import names
 from repo_manager.core.errors import InputError, VerificationError
 
@@ -45,7 +45,7 @@ def test_no_text_is_taken_for_an_installers_path_that_is_none(text: str) -> None
     except InputError:
         assert not signed_set.is_payload(path)
     else:
-        assert signed_set.is_payload(path) == (Member(name, "0" * 64, 1).path == path)
+        assert signed_set.is_payload(path) == (SetMember(name, "0" * 64, 1).path == path)
 
 
 @given(st.binary(max_size=400))
@@ -58,5 +58,5 @@ def test_no_bytes_bring_the_reader_down(data: bytes) -> None:
 def test_a_set_says_where_its_installers_lie() -> None:
     name = names.parse(name_of("Windows"))
 
-    assert Member(name, "0" * 64, 1).path == f"targets/{'0' * 64}.{name}"
-    assert Member(name, None, 1).path == name.text
+    assert SetMember(name, "0" * 64, 1).path == f"targets/{'0' * 64}.{name}"
+    assert SetMember(name, None, 1).path == name.text

@@ -11,8 +11,8 @@ import pytest
 from trust_world import Following, Leading
 
 from repo_manager.adapters.filesystem.repository_folder import SUBFOLDER
-from repo_manager.adapters.storage.local import FolderDepot
-from repo_manager.adapters.tuf.trust_store import FILES, Memory, TrustStore
+from repo_manager.adapters.storage.local import LocalStorage
+from repo_manager.adapters.tuf.trust_store import FILES, TrustRecord, TrustStore
 from repo_manager.core.errors import MachineError
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def memory(tmp_path: Path) -> Memory:
+def memory(tmp_path: Path) -> TrustRecord:
     leader = Leading(tmp_path / "leader")
-    return Following(FolderDepot(leader.depot), leader.publish().root).follow().memory
+    return Following(LocalStorage(leader.depot), leader.publish().root).follow().memory
 
 
 @pytest.fixture
@@ -31,14 +31,14 @@ def store(tmp_path: Path) -> TrustStore:
     return TrustStore(tmp_path / "repository")
 
 
-def test_a_memory_reads_back(store: TrustStore, memory: Memory) -> None:
+def test_a_memory_reads_back(store: TrustStore, memory: TrustRecord) -> None:
     assert store.load() is None
     store.save(memory)
 
     assert store.load() == memory
 
 
-def test_a_memory_that_has_not_changed_is_not_written(tmp_path: Path, store: TrustStore, memory: Memory) -> None:
+def test_a_memory_that_has_not_changed_is_not_written(tmp_path: Path, store: TrustStore, memory: TrustRecord) -> None:
     store.save(memory)
     steps: list[str] = []
 
@@ -48,7 +48,7 @@ def test_a_memory_that_has_not_changed_is_not_written(tmp_path: Path, store: Tru
 
 
 def test_a_memory_is_written_in_one_step_so_that_it_is_always_of_one_set(
-    tmp_path: Path, store: TrustStore, memory: Memory
+    tmp_path: Path, store: TrustStore, memory: TrustRecord
 ) -> None:
     store.save(memory)
     steps: list[str] = []
@@ -82,7 +82,7 @@ def test_a_memory_is_written_in_one_step_so_that_it_is_always_of_one_set(
     ],
 )
 def test_a_memory_that_cannot_be_believed_is_not_taken_for_none_and_can_be_replaced(
-    tmp_path: Path, store: TrustStore, memory: Memory, state: bytes
+    tmp_path: Path, store: TrustStore, memory: TrustRecord, state: bytes
 ) -> None:
     store.save(memory)
     path = tmp_path / "repository" / ".repo-manager" / "trust.json"
@@ -99,7 +99,7 @@ def test_a_memory_that_cannot_be_believed_is_not_taken_for_none_and_can_be_repla
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_memory_without_one_of_its_files_is_damaged(
-    tmp_path: Path, store: TrustStore, memory: Memory, name: str
+    tmp_path: Path, store: TrustStore, memory: TrustRecord, name: str
 ) -> None:
     store.save(memory)
     path = tmp_path / "repository" / ".repo-manager" / "trust.json"
@@ -113,7 +113,7 @@ def test_a_memory_without_one_of_its_files_is_damaged(
 
 
 def test_a_memory_that_could_not_be_written_leaves_the_one_before_and_nothing_else(
-    tmp_path: Path, store: TrustStore, memory: Memory
+    tmp_path: Path, store: TrustStore, memory: TrustRecord
 ) -> None:
     store.save(memory)
 

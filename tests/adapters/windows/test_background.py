@@ -24,12 +24,12 @@ from repo_manager.adapters.windows.background import (
     this_python,
 )
 from repo_manager.core.errors import ExitCode, InputError, ServiceError
-from repo_manager.core.service import Patience, ServiceState
+from repo_manager.core.service import ServiceState, Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PATIENCE = Patience(stop_s=30, start_s=20, steady_s=5, poll_s=0.5)
+PATIENCE = Timeouts(stop_s=30, start_s=20, steady_s=5, poll_s=0.5)
 WATCH = ("--repository", r"D:\push repository", "watch", "--log", r"C:\ProgramData\repo-manager\logs\watch.log")
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from repo_manager.adapters.windows import event_log
-from repo_manager.adapters.windows.event_log import EventId, LastWords, TextLog, default_log, open_log
+from repo_manager.adapters.windows.event_log import EventId, OutputTail, TextLog, default_log, open_log
 from repo_manager.core.audit.findings import Severity
 from repo_manager.core.errors import InputError
-from repo_manager.core.watch_state import Happening, What
+from repo_manager.core.watch_state import WatchEvent, WatchEventKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 NOON = datetime(2026, 5, 1, 14, 0, 0, tzinfo=timezone(timedelta(hours=2)))
 
 
-def happening(message: str = "a file went", what: What = What.RETIRED, **facts: str) -> Happening:
-    return Happening(NOON, what, Severity.WARNING, message, facts)
+def happening(message: str = "a file went", what: WatchEventKind = WatchEventKind.RETIRED, **facts: str) -> WatchEvent:
+    return WatchEvent(NOON, what, Severity.WARNING, message, facts)
 
 
 def test_a_line_has_the_time_in_utc_the_severity_the_kind_and_the_facts(tmp_path: Path) -> None:
     path = tmp_path / "not" / "there yet" / "watch.log"
     log = open_log(path)
     log.write(happening(file="a.tar.gz", reason="cut off, at 5 bytes"))
-    log.write(happening("two\nlines", What.STARTED, why='say "no"', empty=""))
+    log.write(happening("two\nlines", WatchEventKind.STARTED, why='say "no"', empty=""))
     log.close()
     assert path.read_text(encoding="ascii").splitlines() == [
         '2026-05-01T12:00:00Z warning retired        a file went file=a.tar.gz reason="cut off, at 5 bytes"',
@@ -134,15 +134,15 @@ def test_the_numbers_of_events_stay_as_they_are() -> None:
     assert all(1 <= event <= 1000 for event in EventId)
 
 
-@pytest.mark.parametrize("what", list(What))
-def test_every_kind_of_event_has_a_number_and_the_page_says_which(what: What) -> None:
+@pytest.mark.parametrize("what", list(WatchEventKind))
+def test_every_kind_of_event_has_a_number_and_the_page_says_which(what: WatchEventKind) -> None:
     event = EventId[what.name]
     page = Path(__file__).parents[3] / "docs" / "reference" / "events.md"
     assert f"| {int(event)} | `{what}` |" in page.read_text(encoding="utf-8")
 
 
 def test_last_words_are_the_last_and_not_many() -> None:
-    words = LastWords()
+    words = OutputTail()
     for number in range(5000):
         print(f"line {number}", file=words)
     assert words.getvalue().endswith("line 4999\n")

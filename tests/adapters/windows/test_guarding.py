@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from repo_manager.adapters.windows.guarding import Descriptor, Entry, judge, own_entries, parse
+from repo_manager.adapters.windows.guarding import AccessEntry, Descriptor, judge, own_entries, parse
 
 SYSTEM, ADMINISTRATORS, USERS, EVERYONE = "S-1-5-18", "S-1-5-32-544", "S-1-5-32-545", "S-1-1-0"
 INSTALLER = "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464"
@@ -14,7 +14,7 @@ ME, OTHER, CREATOR, OWNER = "S-1-5-21-1-2-3-1001", "S-1-5-21-1-2-3-1002", "S-1-3
 FULL, READ, MODIFY = 0x1F01FF, 0x1200A9, 0x1301BF
 # `(A;CI;DCLCRPCR;;;BU)` of %ProgramData%: create files and folders, write attributes.
 CREATE = 0x116
-CLOSED = (Entry(SYSTEM, FULL), Entry(ADMINISTRATORS, FULL), Entry(USERS, READ))
+CLOSED = (AccessEntry(SYSTEM, FULL), AccessEntry(ADMINISTRATORS, FULL), AccessEntry(USERS, READ))
 
 
 @pytest.mark.parametrize(
@@ -22,13 +22,13 @@ CLOSED = (Entry(SYSTEM, FULL), Entry(ADMINISTRATORS, FULL), Entry(USERS, READ))
     [
         pytest.param(ADMINISTRATORS, CLOSED, False, None, id="a file of the administrators"),
         pytest.param(SYSTEM, CLOSED, True, None, id="a folder of SYSTEM"),
-        pytest.param(ME, (Entry(ME, FULL), *CLOSED), False, None, id="my own file"),
-        pytest.param(INSTALLER, (Entry(INSTALLER, FULL), *CLOSED), True, None, id="a folder of Windows"),
+        pytest.param(ME, (AccessEntry(ME, FULL), *CLOSED), False, None, id="my own file"),
+        pytest.param(INSTALLER, (AccessEntry(INSTALLER, FULL), *CLOSED), True, None, id="a folder of Windows"),
         pytest.param(ADMINISTRATORS, (), False, None, id="a list that allows nothing"),
-        pytest.param(ME, (*CLOSED, Entry(OWNER, FULL)), False, None, id="rights of the owner"),
+        pytest.param(ME, (*CLOSED, AccessEntry(OWNER, FULL)), False, None, id="rights of the owner"),
         pytest.param(
             SYSTEM,
-            (*CLOSED, Entry(CREATOR, 0x10000000, own=False), Entry(USERS, CREATE)),
+            (*CLOSED, AccessEntry(CREATOR, 0x10000000, own=False), AccessEntry(USERS, CREATE)),
             True,
             None,
             id="as %ProgramData%: others create there, and own what they create",
@@ -36,21 +36,27 @@ CLOSED = (Entry(SYSTEM, FULL), Entry(ADMINISTRATORS, FULL), Entry(USERS, READ))
         pytest.param(OTHER, CLOSED, False, "belongs to", id="a file of another user"),
         pytest.param(OTHER, CLOSED, True, "belongs to", id="a planted folder"),
         pytest.param(ADMINISTRATORS, None, False, "no access control list", id="everyone may do everything"),
-        pytest.param(ADMINISTRATORS, (*CLOSED, Entry(USERS, MODIFY)), False, "by Users", id="others may change it"),
-        pytest.param(ADMINISTRATORS, (*CLOSED, Entry(OTHER, 0x2)), False, OTHER, id="one other may write"),
-        pytest.param(ADMINISTRATORS, (*CLOSED, Entry(OTHER, 0x4)), False, OTHER, id="one other may append"),
-        pytest.param(ADMINISTRATORS, (*CLOSED, Entry(EVERYONE, 0x40)), True, "by Everyone", id="delete what is in it"),
-        pytest.param(ADMINISTRATORS, (*CLOSED, Entry(USERS, 0x10000)), True, "by Users", id="rename the folder"),
-        pytest.param(ADMINISTRATORS, (*CLOSED, Entry(USERS, 0x40000)), True, "by Users", id="change its rights"),
-        pytest.param(ADMINISTRATORS, (*CLOSED, Entry(USERS, 0x80000)), False, "by Users", id="become its owner"),
-        pytest.param(ADMINISTRATORS, (*CLOSED, Entry(USERS, 0x10000000)), True, "by Users", id="generic all"),
-        pytest.param(ADMINISTRATORS, (*CLOSED, Entry(USERS, 0x40000000)), False, "by Users", id="generic write"),
-        pytest.param(ADMINISTRATORS, (*CLOSED, Entry(USERS, MODIFY, own=False)), True, None, id="for its children"),
+        pytest.param(
+            ADMINISTRATORS, (*CLOSED, AccessEntry(USERS, MODIFY)), False, "by Users", id="others may change it"
+        ),
+        pytest.param(ADMINISTRATORS, (*CLOSED, AccessEntry(OTHER, 0x2)), False, OTHER, id="one other may write"),
+        pytest.param(ADMINISTRATORS, (*CLOSED, AccessEntry(OTHER, 0x4)), False, OTHER, id="one other may append"),
+        pytest.param(
+            ADMINISTRATORS, (*CLOSED, AccessEntry(EVERYONE, 0x40)), True, "by Everyone", id="delete what is in it"
+        ),
+        pytest.param(ADMINISTRATORS, (*CLOSED, AccessEntry(USERS, 0x10000)), True, "by Users", id="rename the folder"),
+        pytest.param(ADMINISTRATORS, (*CLOSED, AccessEntry(USERS, 0x40000)), True, "by Users", id="change its rights"),
+        pytest.param(ADMINISTRATORS, (*CLOSED, AccessEntry(USERS, 0x80000)), False, "by Users", id="become its owner"),
+        pytest.param(ADMINISTRATORS, (*CLOSED, AccessEntry(USERS, 0x10000000)), True, "by Users", id="generic all"),
+        pytest.param(ADMINISTRATORS, (*CLOSED, AccessEntry(USERS, 0x40000000)), False, "by Users", id="generic write"),
+        pytest.param(
+            ADMINISTRATORS, (*CLOSED, AccessEntry(USERS, MODIFY, own=False)), True, None, id="for its children"
+        ),
     ],
 )
 def test_owner_and_entries_decide(
     owner: str,
-    entries: tuple[Entry, ...] | None,
+    entries: tuple[AccessEntry, ...] | None,
     folder: bool,  # noqa: FBT001 - a row
     wrong: str | None,
 ) -> None:
@@ -91,7 +97,7 @@ def test_a_descriptor_is_read_from_its_bytes() -> None:
     found = parse(_descriptor(INSTALLER, aces))
 
     assert found.owner == INSTALLER
-    assert found.entries == (Entry(SYSTEM, FULL), Entry(CREATOR, FULL, own=False), Entry(OTHER, READ))
+    assert found.entries == (AccessEntry(SYSTEM, FULL), AccessEntry(CREATOR, FULL, own=False), AccessEntry(OTHER, READ))
 
 
 def test_no_list_lets_everyone_in_and_an_empty_one_lets_none_in() -> None:

@@ -9,11 +9,11 @@ from server_world import IN_PROGRAM_DATA, INSTALL_DIR, INSTALLER, OF_2015, ON_D,
 
 from repo_manager.adapters.windows import locate
 from repo_manager.adapters.windows.facts import ThisMachine
-from repo_manager.adapters.windows.locate import APPLIANCE, CLASSIC, Search, State, near_misses, search
+from repo_manager.adapters.windows.locate import APPLIANCE, CLASSIC, PlaceState, Search, near_misses, search
 from repo_manager.core.errors import ExitCode, InputError, MachineError
 
 if TYPE_CHECKING:
-    from repo_manager.adapters.windows.locate import Machine
+    from repo_manager.adapters.windows.locate import MachineFacts
 
 
 @pytest.fixture
@@ -21,15 +21,15 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
-def classic(machine: Machine) -> Search:
+def classic(machine: MachineFacts) -> Search:
     return search((CLASSIC,), machine)
 
 
-def repository(machine: Machine, profile: str = CLASSIC) -> Path:
+def repository(machine: MachineFacts, profile: str = CLASSIC) -> Path:
     return search((profile,), machine).repository(profile).path
 
 
-def refusal(machine: Machine, profile: str = CLASSIC) -> InputError:
+def refusal(machine: MachineFacts, profile: str = CLASSIC) -> InputError:
     with pytest.raises(InputError) as caught:
         search((profile,), machine).repository(profile)
     assert caught.value.exit_code is ExitCode.USAGE
@@ -94,9 +94,9 @@ def test_found_and_empty_is_told_from_not_found(world: World) -> None:
     world.make(*ON_D, installers=(INSTALLER,))
     (world.base.joinpath(*IN_PROGRAM_DATA) / "repository" / "notes.txt").write_text("x", encoding="ascii")
     states = {place.path: place.state for place in classic(world).looked[CLASSIC]}
-    assert states.pop(world.base.joinpath(*IN_PROGRAM_DATA, "repository")) is State.EMPTY
-    assert states.pop(world.base.joinpath(*ON_D, "repository")) is State.FILLED
-    assert set(states.values()) == {State.ABSENT}
+    assert states.pop(world.base.joinpath(*IN_PROGRAM_DATA, "repository")) is PlaceState.EMPTY
+    assert states.pop(world.base.joinpath(*ON_D, "repository")) is PlaceState.FILLED
+    assert set(states.values()) == {PlaceState.ABSENT}
 
 
 def test_a_file_of_that_name_is_no_folder(world: World) -> None:
@@ -121,7 +121,7 @@ def test_the_folder_that_the_servers_own_file_names_beats_the_default_beside_it(
     wanted.mkdir(parents=True)
     world.make(*IN_PROGRAM_DATA, installers=(INSTALLER,), conf=str(wanted))
     place = classic(world).repository(CLASSIC)
-    assert (place.path, place.state) == (wanted, State.EMPTY)
+    assert (place.path, place.state) == (wanted, PlaceState.EMPTY)
     assert place.conf == world.base.joinpath(*IN_PROGRAM_DATA) / "pushinstaller.conf"
 
 
@@ -263,7 +263,7 @@ def test_a_misspelt_folder_beside_the_right_one_is_seen_too(world: World) -> Non
 # The appliance, and which profile fits
 
 
-def both(machine: Machine) -> Search:
+def both(machine: MachineFacts) -> Search:
     return search((CLASSIC, APPLIANCE), machine)
 
 

@@ -11,26 +11,28 @@ from simulator import TOKENS, assessment_of, audit_of, listing_of, name_of, reso
 
 from repo_manager.core.audit import comparison
 from repo_manager.core.audit.findings import Code, Finding, Severity
-from repo_manager.core.audit.machine_readiness import Outlook, Outlooks, Prospect
+from repo_manager.core.audit.machine_readiness import InventoryReadiness, MachineReadiness, Readiness
 from repo_manager.core.errors import InputError
 from repo_manager.core.names import Token
 from repo_manager.report import documents
 
 if TYPE_CHECKING:
-    from repo_manager.core.audit.comparison import Earlier
-    from repo_manager.core.audit.result import Assessment
+    from repo_manager.core.audit.comparison import PreviousAudit
+    from repo_manager.core.audit.result import AuditResult
 
 WINDOWS, RHEL9, RHEL8, OL6, UBUNTU = TOKENS
 
 
-def outlooks(*found: Outlook) -> Outlooks:
-    return Outlooks("vms.csv", found, (), 0, 0, ())
+def outlooks(*found: MachineReadiness) -> InventoryReadiness:
+    return InventoryReadiness("vms.csv", found, (), 0, 0, ())
 
 
-def outlook(name: str, package: str | None = None, *, kernel_judged: bool = False) -> Outlook:
+def outlook(name: str, package: str | None = None, *, kernel_judged: bool = False) -> MachineReadiness:
     """A machine that may expect the best."""
     token = None if package is None else Token(package)
-    return Outlook(machine(name), resolve(""), Prospect.READY, token, None, "is ready", kernel_judged=kernel_judged)
+    return MachineReadiness(
+        machine(name), resolve(""), Readiness.READY, token, None, "is ready", kernel_judged=kernel_judged
+    )
 
 
 MACHINES = outlooks()
@@ -40,13 +42,13 @@ def finding(code: Code, words: str = "is so", *, severity: Severity = Severity.E
     return Finding(code, severity, words, "repo-manager sync", **about)
 
 
-def assessed(*findings: Finding, machines: bool = False) -> Assessment:
+def assessed(*findings: Finding, machines: bool = False) -> AuditResult:
     """An assessment with exactly these findings, of a folder where four packages are wanted."""
     audit = replace(audit_of(listing_of(), selection_of(None)), findings=findings)
     return assessment_of(audit, outlooks=MACHINES if machines else None)
 
 
-def earlier(*findings: Finding, machines: bool = False) -> Earlier:
+def earlier(*findings: Finding, machines: bool = False) -> PreviousAudit:
     """The same as an earlier audit, by way of its document."""
     return comparison.read(json.dumps(documents.audit(assessed(*findings, machines=machines))), "before.json")
 
@@ -142,7 +144,7 @@ MISSING = finding(Code.MISSING, package=RHEL9)
     ],
 )
 def test_what_makes_two_audits_hard_to_compare_is_said(
-    before: Earlier, now: Assessment, fixed: tuple[Finding, ...], remark: str
+    before: PreviousAudit, now: AuditResult, fixed: tuple[Finding, ...], remark: str
 ) -> None:
     found = comparison.compare(before, now)
     assert found.fixed == fixed

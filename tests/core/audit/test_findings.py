@@ -9,14 +9,14 @@ from simulator import CUT_OFF, REAL, SIZE, SMALL, TOKENS, audit_of, listing_of, 
 from repo_manager.core.audit import findings
 from repo_manager.core.audit.findings import (
     Audit,
-    Circumstances,
+    AuditFacts,
     Code,
     Exposed,
+    FileVerdict,
     Finding,
-    PackageState,
+    PackageLine,
+    PackageStatus,
     Severity,
-    State,
-    Verdict,
 )
 from repo_manager.core.names import Release
 from repo_manager.core.selection import Request, select
@@ -35,7 +35,7 @@ def judge(
     packages: tuple[str, ...] = (RHEL9,),
     release: str = "9.66",
     classic: bool = True,
-    verdicts: Mapping[str, Verdict] | None = None,
+    verdicts: Mapping[str, FileVerdict] | None = None,
     server: str | None = None,
     second: Listing | None = None,
     sizes: Mapping[str, int] | None = None,
@@ -46,7 +46,7 @@ def judge(
     exposed: Exposed | None = None,
 ) -> Audit:
     listing = listing_of(*present, sizes=sizes, links=links)
-    about = Circumstances(
+    about = AuditFacts(
         verdicts or {},
         classic,
         Release.parse(server) if server else None,
@@ -67,7 +67,7 @@ def only(judged: Audit, code: Code) -> Finding:
 
 
 CUT = {NEW: CUT_OFF}
-OTHER = Verdict(Code.MISLABELLED, "was built for RHEL8-64")
+OTHER = FileVerdict(Code.MISLABELLED, "was built for RHEL8-64")
 COPY = f"Copy of {NEW}"
 EXE = name_of(WINDOWS)
 UNKNOWN = name_of("RHEL99-64")
@@ -351,7 +351,9 @@ CASES = [
     ),
     pytest.param(
         Code.UNSIGNED,
-        judge(EXE, packages=(WINDOWS,), verdicts={EXE: Verdict(Code.UNSIGNED, "has no signature", Severity.WARNING)}),
+        judge(
+            EXE, packages=(WINDOWS,), verdicts={EXE: FileVerdict(Code.UNSIGNED, "has no signature", Severity.WARNING)}
+        ),
         "warning",
         WINDOWS,
         EXE,
@@ -361,7 +363,7 @@ CASES = [
     ),
     pytest.param(
         Code.OTHER_PUBLISHER,
-        judge(EXE, verdicts={EXE: Verdict(Code.OTHER_PUBLISHER, "is signed by others", Severity.ERROR)}),
+        judge(EXE, verdicts={EXE: FileVerdict(Code.OTHER_PUBLISHER, "is signed by others", Severity.ERROR)}),
         "error",
         WINDOWS,
         EXE,
@@ -371,7 +373,7 @@ CASES = [
     ),
     pytest.param(
         Code.TAMPERED,
-        judge(EXE, packages=(WINDOWS,), verdicts={EXE: Verdict(Code.TAMPERED, "its bytes are others")}),
+        judge(EXE, packages=(WINDOWS,), verdicts={EXE: FileVerdict(Code.TAMPERED, "its bytes are others")}),
         "error",
         WINDOWS,
         EXE,
@@ -406,13 +408,13 @@ def test_each_finding_says_what_where_and_how_to_mend_it(  # noqa: PLR0917 - the
 @pytest.mark.parametrize(
     ("verdict", "state"),
     [
-        (Verdict(Code.UNSIGNED, "has no signature", Severity.WARNING), State.OK),
-        (Verdict(Code.UNSIGNED, "has no signature"), State.CORRUPT),
-        (Verdict(signer="Example Agents"), State.OK),
+        (FileVerdict(Code.UNSIGNED, "has no signature", Severity.WARNING), PackageStatus.OK),
+        (FileVerdict(Code.UNSIGNED, "has no signature"), PackageStatus.CORRUPT),
+        (FileVerdict(signer="Example Agents"), PackageStatus.OK),
     ],
     ids=["a warning", "an error", "signed"],
 )
-def test_a_warning_about_a_signature_does_not_make_a_file_corrupt(verdict: Verdict, state: State) -> None:
+def test_a_warning_about_a_signature_does_not_make_a_file_corrupt(verdict: FileVerdict, state: PackageStatus) -> None:
     (line,) = judge(EXE, packages=(WINDOWS,), verdicts={EXE: verdict}).packages
     assert (line.state, line.signer) == (state, verdict.signer or None)
 
@@ -457,17 +459,17 @@ def test_a_package_that_is_superseded_is_not_judged_for_the_experience_too() -> 
 @pytest.mark.parametrize(
     ("judged", "state"),
     [
-        pytest.param(judge(NEW), State.OK, id="there"),
-        pytest.param(judge(), State.MISSING, id="missing"),
-        pytest.param(judge(OLD), State.OUTDATED, id="outdated"),
-        pytest.param(judge(OLD, NEW), State.DUPLICATE, id="doubled"),
-        pytest.param(judge(OLD, name_of(RHEL9, "9.64")), State.OUTDATED, id="outdated and doubled: outdated"),
-        pytest.param(judge(OLD, NEW, verdicts=CUT), State.CORRUPT, id="one of two is broken"),
-        pytest.param(judge(NEW, sizes={NEW: 0}), State.CORRUPT, id="empty"),
-        pytest.param(judge(NEW, verdicts={NEW: Verdict()}), State.OK, id="read and good"),
+        pytest.param(judge(NEW), PackageStatus.OK, id="there"),
+        pytest.param(judge(), PackageStatus.MISSING, id="missing"),
+        pytest.param(judge(OLD), PackageStatus.OUTDATED, id="outdated"),
+        pytest.param(judge(OLD, NEW), PackageStatus.DUPLICATE, id="doubled"),
+        pytest.param(judge(OLD, name_of(RHEL9, "9.64")), PackageStatus.OUTDATED, id="outdated and doubled: outdated"),
+        pytest.param(judge(OLD, NEW, verdicts=CUT), PackageStatus.CORRUPT, id="one of two is broken"),
+        pytest.param(judge(NEW, sizes={NEW: 0}), PackageStatus.CORRUPT, id="empty"),
+        pytest.param(judge(NEW, verdicts={NEW: FileVerdict()}), PackageStatus.OK, id="read and good"),
     ],
 )
-def test_each_package_has_one_state(judged: Audit, state: State) -> None:
+def test_each_package_has_one_state(judged: Audit, state: PackageStatus) -> None:
     (line,) = judged.packages
     assert line.state is state
 
@@ -475,8 +477,8 @@ def test_each_package_has_one_state(judged: Audit, state: State) -> None:
 def test_a_line_says_what_is_there_and_what_is_wanted() -> None:
     judged = judge(OLD, name_of(OL6, "9.59"))
     assert judged.packages == (
-        PackageState(RHEL9, True, True, State.OUTDATED, OLD, "9.65.0.0", "9.66.0.0"),
-        PackageState(OL6, False, False, State.OK, name_of(OL6, "9.59"), "9.59.0.0", None),
+        PackageLine(RHEL9, True, True, PackageStatus.OUTDATED, OLD, "9.65.0.0", "9.66.0.0"),
+        PackageLine(OL6, False, False, PackageStatus.OK, name_of(OL6, "9.59"), "9.59.0.0", None),
     )
 
 
@@ -524,11 +526,9 @@ def test_what_is_no_installer_is_never_superseded() -> None:
 def test_a_full_folder_of_the_real_catalog_is_healthy() -> None:
     links = REAL.links(REAL.latest)
     listing = listing_of(*(link.name.text for link in links), known=REAL)
-    judged = findings.audit(
-        listing, select(Request(classic=False), listing, REAL), REAL, Circumstances({}, classic=False)
-    )
+    judged = findings.audit(listing, select(Request(classic=False), listing, REAL), REAL, AuditFacts({}, classic=False))
     assert judged.findings == ()
-    assert {line.state for line in judged.packages} == {State.OK}
+    assert {line.state for line in judged.packages} == {PackageStatus.OK}
     assert len(judged.packages) == len(links) == 26
 
 

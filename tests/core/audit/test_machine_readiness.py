@@ -9,20 +9,26 @@ from inventory_world import RVTOOLS, inventory, machine, made_up, real_texts
 from simulator import CUT_OFF, SMALL, answered, audit_of, listing_of, name_of, resolve, selection_of
 
 from repo_manager.core.audit import machine_readiness
-from repo_manager.core.audit.findings import Code, Severity, State, Verdict
-from repo_manager.core.audit.machine_readiness import Group, Knowledge, Need, Outlook, Prospect
+from repo_manager.core.audit.findings import Code, FileVerdict, PackageStatus, Severity
+from repo_manager.core.audit.machine_readiness import (
+    MachineGroup,
+    MachineReadiness,
+    PackageNeed,
+    Readiness,
+    ReadinessContext,
+)
 from repo_manager.core.inventory import Inventory, Row, Wording, from_rows
 from repo_manager.core.kernels import Supported
 from repo_manager.core.names import Token
 
 if TYPE_CHECKING:
     from repo_manager.core.audit.findings import Audit, Finding
-    from repo_manager.core.audit.machine_readiness import Outlooks
+    from repo_manager.core.audit.machine_readiness import InventoryReadiness
     from repo_manager.core.inventory import Machine
 
 UBUNTU: Final = Token("UBUNTU-24.04-64")
-MODERN: Final = Knowledge(SMALL, classic=False)
-CLASSIC: Final = Knowledge(SMALL)
+MODERN: Final = ReadinessContext(SMALL, classic=False)
+CLASSIC: Final = ReadinessContext(SMALL)
 
 
 def audit_with(*present: str, wanted: tuple[str, ...] = ()) -> Audit:
@@ -30,12 +36,12 @@ def audit_with(*present: str, wanted: tuple[str, ...] = ()) -> Audit:
     return audit_of(listing, selection_of(listing, *wanted, release="latest"))
 
 
-def judged(audit: Audit, about: Knowledge, *machines: Machine) -> Outlooks:
+def judged(audit: Audit, about: ReadinessContext, *machines: Machine) -> InventoryReadiness:
     listed = inventory(*machines)
     return machine_readiness.judge(listed, answered(listed), audit, about)
 
 
-def only(audit: Audit, about: Knowledge, one: Machine) -> tuple[Outlook, Finding | None]:
+def only(audit: Audit, about: ReadinessContext, one: Machine) -> tuple[MachineReadiness, Finding | None]:
     outlooks = judged(audit, about, one)
     found = list(machine_readiness.findings_of(outlooks, audit, about))
     assert len(found) <= 1
@@ -48,42 +54,47 @@ def only(audit: Audit, about: Knowledge, one: Machine) -> tuple[Outlook, Finding
 def test_a_machine_whose_package_is_there_is_ready() -> None:
     name = name_of("RHEL8-64")
     found, finding = only(audit_with(name), CLASSIC, machine("web", "RHEL 8.4"))
-    assert (found.prospect, found.package, found.file) == (Prospect.READY, "RHEL8-64", name)
+    assert (found.prospect, found.package, found.file) == (Readiness.READY, "RHEL8-64", name)
     assert finding is None
 
 
 def test_a_machine_whose_package_is_old_is_told_apart_and_no_finding() -> None:
     found, finding = only(audit_with(name_of("RHEL8-64", "9.64")), CLASSIC, machine("web", "RHEL 8.4"))
-    assert (found.prospect, found.why) == (Prospect.NOT_CURRENT, "RHEL8-64 is in the repository, but older than wanted")
+    assert (found.prospect, found.why) == (
+        Readiness.NOT_CURRENT,
+        "RHEL8-64 is in the repository, but older than wanted",
+    )
     assert finding is None
 
 
 NEW_RHEL8: Final = name_of("RHEL8-64")
 OLD_RHEL8: Final = name_of("RHEL8-64", "9.64")
-UNSIGNED: Final = Verdict(Code.UNSIGNED, "has no signature")
-UNREADABLE: Final = Verdict(Code.CORRUPT, "cannot be read", read=False)
+UNSIGNED: Final = FileVerdict(Code.UNSIGNED, "has no signature")
+UNREADABLE: Final = FileVerdict(Code.CORRUPT, "cannot be read", read=False)
 
 
 @pytest.mark.parametrize(
     ("verdicts", "prospect"),
     [
-        pytest.param({NEW_RHEL8: CUT_OFF}, Prospect.WITHOUT_PACKAGE, id="cut off"),
-        pytest.param({NEW_RHEL8: Verdict(Code.MISLABELLED, "?")}, Prospect.WITHOUT_PACKAGE, id="another package's"),
-        pytest.param({NEW_RHEL8: Verdict(Code.TAMPERED, "?")}, Prospect.WITHOUT_PACKAGE, id="not what was signed"),
-        pytest.param({NEW_RHEL8: CUT_OFF, OLD_RHEL8: CUT_OFF}, Prospect.WITHOUT_PACKAGE, id="both cut off"),
-        pytest.param({NEW_RHEL8: CUT_OFF, OLD_RHEL8: Verdict()}, Prospect.NOT_CURRENT, id="an older one is whole"),
-        pytest.param({NEW_RHEL8: UNSIGNED}, Prospect.NOT_CURRENT, id="whole and not signed"),
-        pytest.param({NEW_RHEL8: UNREADABLE}, Prospect.NOT_CURRENT, id="nobody could read it"),
+        pytest.param({NEW_RHEL8: CUT_OFF}, Readiness.WITHOUT_PACKAGE, id="cut off"),
+        pytest.param(
+            {NEW_RHEL8: FileVerdict(Code.MISLABELLED, "?")}, Readiness.WITHOUT_PACKAGE, id="another package's"
+        ),
+        pytest.param({NEW_RHEL8: FileVerdict(Code.TAMPERED, "?")}, Readiness.WITHOUT_PACKAGE, id="not what was signed"),
+        pytest.param({NEW_RHEL8: CUT_OFF, OLD_RHEL8: CUT_OFF}, Readiness.WITHOUT_PACKAGE, id="both cut off"),
+        pytest.param({NEW_RHEL8: CUT_OFF, OLD_RHEL8: FileVerdict()}, Readiness.NOT_CURRENT, id="an older one is whole"),
+        pytest.param({NEW_RHEL8: UNSIGNED}, Readiness.NOT_CURRENT, id="whole and not signed"),
+        pytest.param({NEW_RHEL8: UNREADABLE}, Readiness.NOT_CURRENT, id="nobody could read it"),
     ],
 )
 def test_a_package_of_which_no_installer_is_whole_is_as_good_as_none(
-    verdicts: dict[str, Verdict], prospect: Prospect
+    verdicts: dict[str, FileVerdict], prospect: Readiness
 ) -> None:
     listing = listing_of(*verdicts)
     audit = audit_of(listing, selection_of(listing, release="latest"), verdicts)
     found, finding = only(audit, CLASSIC, machine("web", "RHEL 8.4"))
     assert found.prospect is prospect
-    assert (finding is not None) == (prospect is Prospect.WITHOUT_PACKAGE)
+    assert (finding is not None) == (prospect is Readiness.WITHOUT_PACKAGE)
     if finding is not None:
         assert (finding.code, finding.severity) == (Code.MACHINE_WITHOUT_PACKAGE, Severity.ERROR)
         assert (
@@ -96,7 +107,7 @@ def test_a_package_of_which_no_installer_is_whole_is_as_good_as_none(
 @pytest.mark.parametrize("wanted", [(), ("OL6-64",)], ids=["wanted", "not wanted"])
 def test_a_machine_without_package_is_an_error_with_a_command(wanted: tuple[str, ...]) -> None:
     found, finding = only(audit_with(wanted=wanted), CLASSIC, machine("web", "RHEL 8.4"))
-    assert (found.prospect, found.file) == (Prospect.WITHOUT_PACKAGE, None)
+    assert (found.prospect, found.file) == (Readiness.WITHOUT_PACKAGE, None)
     assert finding is not None
     assert (finding.code, finding.severity, finding.machine, finding.package) == (
         Code.MACHINE_WITHOUT_PACKAGE, Severity.ERROR, "web", "RHEL8-64",
@@ -106,9 +117,11 @@ def test_a_machine_without_package_is_an_error_with_a_command(wanted: tuple[str,
 
 
 def test_a_package_that_has_no_link_is_shown_and_not_fetched() -> None:
-    about = Knowledge(SMALL, classic=False, command="repo-manager --profile appliance", sync="sync --release 9.66")
+    about = ReadinessContext(
+        SMALL, classic=False, command="repo-manager --profile appliance", sync="sync --release 9.66"
+    )
     found, finding = only(audit_with(), about, machine("web", "Debian 12"))
-    assert (found.prospect, found.package) == (Prospect.WITHOUT_PACKAGE, "DEBIAN12-64")
+    assert (found.prospect, found.package) == (Readiness.WITHOUT_PACKAGE, "DEBIAN12-64")
     assert finding is not None
     assert finding.fix == "repo-manager --profile appliance show DEBIAN12-64"
 
@@ -117,7 +130,7 @@ def test_a_release_that_the_catalog_does_not_know_has_no_links() -> None:
     listing = listing_of(name_of("RHEL9-64", "9.48"))
     audit = audit_of(listing, selection_of(listing, release="9.48"))
     found, finding = only(audit, CLASSIC, machine("web", "OL 6.4"))
-    assert found.prospect is Prospect.WITHOUT_PACKAGE
+    assert found.prospect is Readiness.WITHOUT_PACKAGE
     assert finding is not None
     assert finding.fix == "repo-manager show OL6-64"
 
@@ -130,7 +143,7 @@ def test_words_that_were_only_configured_are_marked_in_the_finding() -> None:
 
 def test_an_ambiguous_machine_is_a_warning_that_says_what_would_settle_it() -> None:
     found, finding = only(audit_with(), CLASSIC, machine("web", "SUSE Linux Enterprise 11 (64-bit)"))
-    assert (found.prospect, found.package) == (Prospect.AMBIGUOUS, None)
+    assert (found.prospect, found.package) == (Readiness.AMBIGUOUS, None)
     assert finding is not None
     assert (finding.code, finding.severity) == (Code.MACHINE_AMBIGUOUS, Severity.WARNING)
     assert finding.message.startswith("could be any of SLES11-SP3-64, SLES11-SP4-64: ")
@@ -150,9 +163,9 @@ def test_words_that_a_shell_would_read_are_not_part_of_a_command(words: str) -> 
 
 @pytest.mark.parametrize(
     ("words", "prospect"),
-    [("Solaris 11", Prospect.UNSUPPORTED), ("asdf", Prospect.UNKNOWN), ("", Prospect.UNKNOWN)],
+    [("Solaris 11", Readiness.UNSUPPORTED), ("asdf", Readiness.UNKNOWN), ("", Readiness.UNKNOWN)],
 )
-def test_unsupported_and_unknown_systems_are_no_findings(words: str, prospect: Prospect) -> None:
+def test_unsupported_and_unknown_systems_are_no_findings(words: str, prospect: Readiness) -> None:
     found, finding = only(audit_with(), CLASSIC, machine("web", words))
     assert (found.prospect, found.why) == (prospect, resolve(words).why)
     assert finding is None
@@ -165,24 +178,24 @@ def test_unsupported_and_unknown_systems_are_no_findings(words: str, prospect: P
 def test_what_only_the_modernized_experience_supports_is_a_warning_in_a_classic_one(system: str, reason: str) -> None:
     audit = audit_with(name_of("RHEL8-64"), name_of("UBUNTU-24.04-64"))
     found, finding = only(audit, CLASSIC, machine("web", system))
-    assert found.prospect is Prospect.MODERNIZED_ONLY, reason
+    assert found.prospect is Readiness.MODERNIZED_ONLY, reason
     assert finding is not None
     assert (finding.code, finding.severity) == (Code.MODERNIZED_ONLY, Severity.WARNING)
     assert finding.fix == f"repo-manager show {found.package}"
-    assert only(audit, MODERN, machine("web", system))[0].prospect is Prospect.READY
+    assert only(audit, MODERN, machine("web", system))[0].prospect is Readiness.READY
 
 
 # Kernels
 
 
-def with_kernels(*lines: str) -> Knowledge:
-    return Knowledge(SMALL, classic=False, kernels={UBUNTU: Supported(lines)})
+def with_kernels(*lines: str) -> ReadinessContext:
+    return ReadinessContext(SMALL, classic=False, kernels={UBUNTU: Supported(lines)})
 
 
 def test_a_kernel_that_is_not_supported_is_an_error_that_names_the_closest() -> None:
     about = with_kernels("6.8.0-31-generic", "6.8.0-40-generic")
     found, finding = only(audit_with(name_of(UBUNTU)), about, machine("web", "Ubuntu 24.04", kernel="6.8.0-35-generic"))
-    assert (found.prospect, found.closest_kernel) == (Prospect.KERNEL_NOT_SUPPORTED, "6.8.0-31-generic")
+    assert (found.prospect, found.closest_kernel) == (Readiness.KERNEL_NOT_SUPPORTED, "6.8.0-31-generic")
     assert finding is not None
     assert (finding.code, finding.severity, finding.file) == (
         Code.KERNEL_NOT_SUPPORTED, Severity.ERROR, name_of(UBUNTU),
@@ -197,7 +210,7 @@ def test_where_the_installer_is_old_a_newer_one_may_support_the_kernel() -> None
     audit = audit_with(name_of(UBUNTU, "9.64"), wanted=(UBUNTU,))
     about = with_kernels("6.8.0-31-generic")
     found, finding = only(audit, about, machine("web", "Ubuntu 24.04", kernel="6.8.0-35-azure"))
-    assert (found.prospect, found.closest_kernel) == (Prospect.KERNEL_NOT_SUPPORTED, "6.8.0-31-generic")
+    assert (found.prospect, found.closest_kernel) == (Readiness.KERNEL_NOT_SUPPORTED, "6.8.0-31-generic")
     assert finding is not None
     assert "neither is any other azure kernel" in finding.message
     assert finding.fix == "repo-manager sync --package UBUNTU-24.04-64"
@@ -231,7 +244,7 @@ def test_of_a_flavour_that_is_not_listed_the_nearest_thing_is_named(
 ) -> None:
     about = with_kernels(*listed)
     found, _ = only(audit_with(name_of(UBUNTU)), about, machine("w", "Ubuntu 24.04", kernel="6.8.0-1035-gcp"))
-    assert (found.prospect, found.closest_kernel) == (Prospect.KERNEL_NOT_SUPPORTED, closest)
+    assert (found.prospect, found.closest_kernel) == (Readiness.KERNEL_NOT_SUPPORTED, closest)
     assert found.why.endswith(words)
 
 
@@ -247,7 +260,7 @@ def test_of_a_flavour_that_is_not_listed_the_nearest_thing_is_named(
 def test_a_kernel_is_no_finding(kernel: str | None, lines: tuple[str, ...], reason: str) -> None:
     audit = audit_with(name_of(UBUNTU))
     found, _ = only(audit, with_kernels(*lines), machine("web", "Ubuntu 24.04", kernel=kernel))
-    assert found.prospect is Prospect.READY, reason
+    assert found.prospect is Readiness.READY, reason
     assert found.kernel_judged == (reason == "it is supported")
 
 
@@ -257,7 +270,7 @@ def test_the_list_of_an_installer_that_is_not_whole_is_not_believed() -> None:
     audit = audit_of(listing, selection_of(listing, release="latest"), {name: CUT_OFF})
     about = with_kernels("6.8.0-31-generic")
     found, _ = only(audit, about, machine("web", "Ubuntu 24.04", kernel="6.8.0-99-generic"))
-    assert (found.prospect, found.kernel_judged) == (Prospect.WITHOUT_PACKAGE, False)
+    assert (found.prospect, found.kernel_judged) == (Readiness.WITHOUT_PACKAGE, False)
 
 
 def test_only_installers_that_list_kernels_are_asked_and_only_for_machines_with_one() -> None:
@@ -286,12 +299,12 @@ def test_needs_are_counted_by_package_the_most_needed_first() -> None:
         machine("f", "what"),
     )
     assert outlooks.needs == (
-        Need(Token("OL6-64"), 2, State.OUTDATED, name_of("OL6-64", "9.64"), "9.64.0.0", "9.66.0.0"),
-        Need(Token("RHEL9-64"), 1, State.OK, name_of("RHEL9-64"), "9.66.0.0", "9.66.0.0"),
-        Need(Token("RHEL8-64"), 1, State.MISSING, None, None, "9.66.0.0"),
-        Need(Token("DEBIAN12-64"), 1, State.MISSING, None, None, None),
+        PackageNeed(Token("OL6-64"), 2, PackageStatus.OUTDATED, name_of("OL6-64", "9.64"), "9.64.0.0", "9.66.0.0"),
+        PackageNeed(Token("RHEL9-64"), 1, PackageStatus.OK, name_of("RHEL9-64"), "9.66.0.0", "9.66.0.0"),
+        PackageNeed(Token("RHEL8-64"), 1, PackageStatus.MISSING, None, None, "9.66.0.0"),
+        PackageNeed(Token("DEBIAN12-64"), 1, PackageStatus.MISSING, None, None, None),
     )
-    assert outlooks.count(Prospect.WITHOUT_PACKAGE) == 2
+    assert outlooks.count(Readiness.WITHOUT_PACKAGE) == 2
 
 
 def test_machines_of_which_the_same_is_said_are_one_group_and_the_largest_comes_first() -> None:
@@ -312,12 +325,12 @@ def test_machines_of_which_the_same_is_said_are_one_group_and_the_largest_comes_
         for prospect, groups in machine_readiness.grouped(outlooks).items()
     }
     assert told == {
-        Prospect.WITHOUT_PACKAGE: [("RHEL8-64", ["d"])],
-        Prospect.KERNEL_NOT_SUPPORTED: [("UBUNTU-24.04-64, 6.8.0-99-generic", ["e"])],
-        Prospect.AMBIGUOUS: [("Rocky Linux", ["a", "c"]), ("AlmaLinux", ["b"])],
-        Prospect.UNKNOWN: [("nothing said", ["g"])],
+        Readiness.WITHOUT_PACKAGE: [("RHEL8-64", ["d"])],
+        Readiness.KERNEL_NOT_SUPPORTED: [("UBUNTU-24.04-64, 6.8.0-99-generic", ["e"])],
+        Readiness.AMBIGUOUS: [("Rocky Linux", ["a", "c"]), ("AlmaLinux", ["b"])],
+        Readiness.UNKNOWN: [("nothing said", ["g"])],
     }
-    assert isinstance(machine_readiness.grouped(outlooks)[Prospect.UNKNOWN][0], Group)
+    assert isinstance(machine_readiness.grouped(outlooks)[Readiness.UNKNOWN][0], MachineGroup)
 
 
 def test_what_the_inventory_says_of_itself_is_handed_on() -> None:
@@ -352,5 +365,5 @@ def test_ten_thousand_machines_are_taken_or_left_out_and_none_is_lost(ten_thousa
     counted = len(ten_thousand.machines) + ten_thousand.templates + ten_thousand.placeholders
     assert (counted, ten_thousand.troubles) == (10_000, ())
     outlooks = machine_readiness.judge(ten_thousand, answered(ten_thousand), audit_with(), CLASSIC)
-    assert sum(outlooks.count(prospect) for prospect in Prospect) == len(ten_thousand.machines)
-    assert all(outlooks.count(prospect) for prospect in (Prospect.AMBIGUOUS, Prospect.UNSUPPORTED, Prospect.UNKNOWN))
+    assert sum(outlooks.count(prospect) for prospect in Readiness) == len(ten_thousand.machines)
+    assert all(outlooks.count(prospect) for prospect in (Readiness.AMBIGUOUS, Readiness.UNSUPPORTED, Readiness.UNKNOWN))

@@ -5,8 +5,16 @@ from datetime import UTC, datetime
 import pytest
 
 from repo_manager.core import names
-from repo_manager.core.audit.findings import Code, Severity, Verdict
-from repo_manager.core.audit.signature_policy import Policy, Rules, Signature, Signer, State, Trust, shown
+from repo_manager.core.audit.findings import Code, FileVerdict, Severity
+from repo_manager.core.audit.signature_policy import (
+    Rules,
+    Signature,
+    SignaturePolicy,
+    SignatureState,
+    Signer,
+    Trust,
+    shown,
+)
 from repo_manager.core.names import WINDOWS, Token
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -20,31 +28,35 @@ STRANGE = Signer("", Trust.UNTRUSTED, "it is damaged")
 OVER = Signer(US, Trust.TRUSTED, since=datetime(2020, 1, 1, tzinfo=UTC), until=datetime(2022, 1, 1, tzinfo=UTC))
 EARLY = Signer(US, Trust.TRUSTED, since=datetime(2027, 1, 1, tzinfo=UTC), until=datetime(2028, 1, 1, tzinfo=UTC))
 
-UNSIGNED = Signature(State.UNSIGNED)
-TAMPERED = Signature(State.TAMPERED, "its bytes are not those that were signed")
+UNSIGNED = Signature(SignatureState.UNSIGNED)
+TAMPERED = Signature(SignatureState.TAMPERED, "its bytes are not those that were signed")
 
 
 def by(*signers: Signer) -> Signature:
-    return Signature(State.SIGNED, signers=signers)
+    return Signature(SignatureState.SIGNED, signers=signers)
 
 
-def rules(asked: Policy | None = None, publisher: str | None = None, *, changing: bool = False) -> Rules:
+def rules(asked: SignaturePolicy | None = None, publisher: str | None = None, *, changing: bool = False) -> Rules:
     return Rules(asked=asked, changing=changing, publisher=publisher)
 
 
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        pytest.param(rules(), Policy.WARN, id="an audit warns"),
-        pytest.param(rules(changing=True), Policy.WARN, id="a change warns where nobody is expected"),
-        pytest.param(rules(publisher=US), Policy.WARN, id="an audit warns whoever is expected"),
-        pytest.param(rules(publisher=US, changing=True), Policy.REQUIRE, id="a change requires who is expected"),
-        pytest.param(rules(Policy.WARN, US, changing=True), Policy.WARN, id="the operator's word counts"),
-        pytest.param(rules(Policy.OFF, US, changing=True), Policy.OFF, id="also when it is off"),
-        pytest.param(rules(Policy.REQUIRE), Policy.REQUIRE, id="also where nobody is expected"),
+        pytest.param(rules(), SignaturePolicy.WARN, id="an audit warns"),
+        pytest.param(rules(changing=True), SignaturePolicy.WARN, id="a change warns where nobody is expected"),
+        pytest.param(rules(publisher=US), SignaturePolicy.WARN, id="an audit warns whoever is expected"),
+        pytest.param(
+            rules(publisher=US, changing=True), SignaturePolicy.REQUIRE, id="a change requires who is expected"
+        ),
+        pytest.param(
+            rules(SignaturePolicy.WARN, US, changing=True), SignaturePolicy.WARN, id="the operator's word counts"
+        ),
+        pytest.param(rules(SignaturePolicy.OFF, US, changing=True), SignaturePolicy.OFF, id="also when it is off"),
+        pytest.param(rules(SignaturePolicy.REQUIRE), SignaturePolicy.REQUIRE, id="also where nobody is expected"),
     ],
 )
-def test_the_policy_follows_from_who_asks_and_who_is_expected(given: Rules, expected: Policy) -> None:
+def test_the_policy_follows_from_who_asks_and_who_is_expected(given: Rules, expected: SignaturePolicy) -> None:
     assert given.policy(WINDOWS) is expected
 
 
@@ -59,16 +71,16 @@ def test_the_operators_publisher_beats_the_catalogs() -> None:
     ("name", "asked", "concern"),
     [
         ("Microsoft-ASR_UA_9.66.7567.1_Windows_GA_20Sep2025_release.exe", None, True),
-        ("Microsoft-ASR_UA_9.66.7567.1_Windows_GA_20Sep2025_release.exe", Policy.OFF, False),
-        ("Microsoft-ASR_UA_9.66.7567.1_RHEL9-64_GA_20Sep2025_release.tar.gz", Policy.REQUIRE, False),
+        ("Microsoft-ASR_UA_9.66.7567.1_Windows_GA_20Sep2025_release.exe", SignaturePolicy.OFF, False),
+        ("Microsoft-ASR_UA_9.66.7567.1_RHEL9-64_GA_20Sep2025_release.tar.gz", SignaturePolicy.REQUIRE, False),
     ],
     ids=["a program", "nothing is asked", "an archive has no signature"],
 )
-def test_only_programs_are_looked_at(name: str, asked: Policy | None, concern: bool) -> None:  # noqa: FBT001 - a row
+def test_only_programs_are_looked_at(name: str, asked: SignaturePolicy | None, concern: bool) -> None:  # noqa: FBT001 - a row
     assert rules(asked).concern(names.parse(name)) is concern
 
 
-GOOD_BY_US = Verdict(signer=US)
+GOOD_BY_US = FileVerdict(signer=US)
 
 # facts, publisher, what it means under `require`, what under `warn`: a code, or nothing for a good file
 MATRIX = [
@@ -94,15 +106,15 @@ MATRIX = [
 def test_facts_become_a_verdict_by_policy(
     facts: Signature, publisher: str | None, strict: Code | None, lenient: Code | None, words: str
 ) -> None:
-    required = rules(Policy.REQUIRE, publisher).verdict(WINDOWS, facts, NOW)
+    required = rules(SignaturePolicy.REQUIRE, publisher).verdict(WINDOWS, facts, NOW)
     assert (required.code, required.good) == (strict, strict is None)
     assert words in required.message
-    warned = rules(Policy.WARN, publisher).verdict(WINDOWS, facts, NOW)
+    warned = rules(SignaturePolicy.WARN, publisher).verdict(WINDOWS, facts, NOW)
     assert warned.code is lenient
     assert warned.good is (lenient is not Code.TAMPERED)
     if lenient is not None:
         assert warned.severity is (Severity.ERROR if lenient is Code.TAMPERED else Severity.WARNING)
-    assert rules(Policy.OFF, publisher).verdict(WINDOWS, facts, NOW) == Verdict()
+    assert rules(SignaturePolicy.OFF, publisher).verdict(WINDOWS, facts, NOW) == FileVerdict()
 
 
 @pytest.mark.parametrize("facts", [UNSIGNED, by(BY_OTHERS), by(ASTRAY), by(BY_NAME), by(STRANGE), by(OVER)])
@@ -126,8 +138,8 @@ def test_a_signer_is_named_only_where_it_is_proven(facts: Signature, signer: str
 
 def test_a_signature_without_a_timestamp_ends_with_its_certificate() -> None:
     facts = by(OVER)
-    assert rules(Policy.REQUIRE, US).verdict(WINDOWS, facts, datetime(2021, 1, 1, tzinfo=UTC)) == GOOD_BY_US
-    assert rules(Policy.REQUIRE, US).verdict(WINDOWS, facts, NOW).code is Code.OTHER_PUBLISHER
+    assert rules(SignaturePolicy.REQUIRE, US).verdict(WINDOWS, facts, datetime(2021, 1, 1, tzinfo=UTC)) == GOOD_BY_US
+    assert rules(SignaturePolicy.REQUIRE, US).verdict(WINDOWS, facts, NOW).code is Code.OTHER_PUBLISHER
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import yaml
 from packaging.version import Version
 
 from repo_manager.core import catalog, names
-from repo_manager.core.catalog import Catalog, ForClassic, Standing
+from repo_manager.core.catalog import Catalog, ForClassic, ReleaseStatus
 from repo_manager.core.errors import DocumentError, InputError
 from repo_manager.core.names import WINDOWS, Release, Token
 
@@ -194,21 +194,21 @@ def test_what_the_setup_of_9_50_takes_along_is_noted_with_the_package(real: Cata
     ("release", "expected", "reason"),
     [
         ("9.66", set(), "the newest"),
-        ("9.62", {Standing.N4_BASE, Standing.NOT_FOR_CLASSIC}, "the fourth before the newest"),
-        ("9.61", {Standing.UNSUPPORTED}, "the fifth before the newest"),
-        ("9.59", {Standing.UNSUPPORTED, Standing.CLASSIC_ONLY}, "for classic servers only"),
-        ("9.58", {Standing.UNSUPPORTED, Standing.WITHDRAWN}, "taken back"),
-        ("9.56", {Standing.UNSUPPORTED, Standing.NOT_FOR_CLASSIC}, "never for classic servers"),
-        ("9.49", {Standing.UNSUPPORTED}, "the security release itself"),
-        ("9.48", {Standing.UNSUPPORTED, Standing.VULNERABLE}, "before the security release"),
-        ("9.44", {Standing.UNSUPPORTED, Standing.VULNERABLE, Standing.NOT_FOR_CLASSIC}, "a preview"),
-        ("9.9", {Standing.UNSUPPORTED, Standing.VULNERABLE}, "a release nobody describes, ordered by number"),
-        ("9.67", {Standing.NOT_FOR_CLASSIC}, "known by name only, newer than any link"),
+        ("9.62", {ReleaseStatus.N4_BASE, ReleaseStatus.NOT_FOR_CLASSIC}, "the fourth before the newest"),
+        ("9.61", {ReleaseStatus.UNSUPPORTED}, "the fifth before the newest"),
+        ("9.59", {ReleaseStatus.UNSUPPORTED, ReleaseStatus.CLASSIC_ONLY}, "for classic servers only"),
+        ("9.58", {ReleaseStatus.UNSUPPORTED, ReleaseStatus.WITHDRAWN}, "taken back"),
+        ("9.56", {ReleaseStatus.UNSUPPORTED, ReleaseStatus.NOT_FOR_CLASSIC}, "never for classic servers"),
+        ("9.49", {ReleaseStatus.UNSUPPORTED}, "the security release itself"),
+        ("9.48", {ReleaseStatus.UNSUPPORTED, ReleaseStatus.VULNERABLE}, "before the security release"),
+        ("9.44", {ReleaseStatus.UNSUPPORTED, ReleaseStatus.VULNERABLE, ReleaseStatus.NOT_FOR_CLASSIC}, "a preview"),
+        ("9.9", {ReleaseStatus.UNSUPPORTED, ReleaseStatus.VULNERABLE}, "a release nobody describes, ordered by number"),
+        ("9.67", {ReleaseStatus.NOT_FOR_CLASSIC}, "known by name only, newer than any link"),
         ("10.1", set(), "not known and newer"),
     ],
 )
 def test_the_standing_of_a_release_follows_from_rules(
-    real: Catalog, release: str, expected: set[Standing], reason: str
+    real: Catalog, release: str, expected: set[ReleaseStatus], reason: str
 ) -> None:
     assert real.standing(Release.parse(release)) == expected, reason
 
@@ -313,7 +313,7 @@ def test_the_release_of_the_bound_is_judged_by_its_builds(
     reason: str,
 ) -> None:
     found = catalog.parse(small("releases", "9.2", "builds", builds)).standing(Release(9, 2))
-    assert (Standing.VULNERABLE in found) is vulnerable, reason
+    assert (ReleaseStatus.VULNERABLE in found) is vulnerable, reason
 
 
 def test_with_fewer_releases_than_the_window_the_oldest_is_the_base() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from repo_manager.core.errors import DocumentError
-from repo_manager.core.fleet import Expected, Host, Inventory, Role
+from repo_manager.core.fleet import ExpectedServer, FleetInventory, Host, ServerRole
 from repo_manager.core.fleet.expected import parse
 
 WHOLE = r"""
@@ -22,10 +22,10 @@ servers:
 
 
 def test_all_of_it_is_read() -> None:
-    assert parse(WHOLE) == Inventory(
+    assert parse(WHOLE) == FleetInventory(
         servers=(
-            Expected(Host("cs-01"), Role.CONFIGURATION_SERVER, r"\\cs-01\repository"),
-            Expected(Host("ps-01.example.com"), Role.PROCESS_SERVER, None),
+            ExpectedServer(Host("cs-01"), ServerRole.CONFIGURATION_SERVER, r"\\cs-01\repository"),
+            ExpectedServer(Host("ps-01.example.com"), ServerRole.PROCESS_SERVER, None),
         ),
         followed="https://leader:8443",
         trust="8b820ac077a213443734018bd9cfcf9f0d4642d5f8e11656667637302ad6650f",
@@ -35,7 +35,7 @@ def test_all_of_it_is_read() -> None:
 
 
 def test_the_servers_alone_are_enough() -> None:
-    assert parse("servers:\n  - name: a\n") == Inventory((Expected(Host("a"), Role.PROCESS_SERVER),))
+    assert parse("servers:\n  - name: a\n") == FleetInventory((ExpectedServer(Host("a"), ServerRole.PROCESS_SERVER),))
 
 
 @pytest.mark.parametrize(

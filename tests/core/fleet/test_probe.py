@@ -8,11 +8,20 @@ import pytest
 from fleet_world import NEW, NOW, OLD, OTHER_ROOT, RHEL, ROOT, SLES, line, received, report
 
 from repo_manager.core import fleet, repository
-from repo_manager.core.audit.findings import Code, Severity, State, Verdict
-from repo_manager.core.fleet import Condition, Expected, Host, Look, Received, Role, SetName, Wanted
-from repo_manager.core.repository import Entry
+from repo_manager.core.audit.findings import Code, FileVerdict, PackageStatus, Severity
+from repo_manager.core.fleet import (
+    Condition,
+    ExpectedServer,
+    Host,
+    ProbeResult,
+    Received,
+    ServerRole,
+    SetName,
+    WantedPackages,
+)
+from repo_manager.core.repository import FolderEntry
 
-WANTED = Wanted(SetName(ROOT, 7), {RHEL: NEW, SLES: NEW})
+WANTED = WantedPackages(SetName(ROOT, 7), {RHEL: NEW, SLES: NEW})
 GOOD = (line(RHEL), line(SLES))
 NAMES = (
     "Microsoft-ASR_UA_9.66.7567.1_RHEL9-64_GA_20Sep2025_release.tar.gz",
@@ -21,18 +30,23 @@ NAMES = (
 )
 
 
-def _look(host: str = "ps-01", *lines: fleet.Line, version: int | None = None, root: str = ROOT) -> Look:
-    return Look(Host(host), lines or GOOD, None if version is None else SetName(root, version))
+def _look(
+    host: str = "ps-01", *lines: fleet.ReportedPackage, version: int | None = None, root: str = ROOT
+) -> ProbeResult:
+    return ProbeResult(Host(host), lines or GOOD, None if version is None else SetName(root, version))
 
 
 def _judge(
-    *looks: Look, reports: tuple[Received, ...] = (), wanted: Wanted = WANTED, expected: tuple[Expected, ...] = ()
+    *looks: ProbeResult,
+    reports: tuple[Received, ...] = (),
+    wanted: WantedPackages = WANTED,
+    expected: tuple[ExpectedServer, ...] = (),
 ) -> fleet.Fleet:
     return fleet.judge(wanted, reports, now=NOW, silent_after=timedelta(days=2), expected=expected, looks=looks)
 
 
-def _unseen(host: str = "ps-01") -> Look:
-    return Look(Host(host), error="no-answer", why="nothing came")
+def _unseen(host: str = "ps-01") -> ProbeResult:
+    return ProbeResult(Host(host), error="no-answer", why="nothing came")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +70,7 @@ def _unseen(host: str = "ps-01") -> Look:
     ],
 )
 def test_what_is_seen_and_what_is_reported_make_one_judgement(
-    look: Look, item: Received | None, condition: Condition, why: str
+    look: ProbeResult, item: Received | None, condition: Condition, why: str
 ) -> None:
     (server,) = _judge(look, reports=(item,) if item else ()).servers
     assert server.condition is condition, why
@@ -76,16 +90,16 @@ def test_who_could_not_be_looked_at_is_told_whatever_they_report() -> None:
 
 def test_the_inventory_says_roles_and_who_is_not_in_it() -> None:
     expected = (
-        Expected(Host("a"), Role.CONFIGURATION_SERVER),
-        Expected(Host("b"), Role.PROCESS_SERVER),
-        Expected(Host("a"), Role.PROCESS_SERVER),
+        ExpectedServer(Host("a"), ServerRole.CONFIGURATION_SERVER),
+        ExpectedServer(Host("b"), ServerRole.PROCESS_SERVER),
+        ExpectedServer(Host("a"), ServerRole.PROCESS_SERVER),
     )
     judged = _judge(_look("a"), _look("b"), reports=(received(report("z"), 99),), expected=expected)
     told = [(server.host, server.role, server.listed) for server in judged.servers]
     assert told == [
         ("z", None, False),
-        ("a", Role.CONFIGURATION_SERVER, True),
-        ("b", Role.PROCESS_SERVER, True),
+        ("a", ServerRole.CONFIGURATION_SERVER, True),
+        ("b", ServerRole.PROCESS_SERVER, True),
     ]
     assert [server.host for server in judged.unlisted] == ["z"]
     assert (judged.healthy, judged.broken) == (True, False), "who is not in the inventory is no reason for alarm"
@@ -108,16 +122,19 @@ def test_the_packages_of_a_fleet_are_also_those_that_were_seen() -> None:
 def test_what_most_servers_have_counts_what_was_seen() -> None:
     looks = [_look("a", line(RHEL, OLD), version=6), _look("b", version=7), _unseen("c"), _look("d", line(SLES, OLD))]
     reports = [received(report("a", 7)), received(report("c", 7, line(RHEL), line(SLES)))]
-    assert fleet.consensus(reports, looks) == Wanted(SetName(ROOT, 7), {RHEL: NEW, SLES: NEW})
+    assert fleet.consensus(reports, looks) == WantedPackages(SetName(ROOT, 7), {RHEL: NEW, SLES: NEW})
 
 
 def test_without_any_set_what_was_seen_says_which_packages_are_wanted() -> None:
     looks = [_look("a"), _look("b", line(RHEL, OLD)), _look("c")]
-    assert fleet.consensus([], looks) == Wanted(None, {RHEL: NEW, SLES: NEW})
+    assert fleet.consensus([], looks) == WantedPackages(None, {RHEL: NEW, SLES: NEW})
 
 
 def test_what_lies_there_is_a_line_each() -> None:
-    listing = repository.survey("r", [Entry(name, 9) for name in (*NAMES, "notes.txt")])
-    assert fleet.present(listing, {}) == (line(RHEL, NEW, State.DUPLICATE), line(SLES))
-    broken = {NAMES[2]: Verdict(Code.CORRUPT, "half"), NAMES[0]: Verdict(Code.UNSIGNED, "no", Severity.WARNING)}
-    assert fleet.present(listing, broken) == (line(RHEL, NEW, State.DUPLICATE), line(SLES, NEW, State.CORRUPT))
+    listing = repository.survey("r", [FolderEntry(name, 9) for name in (*NAMES, "notes.txt")])
+    assert fleet.present(listing, {}) == (line(RHEL, NEW, PackageStatus.DUPLICATE), line(SLES))
+    broken = {NAMES[2]: FileVerdict(Code.CORRUPT, "half"), NAMES[0]: FileVerdict(Code.UNSIGNED, "no", Severity.WARNING)}
+    assert fleet.present(listing, broken) == (
+        line(RHEL, NEW, PackageStatus.DUPLICATE),
+        line(SLES, NEW, PackageStatus.CORRUPT),
+    )

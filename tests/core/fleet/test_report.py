@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repo_manager.core import fleet
-from repo_manager.core.audit.findings import Audit, Code, Finding, PackageState, Severity, State
+from repo_manager.core.audit.findings import Audit, Code, Finding, PackageLine, PackageStatus, Severity
 from repo_manager.core.errors import InputError
 from repo_manager.core.fleet import Received
 from repo_manager.core.names import Release, Token
@@ -26,7 +26,7 @@ def _bytes(value: object) -> bytes:
     [
         report(),
         report("a", None),
-        report("a.b-c_d", 1, line(version=None, state=State.MISSING), release=None),
+        report("a.b-c_d", 1, line(version=None, state=PackageStatus.MISSING), release=None),
         report(exit_code=4, error="mislabelled", errors=3, warnings=2, infos=1),
         report(root=OTHER_ROOT, command="sync"),
     ],
@@ -185,10 +185,10 @@ def test_a_time_is_written_in_utc() -> None:
 
 
 def test_an_audit_becomes_the_lines_and_counts_of_a_report() -> None:
-    state = PackageState(Token("RHEL9-64"), True, False, State.OUTDATED, "x", "9.65.7417.1", NEW)
+    state = PackageLine(Token("RHEL9-64"), True, False, PackageStatus.OUTDATED, "x", "9.65.7417.1", NEW)
     found = [Finding(Code.OUTDATED, severity, "m", "f") for severity in (Severity.ERROR, Severity.INFO, Severity.INFO)]
     judged = Audit("/srv", Release(9, 66), (state,), tuple(found))
-    assert fleet.summary(judged) == (fleet.Line(Token("RHEL9-64"), State.OUTDATED, "9.65.7417.1"),)
+    assert fleet.summary(judged) == (fleet.ReportedPackage(Token("RHEL9-64"), PackageStatus.OUTDATED, "9.65.7417.1"),)
     assert fleet.counts(judged) == (1, 0, 2)
 
 

@@ -8,15 +8,15 @@ import pytest
 from fleet_world import NEW, NOW, OLD, OTHER_ROOT, RHEL, ROOT, SLES, line, received, report
 
 from repo_manager.core import fleet
-from repo_manager.core.audit.findings import State
-from repo_manager.core.fleet import Condition, Difference, Host, Received, SetName, Wanted
+from repo_manager.core.audit.findings import PackageStatus
+from repo_manager.core.fleet import Condition, Host, PackageDifference, Received, SetName, WantedPackages
 from repo_manager.core.names import Token
 
-WANTED = Wanted(SetName(ROOT, 7), {RHEL: NEW, SLES: NEW})
+WANTED = WantedPackages(SetName(ROOT, 7), {RHEL: NEW, SLES: NEW})
 DAYS = timedelta(days=2)
 
 
-def _judge(*items: Received, wanted: Wanted = WANTED, expected: tuple[str, ...] = ()) -> fleet.Fleet:
+def _judge(*items: Received, wanted: WantedPackages = WANTED, expected: tuple[str, ...] = ()) -> fleet.Fleet:
     hosts = [Host(name) for name in expected]
     return fleet.judge(wanted, items, now=NOW, silent_after=DAYS, expected=hosts)
 
@@ -38,7 +38,7 @@ def _judge(*items: Received, wanted: Wanted = WANTED, expected: tuple[str, ...] 
         (received(report("a", 7, line(RHEL), line(SLES), line("X"))), Condition.DIFFERS, "one too many"),
         (received(report("a", 7, root=OTHER_ROOT)), Condition.DIFFERS, "another set"),
         (received(report("a", None)), Condition.DIFFERS, "no set"),
-        (received(report("a", 7, line(RHEL, state=State.CORRUPT), line(SLES))), Condition.DIFFERS, "not whole"),
+        (received(report("a", 7, line(RHEL, state=PackageStatus.CORRUPT), line(SLES))), Condition.DIFFERS, "not whole"),
     ],
 )
 def test_a_server_is_in_the_gravest_condition_that_holds(item: Received, condition: Condition, why: str) -> None:
@@ -46,7 +46,7 @@ def test_a_server_is_in_the_gravest_condition_that_holds(item: Received, conditi
 
 
 def test_a_server_that_began_with_a_later_root_follows_the_same_set() -> None:
-    wanted = Wanted(SetName(ROOT, 7), {RHEL: NEW, SLES: NEW}, frozenset({OTHER_ROOT}))
+    wanted = WantedPackages(SetName(ROOT, 7), {RHEL: NEW, SLES: NEW}, frozenset({OTHER_ROOT}))
     (server,) = _judge(received(report("a", 6, root=OTHER_ROOT)), wanted=wanted).servers
     assert (server.condition, server.other_set, server.behind) == (Condition.BEHIND, False, 1)
 
@@ -73,19 +73,19 @@ def test_who_is_behind_and_differs_is_told_of_those_that_are_silent_too() -> Non
 
 
 def test_what_differs_is_told_package_by_package() -> None:
-    lines = (line(RHEL, OLD, State.OUTDATED), line("EXTRA"))
+    lines = (line(RHEL, OLD, PackageStatus.OUTDATED), line("EXTRA"))
     (server,) = _judge(received(report("a", 7, *lines))).servers
     assert server.differences == (
-        Difference(RHEL, NEW, OLD, State.OUTDATED),
-        Difference(SLES, NEW, None, None),
-        Difference(Token("EXTRA"), None, NEW, State.OK),
+        PackageDifference(RHEL, NEW, OLD, PackageStatus.OUTDATED),
+        PackageDifference(SLES, NEW, None, None),
+        PackageDifference(Token("EXTRA"), None, NEW, PackageStatus.OK),
     )
 
 
 def test_a_package_that_is_neither_wanted_nor_there_is_no_difference_unless_the_server_misses_it() -> None:
-    lines = (line(RHEL), line(SLES), line("A", None), line("B", None, State.MISSING))
+    lines = (line(RHEL), line(SLES), line("A", None), line("B", None, PackageStatus.MISSING))
     (server,) = _judge(received(report("a", 7, *lines))).servers
-    assert server.differences == (Difference(Token("B"), None, None, State.MISSING),)
+    assert server.differences == (PackageDifference(Token("B"), None, None, PackageStatus.MISSING),)
 
 
 def test_a_fleet_that_is_as_wanted_is_healthy() -> None:
@@ -113,14 +113,14 @@ def test_without_a_leader_most_servers_say_what_is_wanted() -> None:
         received(report("d", 9, line("X"), root=OTHER_ROOT)),
         received(report("e", None, line("Y"))),
     ]
-    assert fleet.consensus(items) == Wanted(SetName(ROOT, 7), {RHEL: NEW, SLES: NEW})
+    assert fleet.consensus(items) == WantedPackages(SetName(ROOT, 7), {RHEL: NEW, SLES: NEW})
 
 
 def test_without_any_set_most_servers_say_which_packages_are_wanted() -> None:
     items = [
         received(report(host, None, line(RHEL, version))) for host, version in (("a", OLD), ("b", OLD), ("c", NEW))
     ]
-    assert fleet.consensus(items) == Wanted(None, {RHEL: OLD})
+    assert fleet.consensus(items) == WantedPackages(None, {RHEL: OLD})
     judged = _judge(*items, wanted=fleet.consensus(items))
     assert [(server.host, server.condition) for server in judged.servers] == [
         ("c", Condition.DIFFERS),
@@ -130,5 +130,5 @@ def test_without_any_set_most_servers_say_which_packages_are_wanted() -> None:
 
 
 def test_of_no_reports_nothing_is_wanted() -> None:
-    assert fleet.consensus([]) == Wanted(None, {})
+    assert fleet.consensus([]) == WantedPackages(None, {})
     assert _judge(wanted=fleet.consensus([])).healthy
