@@ -28,8 +28,9 @@ MAX_TEXT_BYTES: Final = 512 << 20
 
 _MAX_TEXTS: Final = 256 << 20
 _MAX_STYLES: Final = 32 << 20
-# A part that is not complete is kept. In 8 MiB are at most three million elements, which take 700 MiB.
+# A part that is not complete is kept: a row of 16,384 cells, or a text in many styles. Each tag takes up to 230 bytes.
 _MAX_PART: Final = 8 << 20
+_MAX_TAGS: Final = 400_000
 _DOCTYPE_BYTES: Final = len("<!DOCTYPE")
 _MAX_COLUMN: Final = 16_384
 _MAX_ROW_DIGITS: Final = 7
@@ -53,7 +54,7 @@ def children(archive: Archive, entry: str, parent: str, limit: int = MAX_UNPACKE
     root = builder.start("root", {})
     parser = ET.XMLParser(target=builder)  # noqa: S314 - without a document type there are no entities
     place: tuple[ET.Element, ET.Element] | None = None
-    recent, part = b"", 0
+    recent, part, tags = b"", 0, 0
     try:
         for piece in archive.pieces(entry, limit):
             if place and place[0][-1] is not place[1]:
@@ -64,11 +65,12 @@ def children(archive: Archive, entry: str, parent: str, limit: int = MAX_UNPACKE
             parser.feed(piece)
             place = place or _place(root, parent)
             part += len(piece)
+            tags += piece.count(b"<")
             if place and len(place[1]) > 1:
                 yield from place[1][:-1]
                 del place[1][:-1]
-                part = 0
-            if part > _MAX_PART:
+                part = tags = 0
+            if part > _MAX_PART or tags > _MAX_TAGS:
                 raise archive.damaged(f"an element in {entry} has no end")
         if not place or place[0][-1] is place[1]:
             parser.close()

@@ -6,6 +6,7 @@ import contextlib
 import io
 import re
 import struct
+import tracemalloc
 import zipfile
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
@@ -415,6 +416,24 @@ def test_a_row_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(sheet, "_MAX_PART", 200_000)
     sheet_of = sheet_xml([]).replace("<sheetData>", f"<sheetData>{xml}")
     assert "has no end" in refusal(tmp_path, workbook({"vInfo": sheet_of})).message, reason
+
+
+@pytest.mark.parametrize("xml", ["<a>", "<a/>"])
+def test_many_elements_in_one_row_take_little_memory(tmp_path: Path, xml: str) -> None:
+    sheet_of = sheet_xml([]).replace("<sheetData>", f"<sheetData><row>{xml * 1_000_000}")
+    data = workbook({"vInfo": sheet_of})
+    tracemalloc.start()
+    try:
+        assert "has no end" in refusal(tmp_path, data).message
+        assert tracemalloc.get_traced_memory()[1] < 150 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_row_may_have_a_cell_in_every_column(tmp_path: Path) -> None:
+    row = ("VM", "OS", *(f"column {number}" for number in range(16_382)))
+    found = read(tmp_path, workbook({"vInfo": sheet_xml([row, ("web", "RHEL 8")])}))
+    assert told(found) == [("web", "RHEL 8")]
 
 
 def test_long_parts_are_read_where_each_element_in_them_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
