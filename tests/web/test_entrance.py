@@ -232,14 +232,15 @@ import resource, sys
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 from repo_manager.web.app import Site, application
-from repo_manager.web.connection import Doors
-from repo_manager.web.doorkeeper import Doorkeeper
-from repo_manager.web.server import Address, Server, Terms, bind
+from repo_manager.web.connection import ConnectionLimits
+from repo_manager.web.doorkeeper import Authenticator
+from repo_manager.web.server import Address, HttpServer, ServerConfig, bind
 from repo_manager.web.signed_folder import SignedFolder
 
-site = Site(SignedFolder(Path(sys.argv[1])), Doorkeeper(None))
-doors = Doors(site.metrics, most=1000, head_s=600)
-server = Server(application(site), Terms(doors, warn=lambda words: print(words, file=sys.stderr, flush=True)))
+site = Site(SignedFolder(Path(sys.argv[1])), Authenticator(None))
+limits = ConnectionLimits(site.metrics, most=1000, head_s=600)
+warn = lambda words: print(words, file=sys.stderr, flush=True)
+server = HttpServer(application(site), ServerConfig(limits, warn=warn))
 listening = bind(Address("127.0.0.1", 0))
 print(listening.getsockname()[1], flush=True)
 server.run(sockets=[listening])
