@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from repo_manager.cli.run import Run
     from repo_manager.web.app import Site
     from repo_manager.web.limits import AccessLogEntry
-    from repo_manager.web.server import Address, HttpServer, ServerConfig
+    from repo_manager.web.server import Address
     from repo_manager.web.signed_folder import SignedFolder
     from repo_manager.web.tokens import Tokens
+    from repo_manager.web.uvicorn_server import HttpServer, ServerConfig
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
 
@@ -276,7 +277,7 @@ def _folder(set_: Path | None) -> SignedFolder:
 def _site(folder: SignedFolder, tokens: Path | None, reports: Path | None) -> Site:
     from repo_manager.adapters.status_reports.folder import ReportsFolder
     from repo_manager.web.app import Site
-    from repo_manager.web.doorkeeper import Authenticator
+    from repo_manager.web.authenticator import Authenticator
 
     doorkeeper = Authenticator(tokens)
     doorkeeper.refresh()
@@ -302,10 +303,11 @@ def _terms(
     connections: int,
     drain_s: int,
 ) -> ServerConfig:
-    from repo_manager.web.connection import ConnectionLimits
-    from repo_manager.web.entrance import room_for
+    from repo_manager.web.connection_limits import ConnectionLimits
     from repo_manager.web.limits import is_loopback
-    from repo_manager.web.server import Certificate, ServerConfig, is_one_of
+    from repo_manager.web.listener import room_for
+    from repo_manager.web.server import Certificate, is_one_of
+    from repo_manager.web.uvicorn_server import ServerConfig
 
     if (tls_cert is None) != (tls_key is None):
         raise InputError("usage", "a certificate and its key belong together", "give both --tls-cert and --tls-key")
@@ -344,7 +346,8 @@ def _serve(run: Run, address: Address, site: Site, terms: ServerConfig) -> bool:
     from repo_manager.adapters.signals import told_to_stop
     from repo_manager.cli.console import flush
     from repo_manager.web.app import application
-    from repo_manager.web.server import HttpServer, bind
+    from repo_manager.web.server import bind
+    from repo_manager.web.uvicorn_server import HttpServer
 
     run.console.a_line_each = True
     listening = bind(address)

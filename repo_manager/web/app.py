@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from repo_manager.adapters.status_reports.folder import ReportsFolder, ReportsInFolder
     from repo_manager.core.fleet import ExpectedServer, Fleet, PublishedSet, Received, WantedPackages
-    from repo_manager.web.doorkeeper import Authenticator, Principal
+    from repo_manager.web.authenticator import Authenticator, Principal
     from repo_manager.web.signed_folder import OpenFile, SignedFolder
 
 BODY_S: Final = 30.0

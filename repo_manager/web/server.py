@@ -1,36 +1,26 @@
-"""Listening: addresses, certificates, and the end. The only module beside `connection.py` that knows uvicorn."""
+"""Addresses to listen on, the proxies that are trusted, and certificates."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
-import logging
 import re
 import socket
 import ssl
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING, Any, Final
-
-import uvicorn
+from typing import TYPE_CHECKING, Final
 
 from repo_manager.core.errors import InputError, MachineError
-from repo_manager.web.connection import Connection, ConnectionLimits
-from repo_manager.web.entrance import Listener, RateLimitedLog
 from repo_manager.web.limits import is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from starlette.types import ASGIApp
-
-    from repo_manager.web.connection import ConnectionSlot
 
 _ADDRESS: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})", re.ASCII)
 _HIGHEST_PORT: Final = 65535
-_LOOK_AT_CERTIFICATES_S: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,115 +171,3 @@ class Certificate:
     def _refused(self, why: str) -> InputError:
         certificate, key = self._files
         return InputError("bad-certificate", f"{certificate} and {key}: {why}", "check --tls-cert and --tls-key")
-
-
-def _nobody(_: str) -> None:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class ServerConfig:
-    """How to serve. `behind` are the proxies that are believed; `drain_s` is what running answers get at the end.
-
-    `warn` is told in a line what whoever runs the server should know.
-    """
-
-    doors: ConnectionLimits
-    certificate: Certificate | None = None
-    behind: tuple[str, ...] = ()
-    drain_s: int = 30
-    warn: Callable[[str], None] = _nobody
-
-
-class HttpServer(uvicorn.Server):
-    """uvicorn, which leaves signals to the tool, and the doors too."""
-
-    def __init__(self, app: ASGIApp, terms: ServerConfig) -> None:
-        _quiet()
-        super().__init__(_config(app, terms))
-        self._terms = terms
-        self._warn = RateLimitedLog(terms.warn)
-        self._entrances: list[Listener] = []
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """What ends a run is `adapters/signals.py`."""
-        yield
-
-    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until `stop`."""
-        asyncio.get_running_loop().set_exception_handler(self._tell)
-        await super().serve(sockets)
-        for entrance in self._entrances:
-            await entrance.clear()
-        for connection in tuple(self.server_state.connections):
-            # Its client has had its time to take the rest.
-            if connection.transport is not None:
-                connection.transport.abort()
-        # They are closed in the loop's next turn.
-        await asyncio.sleep(0)
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin, and let in by our own doors those who come to these sockets."""
-        await super().startup(sockets=[])
-        certificate = self._terms.certificate
-        context = None if certificate is None else certificate.context
-        for listening in sockets or ():
-            entrance = Listener(listening, self._terms.doors, context, self._connection, self._warn)
-            entrance.open()
-            self._entrances.append(entrance)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close the doors, then wait for those inside."""
-        for entrance in self._entrances:
-            await entrance.close()
-        await super().shutdown(sockets)
-
-    def _connection(self, seat: ConnectionSlot) -> Connection:
-        return Connection(self.config, self.server_state, self._terms.doors, seat)
-
-    def _tell(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """What the loop would print with a traceback, in a line."""
-        kind = type(context.get("exception")).__name__ if context.get("exception") else "no exception"
-        self._warn(f"warning: something unexpected: {ascii(context.get('message', ''))[1:-1]} ({kind})")
-
-    def stop(self) -> None:
-        """Take no more requests, finish those under way, then end. From any thread, or in the middle of anything."""
-        self.should_exit = True
-
-
-def _config(app: ASGIApp, terms: ServerConfig) -> uvicorn.Config:
-    more: dict[str, Any] = {}
-    certificate = terms.certificate
-    if certificate is not None:
-
-        async def refresh() -> None:
-            await asyncio.to_thread(certificate.refresh)
-
-        more = {
-            "callback_notify": refresh,
-            "timeout_notify": _LOOK_AT_CERTIFICATES_S,
-        }
-    return uvicorn.Config(
-        app,
-        loop="asyncio",
-        http=Connection,
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=bool(terms.behind),
-        forwarded_allow_ips=list(terms.behind),
-        timeout_keep_alive=terms.doors.idle_s,
-        timeout_graceful_shutdown=terms.drain_s,
-        **more,
-    )
-
-
-def _quiet() -> None:
-    """What uvicorn would say is said by the tool, where it matters."""
-    logger = logging.getLogger("uvicorn")
-    logger.handlers = [logging.NullHandler()]
-    logger.propagate = False

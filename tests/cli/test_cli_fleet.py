@@ -312,7 +312,7 @@ def test_serve_knows_when_a_server_is_silent(
     from repo_manager.adapters.status_reports.folder import ReportsFolder
     from repo_manager.cli.serve import _expect
     from repo_manager.web.app import Site
-    from repo_manager.web.doorkeeper import Authenticator
+    from repo_manager.web.authenticator import Authenticator
     from repo_manager.web.signed_folder import SignedFolder
 
     site = Site(SignedFolder(tool.folder), Authenticator(None), ReportsFolder(tool.folder))

@@ -15,9 +15,10 @@ from web_world import make_tokens, serving, write_set
 from repo_manager.adapters.status_reports.folder import SERVERS_MOST
 from repo_manager.core import fleet
 from repo_manager.web.app import BODY_S
-from repo_manager.web.connection import HEAD_BYTES, ConnectionLimits
+from repo_manager.web.connection_limits import ConnectionLimits
 from repo_manager.web.limits import Rate
 from repo_manager.web.tokens import BearerRole
+from repo_manager.web.uvicorn_server import HEAD_BYTES
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "reference" / "http.md"
 TEXT: Final = PAGE.read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ from web_certificates import make_certificate
 from web_world import LARGE, Served, serving, target_path, write_set
 
 from repo_manager.core.errors import InputError, MachineError
-from repo_manager.web.connection import ConnectionLimits
+from repo_manager.web.connection_limits import ConnectionLimits
 from repo_manager.web.limits import AccessLogEntry, Rate, client_of, line
 from repo_manager.web.metrics import Metrics
 from repo_manager.web.server import Address, Certificate, bind, is_one_of, proxies

@@ -16,11 +16,12 @@ import httpx
 from repo_manager.adapters.status_reports.folder import ReportsFolder
 from repo_manager.web import tokens
 from repo_manager.web.app import Site, application
-from repo_manager.web.connection import ConnectionLimits
-from repo_manager.web.doorkeeper import Authenticator
-from repo_manager.web.server import Address, Certificate, HttpServer, ServerConfig, bind
+from repo_manager.web.authenticator import Authenticator
+from repo_manager.web.connection_limits import ConnectionLimits
+from repo_manager.web.server import Address, Certificate, bind
 from repo_manager.web.signed_folder import SignedFolder
 from repo_manager.web.tokens import BearerRole, Tokens
+from repo_manager.web.uvicorn_server import HttpServer, ServerConfig
 
 if TYPE_CHECKING:
     import ssl

@@ -17,7 +17,23 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-    from repo_manager.web.connection import Connection, ConnectionLimits, ConnectionSlot
+    from repo_manager.web.connection_limits import ConnectionLimits, ConnectionSlot
+
+
+class AcceptedConnection(asyncio.Protocol):
+    """One connection, which has its slot already."""
+
+    transport: asyncio.Transport
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether its client and it can hear each other, or could."""
+        raise NotImplementedError
+
+    def shutdown(self) -> None:
+        """End when the answer under way is sent."""
+        raise NotImplementedError
+
 
 _BUSY: Final = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _PAUSE_S: Final = 0.5
@@ -81,7 +97,7 @@ class Listener:
         listening: socket.socket,
         doors: ConnectionLimits,
         context: ssl.SSLContext | None,
-        make: Callable[[ConnectionSlot], Connection],
+        make: Callable[[ConnectionSlot], AcceptedConnection],
         warn: Callable[[str], None],
     ) -> None:
         self._listening = listening

@@ -1,4 +1,6 @@
-"""One connection: uvicorn's, with the patience and the limits that it does not have, and files carried by the system.
+"""uvicorn with timeouts and limits that it does not have, and files that the system sends.
+
+This is the only module that uses uvicorn, and with it parts of uvicorn that are not documented.
 
 uvicorn waits for ever for a first request, for the rest of a request's head, and for a client that does not read.
 Here all three end. h11 limits a head only while it is incomplete; here every head is limited.
@@ -8,32 +10,37 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 import sys
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import h11
+import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from repo_manager.web.limits import CutError, is_loopback
+from repo_manager.web.limits import CutError
+from repo_manager.web.listener import AcceptedConnection, Listener, RateLimitedLog
 from repo_manager.web.sending import ZERO_COPY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from io import FileIO
 
+    from starlette.types import ASGIApp
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
-    from repo_manager.web.metrics import Metrics
+    from repo_manager.web.connection_limits import ConnectionLimits, ConnectionSlot
+    from repo_manager.web.server import Certificate
 
 HEAD_BYTES: Final = 16 * 1024
 """The longest head of a request: its first line, its headers and the empty line behind them."""
 
+_LOOK_AT_CERTIFICATES_S: Final = 60
 _LINGER_BYTES: Final = 256 * 1024
 _LINGER_S: Final = 2.0
 """How much more of a refused request is read and dropped, and how long: a connection that is closed with bytes unread
@@ -41,56 +48,6 @@ is reset, and its client may never see the answer."""
 
 _SLICE_BYTES: Final = 1024 * 1024
 """How much is handed to the system at once: a client must take it within `ConnectionLimits.stall_s`."""
-
-
-@dataclass
-class ConnectionLimits:
-    """How many may be in at once, and how long they may take. `exempt` are addresses that may use all connections.
-
-    `handshake_s` is for TLS, `head_s` for a request's head, `stall_s` for a client that takes nothing of what is
-    sent, and `idle_s` for one that asks for nothing more.
-    """
-
-    metrics: Metrics
-    most: int = 500
-    most_of_one: int = 250
-    handshake_s: float = 5.0
-    head_s: float = 20.0
-    stall_s: float = 60.0
-    idle_s: int = 15
-    exempt: Callable[[str], bool] = is_loopback
-    by_client: Counter[str] = field(default_factory=Counter)
-
-    def enter(self, client: str) -> ConnectionSlot | None:
-        """The place of one more of this address; None where there is no room for it."""
-        if self.by_client.total() >= self.most or (
-            self.by_client[client] >= self.most_of_one and not self.exempt(client)
-        ):
-            self.metrics.refused("connections")
-            return None
-        self.by_client[client] += 1
-        self.metrics.connections += 1
-        return ConnectionSlot(self, client)
-
-
-class ConnectionSlot:
-    """The place of one connection, which counts until it leaves."""
-
-    def __init__(self, doors: ConnectionLimits, client: str) -> None:
-        self._doors = doors
-        self._client = client
-        self._taken = True
-
-    def leave(self) -> None:
-        """It has gone. To say so twice does no harm."""
-        if not self._taken:
-            return
-        self._taken = False
-        by_client = self._doors.by_client
-        by_client[self._client] -= 1
-        self._doors.metrics.connections -= 1
-        if not by_client[self._client]:
-            del by_client[self._client]
 
 
 class _LimitedHeads(h11.Connection):
@@ -114,7 +71,7 @@ class _LimitedHeads(h11.Connection):
         return event
 
 
-class Connection(H11Protocol):
+class Connection(H11Protocol, AcceptedConnection):
     """See the module. It has its place already, and gives it up when it has gone."""
 
     def __init__(
@@ -305,3 +262,115 @@ class _Timer:
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
+
+
+def _nobody(_: str) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """How to serve. `behind` are the proxies that are believed; `drain_s` is what running answers get at the end.
+
+    `warn` is told in a line what whoever runs the server should know.
+    """
+
+    doors: ConnectionLimits
+    certificate: Certificate | None = None
+    behind: tuple[str, ...] = ()
+    drain_s: int = 30
+    warn: Callable[[str], None] = _nobody
+
+
+class HttpServer(uvicorn.Server):
+    """uvicorn, which leaves signals to the tool, and the doors too."""
+
+    def __init__(self, app: ASGIApp, terms: ServerConfig) -> None:
+        _quiet()
+        super().__init__(_config(app, terms))
+        self._terms = terms
+        self._warn = RateLimitedLog(terms.warn)
+        self._entrances: list[Listener] = []
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """What ends a run is `adapters/signals.py`."""
+        yield
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until `stop`."""
+        asyncio.get_running_loop().set_exception_handler(self._tell)
+        await super().serve(sockets)
+        for entrance in self._entrances:
+            await entrance.clear()
+        for connection in tuple(self.server_state.connections):
+            # Its client has had its time to take the rest.
+            if connection.transport is not None:
+                connection.transport.abort()
+        # They are closed in the loop's next turn.
+        await asyncio.sleep(0)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin, and let in by our own doors those who come to these sockets."""
+        await super().startup(sockets=[])
+        certificate = self._terms.certificate
+        context = None if certificate is None else certificate.context
+        for listening in sockets or ():
+            entrance = Listener(listening, self._terms.doors, context, self._connection, self._warn)
+            entrance.open()
+            self._entrances.append(entrance)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the doors, then wait for those inside."""
+        for entrance in self._entrances:
+            await entrance.close()
+        await super().shutdown(sockets)
+
+    def _connection(self, seat: ConnectionSlot) -> Connection:
+        return Connection(self.config, self.server_state, self._terms.doors, seat)
+
+    def _tell(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What the loop would print with a traceback, in a line."""
+        kind = type(context.get("exception")).__name__ if context.get("exception") else "no exception"
+        self._warn(f"warning: something unexpected: {ascii(context.get('message', ''))[1:-1]} ({kind})")
+
+    def stop(self) -> None:
+        """Take no more requests, finish those under way, then end. From any thread, or in the middle of anything."""
+        self.should_exit = True
+
+
+def _config(app: ASGIApp, terms: ServerConfig) -> uvicorn.Config:
+    more: dict[str, Any] = {}
+    certificate = terms.certificate
+    if certificate is not None:
+
+        async def refresh() -> None:
+            await asyncio.to_thread(certificate.refresh)
+
+        more = {
+            "callback_notify": refresh,
+            "timeout_notify": _LOOK_AT_CERTIFICATES_S,
+        }
+    return uvicorn.Config(
+        app,
+        loop="asyncio",
+        http=Connection,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(terms.behind),
+        forwarded_allow_ips=list(terms.behind),
+        timeout_keep_alive=terms.doors.idle_s,
+        timeout_graceful_shutdown=terms.drain_s,
+        **more,
+    )
+
+
+def _quiet() -> None:
+    """What uvicorn would say is said by the tool, where it matters."""
+    logger = logging.getLogger("uvicorn")
+    logger.handlers = [logging.NullHandler()]
+    logger.propagate = False

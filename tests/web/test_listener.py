@@ -21,12 +21,13 @@ from web_certificates import make_certificate
 from web_world import LARGE, serving, target_path, write_set
 
 from repo_manager.web.app import Site, application
-from repo_manager.web.connection import ConnectionLimits
-from repo_manager.web.doorkeeper import Authenticator
-from repo_manager.web.entrance import RateLimitedLog, room_for
+from repo_manager.web.authenticator import Authenticator
+from repo_manager.web.connection_limits import ConnectionLimits
+from repo_manager.web.listener import RateLimitedLog, room_for
 from repo_manager.web.metrics import Metrics
-from repo_manager.web.server import Address, Certificate, HttpServer, ServerConfig, bind
+from repo_manager.web.server import Address, Certificate, bind
 from repo_manager.web.signed_folder import SignedFolder
+from repo_manager.web.uvicorn_server import HttpServer, ServerConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -232,9 +233,10 @@ import resource, sys
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 from repo_manager.web.app import Site, application
-from repo_manager.web.connection import ConnectionLimits
-from repo_manager.web.doorkeeper import Authenticator
-from repo_manager.web.server import Address, HttpServer, ServerConfig, bind
+from repo_manager.web.connection_limits import ConnectionLimits
+from repo_manager.web.authenticator import Authenticator
+from repo_manager.web.server import Address, bind
+from repo_manager.web.uvicorn_server import HttpServer, ServerConfig
 from repo_manager.web.signed_folder import SignedFolder
 
 site = Site(SignedFolder(Path(sys.argv[1])), Authenticator(None))
@@ -287,7 +289,7 @@ ROOM: Final = """
 import resource, sys
 soft, hard, wanted = map(int, sys.argv[1:])
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-from repo_manager.web.entrance import room_for
+from repo_manager.web.listener import room_for
 print(room_for(wanted), *resource.getrlimit(resource.RLIMIT_NOFILE))
 """
 
