@@ -89,6 +89,10 @@ def _document(answer: Answer, listing: Listing | None) -> dict[str, Any]:
         "why": answer.why,
         "note": answer.note if isinstance(answer, Resolved) else "",
         "modernized_only": isinstance(answer, Resolved) and answer.modernized_only,
+        "serves": [
+            {"versions": each.versions, "evidence": list(each.evidence)}
+            for each in (answer.serves if isinstance(answer, Resolved) else ())
+        ],
     }
 
 

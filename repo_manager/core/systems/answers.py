@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from repo_manager.core.names import Token
@@ -19,6 +19,13 @@ class Status(StrEnum):
     UNKNOWN = "unknown"
 
 
+class CatalogEntry(NamedTuple):
+    """An entry of the catalog: the versions that a package serves, in words, and keys of the catalog's sources."""
+
+    versions: str
+    evidence: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """Exactly one package serves the system.
@@ -29,6 +36,7 @@ class Resolved:
         note: what a careful reader should also know; may be empty.
         modernized_only: this very system is supported by the modernized experience alone, so a
             classic server should not be expected to protect it.
+        serves: the entries of the catalog that the answer comes from; none where the query is the name of a package.
     """
 
     status: ClassVar = Status.RESOLVED
@@ -38,6 +46,7 @@ class Resolved:
     why: str
     note: str = ""
     modernized_only: bool = False
+    serves: tuple[CatalogEntry, ...] = ()
 
     @property
     def candidates(self) -> tuple[Token, ...]:

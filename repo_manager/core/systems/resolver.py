@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from repo_manager.core.systems.answers import Ambiguous, Answer, Resolved, Status, Unknown, Unsupported
+from repo_manager.core.systems.answers import Ambiguous, Answer, CatalogEntry, Resolved, Status, Unknown, Unsupported
 from repo_manager.core.systems.lexing import Width
 from repo_manager.core.systems.reading import Reading, read
 from repo_manager.core.systems.support import Support
@@ -89,7 +89,8 @@ def _positive(query: str, verdict: SystemVerdict, width: Width) -> Answer:
         return Ambiguous(query, verdict.tokens, verdict.why)
     if width is Width.CONFLICT:
         return Ambiguous(query, verdict.tokens, f"{verdict.why}, if it is 64-bit x86; `uname -m` would settle it")
-    return Resolved(query, verdict.tokens[0], verdict.why, verdict.note, verdict.modernized_only)
+    serves = tuple(CatalogEntry(each.label, each.evidence) for each in verdict.serves)
+    return Resolved(query, verdict.tokens[0], verdict.why, verdict.note, verdict.modernized_only, serves)
 
 
 def _verdict(reading: Reading, judge: Judge) -> SystemVerdict | None:

@@ -150,7 +150,7 @@ class Support:
 
 
 def dumped(support: Support) -> list[Any]:
-    """What answers need, as lists that JSON can hold; first releases and evidence are left out."""
+    """What answers need, as lists that JSON can hold; first releases are left out."""
     return [_dumped_system(title, facts) for title, facts in support.systems.items()]
 
 
@@ -162,7 +162,7 @@ def _dumped_system(title: str, facts: SystemFacts) -> list[Any]:
 
 def _dumped_entry(each: Serves) -> list[Any]:
     what = [each.token, each.system, each.major, each.minors.start, each.minors.stop, each.modernized_from]
-    return [*what, each.uncertainty, sorted(each.resolved_by), each.note, each.note_without_minor]
+    return [*what, each.uncertainty, sorted(each.resolved_by), each.note, each.note_without_minor, each.evidence]
 
 
 def loaded(items: list[Any]) -> Support:
@@ -176,9 +176,20 @@ def loaded(items: list[Any]) -> Support:
 
 
 def _loaded_entry(item: list[Any]) -> Serves:
-    token, system, major, first, stop, modernized_from, uncertainty, resolved_by, *notes = item
-    minors = range(first, stop)
-    return Serves(token, system, major, minors, (), modernized_from, uncertainty, frozenset(resolved_by), *notes)
+    token, system, major, first, stop, modernized_from, uncertainty, resolved_by, note, without_minor, evidence = item
+    return Serves(
+        token,
+        system,
+        major,
+        range(first, stop),
+        (),
+        modernized_from,
+        uncertainty,
+        frozenset(resolved_by),
+        note,
+        without_minor,
+        tuple(evidence),
+    )
 
 
 def modernized_only(serves: Sequence[Serves]) -> bool:

@@ -24,6 +24,7 @@ class SystemVerdict(NamedTuple):
     why: str
     note: str = ""
     modernized_only: bool = False
+    serves: tuple[Serves, ...] = ()
 
 
 class Judge:
@@ -102,7 +103,8 @@ class Judge:
         if not tokens or (firm and len(tokens) == 1 and all(verdict.tokens for verdict in verdicts)):
             notes = dict.fromkeys(verdict.note for verdict in verdicts if verdict.note)
             modernized_only = all(verdict.modernized_only for verdict in verdicts)
-            return verdicts[0]._replace(note="; ".join(notes), modernized_only=modernized_only)
+            serves = tuple(dict.fromkeys(each for verdict in verdicts for each in verdict.serves))
+            return verdicts[0]._replace(note="; ".join(notes), modernized_only=modernized_only, serves=serves)
         why = dict.fromkeys(verdict.why for verdict in verdicts)
         listed = "; ".join(list(why)[:_LISTED]) + ("; ..." if len(why) > _LISTED else "")
         return SystemVerdict(
@@ -145,6 +147,7 @@ def _firm(facts: SystemFacts, mention: SystemMention, version: Version, serves: 
         why=f"{label(mention.system, version)}: {serves.token}",
         note="; ".join(filter(None, (facts.note, serves.note, *_notes_without_minor(mention.system, serves, version)))),
         modernized_only=serves.modernized_from is not None and (version.minor or 0) >= serves.modernized_from,
+        serves=(serves,),
     )
 
 
