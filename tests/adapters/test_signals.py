@@ -23,7 +23,7 @@ from repo_manager.core.errors import ExitCode
 if TYPE_CHECKING:
     from small_world import World
 
-CHILD: Final = Path(__file__).parents[1] / "interrupted_child.py"
+CHILD: Final = Path(__file__).parents[1] / "worlds" / "interrupted_child.py"
 
 REQUESTS: Final = ("SIGINT", "SIGBREAK") if sys.platform == "win32" else ("SIGINT", "SIGTERM", "SIGHUP")
 

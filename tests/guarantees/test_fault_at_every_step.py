@@ -109,7 +109,7 @@ def test_a_refusal_at_any_step_leaves_the_folder_as_before_or_as_after(
             assert steps[number - 1].startswith(("close", "sync")), context
             assert now.state == goal.state, context
         else:
-            assert (type(error), error.code) == (MachineError, code), context
+            assert (isinstance(error, MachineError), error.code) == (True, code), context
             assert error.hint, context
             assert now.files in (before.files, goal.files), context
 

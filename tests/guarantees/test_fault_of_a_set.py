@@ -160,7 +160,7 @@ def test_a_follower_that_is_refused_at_any_step_is_as_before_or_as_after(
             # The journal is closed: nothing may be undone any more.
             assert snapshot(world).files == goal.files, context
         else:
-            assert (type(error), error.code, error.exit_code) == (MachineError, code, 3), context
+            assert (isinstance(error, MachineError), error.code, error.exit_code) == (True, code, 3), context
             assert error.hint, context
             assert snapshot(world).files in (before.files, goal.files), context
 
@@ -190,7 +190,7 @@ def test_a_publishing_that_is_refused_at_any_step_leaves_the_old_set_or_the_new(
         error = attempt(publishing(world, step))
         assert step.count >= number, context
         if error is not None:
-            assert (type(error), error.code, error.exit_code) == (MachineError, code, 3), context
+            assert (isinstance(error, MachineError), error.code, error.exit_code) == (True, code, 3), context
             assert error.hint, context
         if first and error is not None and not (world.depot / "metadata" / "timestamp.json").exists():
             # Nobody takes a beginning for a set.

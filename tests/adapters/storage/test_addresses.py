@@ -194,7 +194,7 @@ def test_variables_count_more_than_the_file(tmp_path: Path) -> None:
     assert ring.first("NOTHING", "AWS_ACCESS_KEY_ID") == "file"
     assert ring.first("AWS_SECRET_ACCESS_KEY") == "a=b=="
     assert ring.first("HOME") is None
-    assert repr(ring) == "Keyring()"
+    assert repr(ring) == "Credentials()"
 
 
 @pytest.mark.parametrize(
