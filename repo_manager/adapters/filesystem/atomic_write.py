@@ -31,11 +31,12 @@ def replacing(  # noqa: PLR0913 - each has a default that fits most callers
     mode: int = FILE_MODE,
     step: Callable[[str], None] = lambda _: None,
     mover: Mover | None = None,
+    durable: bool = True,
     closed: Callable[[Path], None] = lambda _: None,
 ) -> Iterator[io.FileIO]:
     """Open a new file that takes the name `path` when the block ends. After an error it is removed.
 
-    The bytes, the name and the folder are on the disk afterwards.
+    The bytes, the name and the folder are on the disk afterwards, where it is to be `durable`.
 
     Args:
         path: the file to replace.
@@ -44,6 +45,7 @@ def replacing(  # noqa: PLR0913 - each has a default that fits most callers
         mode: the permissions of the new file, whatever the umask.
         step: is called before every primitive step that writes.
         mover: does the renaming.
+        durable: whether to wait for the disk.
         closed: is called with the new file when it is written and closed, before it is renamed.
 
     Raises:
@@ -59,8 +61,9 @@ def replacing(  # noqa: PLR0913 - each has a default that fits most callers
     try:
         with mover.create(temporary, mode) as file:
             yield file
-            step(f"sync {temporary.name}")
-            os.fsync(file.fileno())
+            if durable:
+                step(f"sync {temporary.name}")
+                os.fsync(file.fileno())
         closed(temporary)
         step(f"rename {temporary.name} -> {path.name}")
         mover.replace(temporary, path)
@@ -69,8 +72,9 @@ def replacing(  # noqa: PLR0913 - each has a default that fits most callers
         with suppress(OSError, MachineError):
             mover.delete_now(temporary)
         raise
-    step(f"sync {path.parent.name}")
-    mover.sync_folder(path.parent)
+    if durable:
+        step(f"sync {path.parent.name}")
+        mover.sync_folder(path.parent)
 
 
 def write_whole(

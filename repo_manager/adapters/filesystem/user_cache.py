@@ -33,7 +33,7 @@ def read(file: Path) -> bytes | None:
 
 
 def write(file: Path, data: bytes) -> bool:
-    """Replace a file of the cache. False where it cannot be written."""
+    """Replace a file of the cache. False where it cannot be written now: it is not waited for, nor is the disk."""
     from repo_manager.adapters.filesystem.atomic_write import replacing
     from repo_manager.adapters.filesystem.opening import (
         PRIVATE_FILE_MODE,
@@ -41,12 +41,14 @@ def write(file: Path, data: bytes) -> bool:
         make_folders,
         write_all,
     )
+    from repo_manager.adapters.filesystem.rename import Mover
 
+    mover = Mover(sleep=lambda _: None)
     temporary = file.with_suffix(f".{os.getpid()}.new")
     with contextlib.suppress(OSError, InputError, MachineError):
         make_folders(file.parent, PRIVATE_FOLDER_MODE)
         trusted_files.require(file.parent)
-        with replacing(file, temporary=temporary, mode=PRIVATE_FILE_MODE) as opened:
+        with replacing(file, temporary=temporary, mode=PRIVATE_FILE_MODE, mover=mover, durable=False) as opened:
             write_all(opened, data)
         return True
     return False

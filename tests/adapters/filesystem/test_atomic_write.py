@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from platforms import needs_links
 
+from repo_manager.adapters.filesystem import user_cache
 from repo_manager.adapters.filesystem.atomic_write import write_where_told, write_whole
 
 if TYPE_CHECKING:
@@ -129,3 +130,17 @@ def test_what_is_replaced_hands_its_group_on(tmp_path: Path) -> None:
     write_where_told(path, "new")
 
     assert (path.stat().st_gid, path.stat().st_mode & 0o7777) == (65534, 0o640)
+
+
+def test_a_file_of_the_cache_is_replaced_without_waiting_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fsync(_: int) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    file = tmp_path / "cache" / "digests.json"
+    for data in (b"old", b"new"):
+        assert user_cache.write(file, data)
+    assert file.read_bytes() == b"new"
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
