@@ -81,7 +81,10 @@ class FleetSurvey:
             depot.close()
 
     def gather(self, place: Address | None, *, asked: bool) -> None:
-        """What the servers have reported. Where nobody said so, there need not be a place for it."""
+        """Read the reports of the servers.
+
+        A place that takes no reports is a problem where the operator named it (`asked`).
+        """
         if place is None:
             return
         from repo_manager.adapters.status_reports.collect import NoReportsError, gather

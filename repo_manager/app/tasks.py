@@ -112,7 +112,7 @@ def add(arrivals: tuple[Arrival, ...], repository: Path, *, allow_older: bool = 
         if Path(arrival.source).parent == own:
             raise InputError(
                 "already-there",
-                f"{shown(Path(arrival.source))} lies in the repository already",
+                f"{shown(Path(arrival.source))} is in the repository already",
                 "run 'repo-manager audit --deep' to check it",
             )
 
@@ -157,7 +157,7 @@ def check_source(source: Address | None, repository: Path) -> None:
     if isinstance(source, Folder) and place_of(Path(source.path)).is_relative_to(place_of(repository)):
         raise InputError(
             "source-is-target",
-            f"the source {source} is the repository itself, or lies in it",
+            f"the source {source} is the repository itself, or a folder in it",
             "give --source another folder, a UNC path or a URL",
         )
 

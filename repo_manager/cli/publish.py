@@ -177,7 +177,7 @@ def _check_places(dest: Address, keys: Path, repository: Path | None) -> None:
                 raise InputError("not-a-folder", f"{dest} is a file", "name a folder to publish into")
         if own is not None and there.is_relative_to(own):
             raise InputError(
-                "source-is-target", f"{dest} is the repository itself, or lies in it", "publish to another place"
+                "source-is-target", f"{dest} is the repository itself, or a folder in it", "publish to another place"
             )
         if place_of(keys).is_relative_to(there):
             raise InputError(

@@ -19,7 +19,7 @@ from repo_manager.core.systems.resolver import names_system
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-# A note in an export may have some lines; one of hundreds is a quote that nobody closed.
+# A note in an export may have some lines. One of hundreds of lines has a quote without its end.
 MAX_RECORD_LINES: Final = 300
 
 # So many lines with just the separators of a row are no prose.

@@ -153,5 +153,5 @@ def _refused(error: TransferError, place: Address) -> RepoManagerError:
             f"put a token of the role read into {TOKEN_VARIABLE}",
         )
     if error.code in {"not-at-source", "not-found"}:
-        return NoReportsError("no-reports-there", f"{place}: nobody takes reports there", _HINT)
+        return NoReportsError("no-reports-there", f"{place}: this place takes no reports", _HINT)
     return error

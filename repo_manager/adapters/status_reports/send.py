@@ -125,7 +125,7 @@ def _see_that_it_is_one(place: Folder, *, anywhere: bool) -> None:
         raise TransferError("source-went-away", f"{place}: the folder is not there", "make sure that it is reachable")
     if not (anywhere or (base / "metadata").is_dir() or (base / FOLDER).is_dir()):
         raise TransferError(
-            "takes-no-reports", f"{place}: no signed set lies there", "name a place for reports with --report-to"
+            "takes-no-reports", f"{place}: there is no signed set", "name a place for reports with --report-to"
         )
 
 

@@ -127,7 +127,7 @@ class HttpStorage:
         raise InputError(
             "read-only-depot",
             f"{self.name}: a set can be read there, and not be written",
-            "publish to a folder, az://container/path or s3://bucket/path; a web server may serve what lies there",
+            "publish to a folder, az://container/path or s3://bucket/path; a web server may serve these files",
         )
 
     def _url(self, path: str) -> str:
