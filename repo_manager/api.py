@@ -6,19 +6,20 @@ The defaults are those of the commands without a configuration file.
 from __future__ import annotations
 
 import os
-import socket
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from repo_manager.adapters import catalog_files
 from repo_manager.adapters.filesystem.digests import Digests
+from repo_manager.adapters.filesystem.lock import this_process
 from repo_manager.adapters.filesystem.repository_folder import Folder
 from repo_manager.adapters.filesystem.user_cache import cache_folder
 from repo_manager.adapters.installers.inspect import Checker
 from repo_manager.adapters.interruptible import SystemClock
 from repo_manager.adapters.windows.service import AbsentService
 from repo_manager.app import change, tasks
-from repo_manager.app.mirror import installers
 from repo_manager.app.settings import Settings
 from repo_manager.app.tasks import PlanContext
 from repo_manager.core import names
@@ -58,7 +59,7 @@ def load_catalog(path: Path | None = None) -> Catalog:
     Raises:
         InputError: the file cannot be read, or has mistakes; the message has all of them.
     """
-    return catalog_files.load(path or catalog_files.own_catalog())
+    return catalog_files.load(path or catalog_files.own_catalog(), cache_folder(os.environ))
 
 
 def resolve(text: str, catalog: Catalog) -> Answer:
@@ -91,9 +92,14 @@ def audit(repository: Path, catalog: Catalog, request: Request | None = None, *,
         InputError: the folder cannot be read, or the request names something that the catalog does not have.
         MachineError: a file cannot be read.
     """
+    return audit_of(repository, catalog, request, cache_folder(os.environ), deep=deep)
+
+
+def audit_of(repository: Path, catalog: Catalog, request: Request | None, cache: Path, *, deep: bool) -> Audit:
+    """The same with another cache folder."""
     folder = Folder(repository)
     listing = folder.listing()
-    verdicts = _checker(folder).read(listing, installers(listing)) if deep else {}
+    verdicts = _checker(cache, folder).read(listing, listing.installers) if deep else {}
     context = PlanContext(catalog)
     return context.audit(change.Snapshot(folder, listing, verdicts), context.select(request or Request(), listing))
 
@@ -148,23 +154,31 @@ def _sync(  # noqa: PLR0913, PLR0917 - see `sync`
     address = None if source is None else parse(source, secrets=True)
     tasks.check_source(address, repository)
     task = tasks.sync(PlanContext(catalog), request or Request(), address, restart=service is not None)
-    bench = change.ChangeContext(
+    bench = change_context(
+        repository, catalog, _fetcher(catalog, address), cache_folder(os.environ), service or AbsentService("")
+    )
+    return task, replace(bench, voice=progress or change.Progress())
+
+
+def change_context(
+    repository: Path, catalog: Catalog, fetcher: Fetcher, cache: Path, service: Service
+) -> ChangeContext:
+    """What a change needs, with the defaults of the commands. `cache` is the folder of what is remembered of files."""
+    return change.ChangeContext(
         folder=Folder(repository),
         catalog=catalog,
-        checker=_checker,
-        fetcher=_fetcher(catalog, address),
-        service=service or AbsentService(""),
+        checker=partial(_checker, cache),
+        fetcher=fetcher,
+        service=service,
         clock=SystemClock(),
         patience=Timeouts(),
         now=lambda: datetime.now(UTC),
-        owner={"pid": os.getpid(), "host": socket.gethostname()},
-        voice=progress or change.Progress(),
+        owner=this_process(),
     )
-    return task, bench
 
 
-def _checker(folder: Folder) -> Checker:
-    return Checker(folder.file, Digests(cache_folder(os.environ), folder.path), folder.records())
+def _checker(cache: Path, folder: Folder) -> Checker:
+    return Checker(folder.file, Digests(cache, folder.path), folder.records())
 
 
 def _fetcher(catalog: Catalog, source: Address | None) -> Fetcher:

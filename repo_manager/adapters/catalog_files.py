@@ -20,6 +20,8 @@ from repo_manager.core.errors import InputError
 from repo_manager.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from repo_manager.core.catalog import Catalog, strict_yaml
     from repo_manager.core.install_guide import Guides
     from repo_manager.core.systems.resolver import Support
@@ -116,22 +118,36 @@ def own_catalog() -> Path:
     return inside if inside.is_file() else package.parent / "catalog.yaml"
 
 
-def load(path: Path) -> Catalog:
-    """A catalog, without the compiled form. What an older edition has no place for comes from the tool's own.
+def read(path: Path) -> bytes:
+    """The bytes of a catalog that the caller trusts.
 
     Raises:
         InputError: the file cannot be read.
-        DocumentError: with every mistake in it.
     """
-    from repo_manager.core import catalog
-    from repo_manager.core.catalog import strict_yaml
-
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise InputError("no-catalog", f"{path} cannot be read: {error.strerror}", "check the path") from error
-    loaded = catalog.parse(strict_yaml.decode(data, str(path), "invalid-catalog"), str(path))
-    return loaded if loaded.edition == catalog.SCHEMA else loaded.completed_by(load(own_catalog()))
+
+
+def load(path: Path, folder: Path, reader: Callable[[Path], bytes] = read) -> Catalog:
+    """A catalog. What an older edition has no place for comes from the tool's own.
+
+    Args:
+        path: of the catalog.
+        folder: the cache.
+        reader: reads the bytes of a catalog.
+
+    Raises:
+        InputError: a file cannot be read.
+        DocumentError: with every mistake in it.
+    """
+    from repo_manager.core.catalog import SCHEMA
+
+    catalog = CatalogFile(path, reader(path), folder).catalog()
+    if catalog.edition == SCHEMA:
+        return catalog
+    return catalog.completed_by(load(own_catalog(), folder, reader))
 
 
 def _digest(data: bytes) -> str:

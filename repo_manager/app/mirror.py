@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from repo_manager.core.fleet import Host
     from repo_manager.core.names import Token
     from repo_manager.core.plan import Plan
-    from repo_manager.core.repository import File, Listing
+    from repo_manager.core.repository import Listing
 
 Judge = Callable[[Snapshot, Selection], Audit]
 """The audit that a plan is made of."""
@@ -96,7 +96,9 @@ class Follower:
             if opens_in_s and plan.moves:
                 raise ClosedWindowError(len(plan.moves), opens_in_s)
 
-        return Task("mirror", self.plan, installers, restart=restart and not opens_in_s, admit=admit)
+        return Task(
+            "mirror", self.plan, lambda listing: listing.installers, restart=restart and not opens_in_s, admit=admit
+        )
 
     def plan(self, seen: Snapshot) -> Plan:
         """What makes the repository what the leader has. Asks the leader at the first call.
@@ -294,8 +296,3 @@ class ClosedWindowError(RepoManagerError):
             f"{plural(count, 'change')} wait for the maintenance window, which opens in {opens_in_s / 3600:.1f} hours",
             "run the same command then",
         )
-
-
-def installers(listing: Listing) -> tuple[File, ...]:
-    """The files whose bytes must be known: any of them may be another than the set's."""
-    return tuple(file for file in listing.files if file.installer is not None)

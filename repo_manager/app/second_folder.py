@@ -13,7 +13,6 @@ from repo_manager.adapters.filesystem.paths import shown
 from repo_manager.adapters.filesystem.repository_folder import Folder
 from repo_manager.adapters.windows.service import AbsentService
 from repo_manager.app.change import Rehearsal, Task, after_recovery, perform, preview, rehearse
-from repo_manager.app.mirror import installers
 from repo_manager.core import plan as plans
 from repo_manager.core.errors import InputError, RepoManagerError
 from repo_manager.core.plan import Plan
@@ -117,4 +116,4 @@ class SecondFolder:
             audit = self.context.audit(seen, selected)
             return plans.mirror(seen.listing, targets, audit, seen.verdicts, plans.Others.KEEP_COMPLETE)
 
-        return Task("copy to the second folder", planner, installers, restart=False)
+        return Task("copy to the second folder", planner, lambda listing: listing.installers, restart=False)

@@ -316,7 +316,7 @@ class Watcher:
             )
 
         def matter(listing: Listing) -> tuple[File, ...]:
-            return tuple(file for file in settled(listing).files if file.installer is not None)
+            return settled(listing).installers
 
         def changed() -> float | None:
             if tend.changed_s is None:

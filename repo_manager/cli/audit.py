@@ -129,7 +129,7 @@ def audit(
         verdicts=_verdicts(run, checker, listing, deep=deep),
         second=second,
         foreign=run.folder.is_foreign(listing),
-        exposed=exposed(run.path, (file.name for file in listing.files if file.installer is not None)),
+        exposed=exposed(run.path, (file.name for file in listing.installers)),
         unseen_by=run.service.name if serves_older_set(run.service, run.path, time.time()) else None,
         sync="sync" if release.strip().lower() == selections.AUTO else f"sync --release {selection.release}",
         packages=_named(run, package or ()),
@@ -190,23 +190,22 @@ def _verdicts(run: Run, checker: Checker, listing: Listing, *, deep: bool) -> Ma
 
     if not deep:
         return checker.known(listing)
-    files = tuple(file for file in listing.files if file.installer is not None)
     voice = TerminalProgress(run.console)
     try:
-        return checker.read(listing, files, voice.reading(checker.unread_bytes(files)))
+        return checker.read(listing, listing.installers, voice.reading(checker.unread_bytes(listing.installers)))
     finally:
         voice.finished()
 
 
 def _unread(listing: Listing, verdicts: Mapping[str, FileVerdict]) -> tuple[str, ...]:
     """The installers of whose bytes this audit cannot say whether they are right. An empty one needs no reading."""
-    installers = [file for file in listing.files if file.installer is not None and file.entry.size_bytes]
+    installers = [file for file in listing.installers if file.entry.size_bytes]
     return tuple(file.name for file in installers if file.name not in verdicts or not verdicts[file.name].read)
 
 
 def _readings(listing: Listing, verdicts: Mapping[str, FileVerdict]) -> tuple[datetime | None, ...]:
     """When the bytes of each installer were read last."""
-    names = [file.name for file in listing.files if file.installer is not None]
+    names = [file.name for file in listing.installers]
     return tuple(verdicts[name].read_at if name in verdicts else None for name in names)
 
 

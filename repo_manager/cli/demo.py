@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
 import tempfile
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from repo_manager.adapters.filesystem.digests import Digests
+from repo_manager import api
 from repo_manager.adapters.filesystem.repository_folder import Folder
-from repo_manager.adapters.installers.inspect import Checker
-from repo_manager.adapters.interruptible import SystemClock
 from repo_manager.adapters.sources.download import Downloader, HttpPolicy
 from repo_manager.adapters.sources.fetching import Fetcher
 from repo_manager.app import tasks
-from repo_manager.app.change import ChangeContext, Snapshot, perform
-from repo_manager.app.mirror import installers
+from repo_manager.app.change import ChangeContext, perform
 from repo_manager.app.restore import Restore
 from repo_manager.app.tasks import PlanContext
 from repo_manager.cli import options
@@ -94,10 +90,10 @@ class _Story:
 
     def __init__(self, asked: Run, folder: Path) -> None:
         self._console: Console = asked.console
-        self._folder = folder
+        self._downloads = folder / "downloads"
         self._repository = folder / "repository"
         self._catalog = asked.catalog
-        self._context = PlanContext(asked.catalog)
+        self._cache = folder / "cache"
         self._reserve_bytes = asked.settings.reserve_bytes
         self._service = sandbox.StandInService(self._repository, lambda text: self._console.answer(f"   {text}"))
         self._steps: list[dict[str, Any]] = []
@@ -111,7 +107,7 @@ class _Story:
             " by hand never came. Nobody notices until protecting a machine fails.",
         )
         self._audit()
-        with sandbox.download_server(self._folder / "downloads") as url:
+        with sandbox.download_server(self._downloads) as url:
             self._explain(
                 "repo-manager sync",
                 "One command downloads what is missing, checks every byte of it, gives it its name, retires what is"
@@ -160,13 +156,10 @@ class _Story:
         self._console.answer(tables.audit(assessed, self._console.width, self._console.coloured))
 
     def _judged(self) -> Audit:
-        folder = Folder(self._repository)
-        listing = folder.listing()
-        verdicts = self._checker(folder).read(listing, installers(listing))
-        return self._context.audit(Snapshot(folder, listing, verdicts), self._context.select(Request(), listing))
+        return api.audit_of(self._repository, self._catalog, None, self._cache, deep=True)
 
     def _sync(self, url: str) -> None:
-        self._report(perform(self._bench(url), tasks.sync(self._context, Request(), parse(url))))
+        self._report(perform(self._bench(url), tasks.sync(PlanContext(self._catalog), Request(), parse(url))))
 
     def _undo_with_a_broken_service(self) -> None:
         folder = Folder(self._repository)
@@ -183,20 +176,9 @@ class _Story:
     def _bench(self, url: str = "") -> ChangeContext:
         """The workbench of a change that downloads from `url`, whatever proxy the machine uses."""
         policy = HttpPolicy(hosts=frozenset({host_of(url)} if url else ()), trust_env=False)
-        return ChangeContext(
-            folder=Folder(self._repository),
-            catalog=self._catalog,
-            checker=self._checker,
-            fetcher=Fetcher(lambda: Downloader(policy), reserve_bytes=self._reserve_bytes),
-            service=self._service,
-            clock=SystemClock(),
-            patience=_BRISK,
-            now=lambda: datetime.now(UTC),
-            owner={"pid": os.getpid(), "host": socket.gethostname()},
-        )
-
-    def _checker(self, folder: Folder) -> Checker:
-        return Checker(folder.file, Digests(self._folder / "cache", folder.path), folder.records())
+        fetcher = Fetcher(lambda: Downloader(policy), reserve_bytes=self._reserve_bytes)
+        bench = api.change_context(self._repository, self._catalog, fetcher, self._cache, self._service)
+        return replace(bench, patience=_BRISK)
 
     def _report(self, outcome: Outcome) -> None:
         self._steps[-1]["outcome"] = documents.outcome(outcome)

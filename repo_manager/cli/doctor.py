@@ -193,7 +193,7 @@ def _folder(run: Run) -> Iterator[Check]:
             yield Check("folder", Health.ERROR, error.message.partition("\n")[0], error.hint)
             return
     listing = run.listing()
-    count = sum(file.installer is not None for file in listing.files)
+    count = len(listing.installers)
     words = f"{listing.repository}, " + (f"{count} installers" if count else "found and empty")
     words += f", named by {named_by}" if named_by else ""
     if run.folder.is_foreign(listing):
@@ -219,7 +219,7 @@ def _folder(run: Run) -> Iterator[Check]:
 
 def _exposure(run: Run, listing: Listing) -> Iterator[Check]:
     """What others can change. It is never refused: the folder is the vendor's, with the rights that its setup gave."""
-    found = trusted_files.exposed(run.path, (file.name for file in listing.files if file.installer is not None))
+    found = trusted_files.exposed(run.path, (file.name for file in listing.installers))
     if found.message:
         problems = {what.startswith("belongs"): what for what in (found.folder, *found.files.values()) if what}
         commands = ", and: ".join(trusted_files.closing(run.path, what) for what in problems.values())

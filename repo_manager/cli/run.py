@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -176,12 +175,10 @@ class Run:
         """What should exist."""
         if self.loaded is not None:
             return self.loaded
-        from repo_manager.core.catalog import SCHEMA
+        from repo_manager.adapters.catalog_files import load
+        from repo_manager.adapters.filesystem.user_cache import cache_folder
 
-        catalog = self._catalog_file(self.catalog_path).catalog()
-        if catalog.edition == SCHEMA:
-            return catalog
-        return catalog.completed_by(self._catalog_file(_own_catalog()).catalog())
+        return load(self.catalog_path, cache_folder(self.environ), self._catalog_data)
 
     @cached_property
     def support(self) -> Support:
@@ -454,9 +451,9 @@ class Run:
     @property
     def owner(self) -> dict[str, str | int]:
         """Who holds a lock: this process."""
-        import socket
+        from repo_manager.adapters.filesystem.lock import this_process
 
-        return {"pid": os.getpid(), "host": socket.gethostname()}
+        return this_process()
 
     def workbench(self, *, yes: bool, fetcher: Fetcher | None = None) -> ChangeContext:
         """What an operation on the repository is handed."""

@@ -115,6 +115,11 @@ class Listing:
     by_folded_name: Mapping[str, tuple[File, ...]]
     """The files by name without regard to case, at least one each."""
 
+    @property
+    def installers(self) -> tuple[File, ...]:
+        """The installers, also those of packages that the catalog does not know."""
+        return tuple(file for file in self.files if file.installer is not None)
+
     def newest(self, token: Token) -> InstallerName | None:
         """The newest installer of a package, None when there is none."""
         found = self.by_token.get(token)

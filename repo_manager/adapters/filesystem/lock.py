@@ -40,6 +40,13 @@ _LOOK_S: Final = 0.05
 """Longer than a look takes."""
 
 
+def this_process() -> dict[str, str | int]:
+    """The owner of a lock that this process takes."""
+    import socket
+
+    return {"pid": os.getpid(), "host": socket.gethostname()}
+
+
 class Lock:
     """Held from `with` to its end. `doing` says in a message what the other run is doing.
 

@@ -124,10 +124,9 @@ def _verdicts(
     verdicts: Mapping[str, FileVerdict] = checker.known(listing)
     if deep:
         # One by one, by this very thread: others would be waited for when the process ends.
-        for file in listing.files:
-            if file.installer is not None:
-                verdicts = checker.read(listing, (file,), lambda _count: alive())
-                alive()
+        for file in listing.installers:
+            verdicts = checker.read(listing, (file,), lambda _count: alive())
+            alive()
     return verdicts
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import copy
 import json
 from collections import Counter
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from catalog_documents import mistakes, with_value
 from packaging.version import Version
 
 from repo_manager.core import catalog, names
@@ -72,23 +72,7 @@ def written(document: object) -> str:
 
 def small(*path_and_value: object) -> str:
     """The small catalog with one value put at a path; a value of `...` takes the key away."""
-    *path, last, value = path_and_value
-    document = copy.deepcopy(SMALL)
-    holder: Any = document
-    for key in path:
-        holder = holder[key]
-    if value is ...:
-        del holder[last]
-    else:
-        holder[last] = value
-    return written(document)
-
-
-def mistakes(text: str) -> list[str]:
-    with pytest.raises(DocumentError) as caught:
-        catalog.parse(text)
-    assert caught.value.code == "invalid-catalog"
-    return [problem.message for problem in caught.value.problems]
+    return written(with_value(SMALL, *path_and_value))
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Final
 import jsonschema
 import pytest
 import yaml
+from catalog_documents import with_value
 from simulator import GUIDES, REAL, guides_of
 
 from repo_manager.core import catalog, install_guide
@@ -81,16 +81,7 @@ def document(table: object) -> dict[str, Any]:
 
 def changed(*path_and_value: object) -> dict[str, Any]:
     """The catalog with one value of the table put at a path; a value of `...` takes the key away."""
-    *path, last, value = path_and_value
-    table = copy.deepcopy(TABLE)
-    holder: Any = table
-    for key in path:
-        holder = holder[key]
-    if value is ...:
-        del holder[last]
-    else:
-        holder[last] = value
-    return document(table)
+    return document(with_value(TABLE, *path_and_value))
 
 
 @pytest.fixture(scope="module")

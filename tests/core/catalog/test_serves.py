@@ -10,11 +10,11 @@ from typing import Any, Final
 import jsonschema
 import pytest
 import yaml
+from catalog_documents import mistakes, with_value
 from simulator import REAL, SMALL_CATALOG_TEXT, resolve
 
 from repo_manager.core import catalog
 from repo_manager.core.catalog import strict_yaml
-from repo_manager.core.errors import DocumentError
 from repo_manager.core.names import Release, Token
 from repo_manager.core.systems import resolver as systems
 from repo_manager.core.systems.resolver import Ambiguous, Resolved, Unsupported
@@ -84,23 +84,7 @@ DOCUMENT: dict[str, Any] = {
 
 def changed(*path_and_value: object) -> str:
     """The catalog with one value put at a path; a value of `...` takes the key away."""
-    *path, last, value = path_and_value
-    document = copy.deepcopy(DOCUMENT)
-    holder: Any = document
-    for key in path:
-        holder = holder[key]
-    if value is ...:
-        del holder[last]
-    else:
-        holder[last] = value
-    return yaml.safe_dump(document, sort_keys=False)
-
-
-def mistakes(text: str) -> list[str]:
-    with pytest.raises(DocumentError) as caught:
-        catalog.parse(text)
-    assert all(problem.line and problem.column for problem in caught.value.problems)
-    return [problem.message for problem in caught.value.problems]
+    return yaml.safe_dump(with_value(DOCUMENT, *path_and_value), sort_keys=False)
 
 
 @pytest.fixture(scope="module")
